@@ -1,0 +1,72 @@
+//! What a blob is called.
+
+use std::fmt;
+
+use contracts::{AudioId, VideoId};
+
+/// A blob's name: its bucket and its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blob {
+    /// An uploaded video.
+    Video(VideoId),
+    /// A finished audio.
+    Audio(AudioId),
+}
+
+/// A kind of blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    /// Uploaded videos.
+    Videos,
+    /// Finished audios.
+    Audios,
+}
+
+impl Bucket {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Videos, Self::Audios];
+
+    /// The bucket's name in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Videos => "videos",
+            Self::Audios => "audios",
+        }
+    }
+
+    /// The blob of this bucket whose id is written so. `None` if that is no id.
+    #[must_use]
+    pub fn blob(self, id: &str) -> Option<Blob> {
+        match self {
+            Self::Videos => id.parse().ok().map(Blob::Video),
+            Self::Audios => id.parse().ok().map(Blob::Audio),
+        }
+    }
+}
+
+impl Blob {
+    /// Its bucket.
+    #[must_use]
+    pub fn bucket(self) -> Bucket {
+        match self {
+            Self::Video(_) => Bucket::Videos,
+            Self::Audio(_) => Bucket::Audios,
+        }
+    }
+
+    /// Its id as text.
+    #[must_use]
+    pub fn id(self) -> String {
+        match self {
+            Self::Video(id) => id.to_string(),
+            Self::Audio(id) => id.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.bucket().name(), self.id())
+    }
+}

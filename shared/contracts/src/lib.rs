@@ -1,0 +1,23 @@
+//! The words that the functions share: ids, events, job states, conversion options, failure codes.
+//!
+//! Read [`events`] first: it lists every event of Tapedeck in the order in which they happen.
+//!
+//! Architecture invariant: no IO, no async, and no dependency on any other crate of ours. Whatever is in
+//! here may be linked into every function at no cost.
+
+mod events;
+mod failure;
+mod id;
+mod options;
+mod state;
+mod timestamp;
+
+pub use events::{
+    ALL_EVENT_TYPES, AudioReady, ConversionFailed, Envelope, Event, Recorded, SweepLeases, SweepOrphans,
+    SweepOutbox, SweepRetention, UserRegistered, VideoUploaded,
+};
+pub use failure::{FailureCode, UnknownFailureCode};
+pub use id::{AudioId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
+pub use options::{Format, InvalidOption, MP3_BITRATES, MP3_SAMPLE_RATES, NotifyBy, Options, TagPolicy};
+pub use state::{State, UnknownState};
+pub use timestamp::Timestamp;

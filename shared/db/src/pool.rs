@@ -1,0 +1,85 @@
+//! The pool: which database, how many connections, how a transaction begins.
+
+use std::time::Duration;
+
+use sqlx::{AnyPool, any::AnyPoolOptions};
+
+use crate::{Error, Result};
+
+/// A handle on the database; cheap to clone. Connections are opened when they are first needed.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pub(crate) pool: AnyPool,
+    begin: &'static str,
+}
+
+/// A transaction in hand.
+pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
+
+/// How long a call waits for a connection before it is answered with [`Error::Unavailable`].
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// `sqlite:PATH` (made if absent) or `mysql://user:password@host/database`.
+    ///
+    /// # Errors
+    /// [`Error::Url`] if the URL is neither; an unreachable database is told by the first call that needs it.
+    pub fn open(url: &str, max_connections: u32) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(max_connections);
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let pool = options
+                .after_connect(|connection, _| Box::pin(sqlite_pragmas(connection)))
+                .connect_lazy(&format!("sqlite:{path}?mode=rwc"))
+                .map_err(|error| Error::Url(error.to_string()))?;
+            return Ok(Self { pool, begin: "BEGIN IMMEDIATE" });
+        }
+        if url.starts_with("mysql:") {
+            let pool = options.connect_lazy(url).map_err(|error| Error::Url(error.to_string()))?;
+            return Ok(Self { pool, begin: "BEGIN" });
+        }
+        Err(Error::Url("expected sqlite:PATH or mysql://user:password@host/database".into()))
+    }
+
+    /// Brings the schema up to date. Safe when several processes do it at once.
+    ///
+    /// # Errors
+    /// [`Error::Migration`] if a migration fails or the schema is newer than this program.
+    pub async fn migrate(&self) -> Result<()> {
+        Ok(sqlx::migrate!().run(&self.pool).await?)
+    }
+
+    /// A transaction that may write. SQLite takes the write lock at once: a read lock that is upgraded later
+    /// would fail with "busy" instead of waiting (sqlite.org/lang_transaction.html).
+    pub(crate) async fn begin(&self) -> Result<Tx> {
+        Ok(self.pool.begin_with(self.begin).await?)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if not.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections, after the calls in hand.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// WAL: readers don't wait for the writer. FULL: a committed job survives a power cut, not only a crash.
+/// A small page cache keeps an idle process small.
+async fn sqlite_pragmas(connection: &mut sqlx::AnyConnection) -> Result<(), sqlx::Error> {
+    for pragma in [
+        "PRAGMA busy_timeout = 10000",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA cache_size = -512",
+    ] {
+        sqlx::query(pragma).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Users.
+
+use contracts::{Recorded, Timestamp, UserId, UserRegistered};
+use sqlx::{Row as _, any::AnyRow};
+
+use crate::{
+    Db, Error, Result,
+    row::{parsed, time, time_or_null},
+};
+
+/// What a user may do beyond their own jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Their own jobs only.
+    User,
+    /// Everybody's accounts too.
+    Admin,
+}
+
+impl Role {
+    /// As it stands in the database and in tokens.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "user" => Ok(Self::User),
+            "admin" => Ok(Self::Admin),
+            _ => Err(format!("unknown role {text:?}")),
+        }
+    }
+}
+
+/// A registered person.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Names them in every other table.
+    pub id: UserId,
+    /// Address in lower case; unique.
+    pub email: String,
+    /// Argon2id in PHC string format.
+    pub password_hash: String,
+    /// What they may do.
+    pub role: Role,
+    /// Which limits apply to them.
+    pub class: String,
+    /// When they proved that the address is theirs.
+    pub verified_at: Option<Timestamp>,
+    /// When an admin locked them out.
+    pub disabled_at: Option<Timestamp>,
+    /// When they registered.
+    pub created_at: Timestamp,
+}
+
+/// A person who registers.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Address, already in lower case.
+    pub email: String,
+    /// Argon2id in PHC string format.
+    pub password_hash: String,
+    /// Whether to be admin if nobody has registered before.
+    pub admin_if_first: bool,
+    /// Whether the address counts as proven.
+    pub verified: bool,
+}
+
+impl Db {
+    /// Registers a user, and records that for whoever sends the verification mail.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if the address is taken.
+    pub async fn create_user(&self, new: NewUser) -> Result<(User, Recorded<UserRegistered>)> {
+        let mut tx = self.begin().await?;
+        let now = Timestamp::now();
+        let first: i64 =
+            sqlx::query("SELECT COUNT(*) AS n FROM users").fetch_one(&mut *tx).await?.try_get("n")?;
+        let user = User {
+            id: UserId::generate(),
+            email: new.email,
+            password_hash: new.password_hash,
+            role: if new.admin_if_first && first == 0 { Role::Admin } else { Role::User },
+            class: "standard".into(),
+            verified_at: new.verified.then_some(now),
+            disabled_at: None,
+            created_at: now,
+        };
+        sqlx::query(
+            "INSERT INTO users (id, email, password_hash, role, class, verified_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(user.id.to_string())
+        .bind(&user.email)
+        .bind(&user.password_hash)
+        .bind(user.role.as_str())
+        .bind(&user.class)
+        .bind(user.verified_at.map(Timestamp::millis))
+        .bind(now.millis())
+        .execute(&mut *tx)
+        .await?;
+        let recorded = crate::outbox::record(&mut tx, UserRegistered { user_id: user.id }).await?;
+        tx.commit().await?;
+        Ok((user, recorded))
+    }
+
+    /// The user with this address (in lower case).
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>> {
+        let row =
+            sqlx::query("SELECT * FROM users WHERE email = ?").bind(email).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The user with this id.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        let row = sqlx::query("SELECT * FROM users WHERE id = ?")
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Removes a user with all their rows. Their blobs are named by no row any more: the sweep removes them.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn delete_user(&self, id: UserId) -> Result<()> {
+        let mut tx = self.begin().await?;
+        for statement in [
+            "DELETE FROM api_keys WHERE user_id = ?",
+            "DELETE FROM refresh_tokens WHERE user_id = ?",
+            "DELETE FROM notifications WHERE subject IN (SELECT id FROM jobs WHERE user_id = ?)",
+            "DELETE FROM jobs WHERE user_id = ?",
+            "DELETE FROM notifications WHERE subject = ?",
+            "DELETE FROM users WHERE id = ?",
+        ] {
+            sqlx::query(statement).bind(id.to_string()).execute(&mut *tx).await?;
+        }
+        tx.commit().await.map_err(Error::from)
+    }
+}
+
+fn read(row: &AnyRow) -> Result<User> {
+    Ok(User {
+        id: parsed(row, "id")?,
+        email: row.try_get("email")?,
+        password_hash: row.try_get("password_hash")?,
+        role: parsed(row, "role")?,
+        class: row.try_get("class")?,
+        verified_at: time_or_null(row, "verified_at")?,
+        disabled_at: time_or_null(row, "disabled_at")?,
+        created_at: time(row, "created_at")?,
+    })
+}

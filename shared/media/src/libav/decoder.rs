@@ -1,0 +1,117 @@
+//! One sound stream's decoder.
+#![expect(unsafe_code, reason = "calls into libav and reads its structs")]
+
+use std::ptr::{null, null_mut};
+
+use ffmpeg_sys_next as ff;
+
+use super::{Fault, Input, Packet};
+
+/// A decoder and the frame that it decoded last.
+pub(crate) struct Decoder {
+    context: *mut ff::AVCodecContext,
+    frame: *mut ff::AVFrame,
+    stream: u32,
+}
+
+/// What [`Decoder::receive`] has.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Received {
+    /// A frame: [`Decoder::frame`].
+    Frame,
+    /// It needs a packet first.
+    Hungry,
+    /// All is decoded.
+    End,
+}
+
+/// A decoded frame.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame<'a>(&'a ff::AVFrame);
+
+impl<'a> Frame<'a> {
+    /// In Hz; never 0.
+    pub(crate) fn sample_rate(self) -> u32 {
+        self.0.sample_rate.max(1) as u32
+    }
+
+    pub(crate) fn channels(self) -> u32 {
+        self.0.ch_layout.nb_channels.max(0) as u32
+    }
+
+    /// When it is to be heard, in units of its stream.
+    pub(crate) fn pts(self) -> Option<i64> {
+        super::describe::known(self.0.pts)
+    }
+
+    pub(super) fn raw(self) -> &'a ff::AVFrame {
+        self.0
+    }
+}
+
+impl Decoder {
+    /// For the stream that libav finds best. `Ok(None)` if there is no sound, `Err` with the codec's name if we have
+    /// no decoder for it.
+    pub(crate) fn best(input: &Input) -> Result<Option<Result<Self, Fault>>, String> {
+        Ok(input.best_audio()?.map(|(index, codec)| Self::open(input, index, codec)))
+    }
+
+    fn open(input: &Input, index: u32, codec: &'static ff::AVCodec) -> Result<Self, Fault> {
+        let stream = input.stream(index).ok_or(Fault::NO_MEMORY)?;
+        // SAFETY: null pointers are caught before use; `codec` and `stream` outlive the calls.
+        unsafe {
+            let decoder =
+                Self { context: ff::avcodec_alloc_context3(codec), frame: ff::av_frame_alloc(), stream: index };
+            if decoder.context.is_null() || decoder.frame.is_null() {
+                return Err(Fault::NO_MEMORY);
+            }
+            Fault::check(ff::avcodec_parameters_to_context(decoder.context, stream.codecpar))?;
+            (*decoder.context).pkt_timebase = stream.time_base;
+            Fault::check(ff::avcodec_open2(decoder.context, codec, null_mut()))?;
+            Ok(decoder)
+        }
+    }
+
+    /// The index of the stream that it is for.
+    pub(crate) fn stream(&self) -> u32 {
+        self.stream
+    }
+
+    /// Takes a packet. Call [`receive`](Decoder::receive) until it is hungry before the next.
+    pub(crate) fn send(&mut self, packet: &Packet<'_>) -> Result<(), Fault> {
+        // SAFETY: both are valid; libav takes its own reference of the packet's data.
+        Fault::check(unsafe { ff::avcodec_send_packet(self.context, packet.as_ptr()) }).map(drop)
+    }
+
+    /// No packet will follow: what is still inside comes out.
+    pub(crate) fn finish(&mut self) {
+        // SAFETY: a null packet is how libav is told the end. It fails only if told twice, which does no harm.
+        unsafe { ff::avcodec_send_packet(self.context, null()) };
+    }
+
+    pub(crate) fn receive(&mut self) -> Result<Received, Fault> {
+        // SAFETY: both are ours; libav clears the frame first.
+        match Fault::check(unsafe { ff::avcodec_receive_frame(self.context, self.frame) }) {
+            Ok(_) => Ok(Received::Frame),
+            Err(fault) if fault.is_again() => Ok(Received::Hungry),
+            Err(fault) if fault.is_end() => Ok(Received::End),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The frame that was received last.
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        // SAFETY: allocated as long as `self`, and changed only by `receive`, which needs `&mut self`.
+        Frame(unsafe { &*self.frame })
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // SAFETY: both are ours; freeing null does nothing.
+        unsafe {
+            ff::av_frame_free(&mut self.frame);
+            ff::avcodec_free_context(&mut self.context);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! libav's structs as plain values, bounded: what a file says about itself must not fill our messages.
+#![expect(unsafe_code, reason = "reads libav's structs")]
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_char};
+use std::ptr::null;
+use std::time::Duration;
+
+use ffmpeg_sys_next as ff;
+
+use crate::report::{Kind, Stream};
+
+/// Of tags per file.
+const MOST_TAGS: usize = 64;
+/// Of a text, in bytes.
+const LONGEST: usize = 1000;
+/// libav's own unit for whole files.
+pub(super) const MICROSECONDS: ff::AVRational = ff::AVRational { num: 1, den: 1_000_000 };
+
+pub(super) fn stream(stream: &ff::AVStream) -> Stream {
+    let sound = |number: i32| u32::try_from(number).ok().filter(|number| kind(stream) == Kind::Audio && *number > 0);
+    // SAFETY: a stream has parameters as long as it lives; names of codecs are static.
+    let (codec, rate, channels) = unsafe {
+        let parameters = &*stream.codecpar;
+        let name = text(ff::avcodec_get_name(parameters.codec_id));
+        (name, parameters.sample_rate, parameters.ch_layout.nb_channels)
+    };
+    Stream {
+        index: stream.index as u32,
+        kind: kind(stream),
+        codec,
+        sample_rate: sound(rate),
+        channels: sound(channels),
+        language: tags(stream.metadata).remove("language").filter(|language| language != "und"),
+    }
+}
+
+pub(super) fn kind(stream: &ff::AVStream) -> Kind {
+    // SAFETY: a stream has parameters as long as it lives.
+    match unsafe { (*stream.codecpar).codec_type } {
+        ff::AVMediaType::AVMEDIA_TYPE_AUDIO => Kind::Audio,
+        ff::AVMediaType::AVMEDIA_TYPE_VIDEO => Kind::Video,
+        _ => Kind::Other,
+    }
+}
+
+/// A dictionary's first entries, with keys in lower case.
+pub(super) fn tags(dictionary: *const ff::AVDictionary) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::new();
+    let mut entry = null();
+    while tags.len() < MOST_TAGS {
+        // SAFETY: a null dictionary is an empty one; entries live as long as their dictionary.
+        unsafe {
+            entry = ff::av_dict_get(dictionary, c"".as_ptr(), entry, ff::AV_DICT_IGNORE_SUFFIX as i32);
+            let Some(entry) = entry.as_ref() else { break };
+            tags.insert(text(entry.key).to_lowercase(), text(entry.value));
+        }
+    }
+    tags
+}
+
+/// A C string, without control characters, cut at [`LONGEST`].
+///
+/// # Safety
+/// `text` is null or a terminated string.
+pub(super) unsafe fn text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: by contract.
+    let text = unsafe { CStr::from_ptr(text) }.to_bytes();
+    let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]).replace(char::is_control, " ");
+    text.trim_end_matches(char::REPLACEMENT_CHARACTER).trim().to_owned()
+}
+
+/// `None` for libav's "no value".
+pub(super) fn known(time: i64) -> Option<i64> {
+    Some(time).filter(|time| *time != ff::AV_NOPTS_VALUE)
+}
+
+/// `time` in units of `base`, in microseconds.
+pub(super) fn micros(time: i64, base: ff::AVRational) -> i64 {
+    // SAFETY: arithmetic; a base of 0 gives the smallest number, not a trap.
+    unsafe { ff::av_rescale_q(time, base, MICROSECONDS) }
+}
+
+/// As [`micros`]; `None` if it isn't positive.
+pub(super) fn duration(time: i64, base: ff::AVRational) -> Option<Duration> {
+    u64::try_from(micros(time, base)).ok().filter(|micros| *micros > 0).map(Duration::from_micros)
+}

@@ -1,0 +1,123 @@
+//! From what a decoder gives to what an encoder takes: interleaved floats at one rate, one or two channels.
+#![expect(unsafe_code, reason = "calls into libav and gives it buffers")]
+
+use std::ffi::c_int;
+use std::ptr::{null, null_mut};
+
+use ffmpeg_sys_next as ff;
+
+use super::Fault;
+use super::decoder::Frame;
+
+/// Sound as interleaved floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// In Hz.
+    pub(crate) rate: u32,
+    /// 1 or 2.
+    pub(crate) channels: u8,
+}
+
+/// Converts frames of one kind. Another kind needs another resampler.
+pub(crate) struct Resampler {
+    context: *mut ff::SwrContext,
+    to: Shape,
+    from: From,
+}
+
+/// What tells frames apart.
+#[derive(PartialEq, Eq)]
+struct From {
+    rate: c_int,
+    format: c_int,
+    channels: c_int,
+    layout: u64,
+}
+
+impl From {
+    fn of(frame: Frame<'_>) -> Self {
+        let frame = frame.raw();
+        let layout = &frame.ch_layout;
+        // SAFETY: every variant of the union is as large as the mask.
+        let mask = unsafe { layout.u.mask };
+        Self { rate: frame.sample_rate, format: frame.format, channels: layout.nb_channels, layout: mask }
+    }
+}
+
+impl Resampler {
+    pub(crate) fn new(frame: Frame<'_>, to: Shape) -> Result<Self, Fault> {
+        let mut resampler = Self { context: null_mut(), to, from: From::of(frame) };
+        let frame = frame.raw();
+        // SAFETY: layouts live during the calls, which copy them; on failure the context stays null or is freed by drop.
+        unsafe {
+            let (mut output, mut input) = (layout(to.channels.into()), frame.ch_layout);
+            if input.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
+                input = layout(input.nb_channels);
+            }
+            Fault::check(ff::swr_alloc_set_opts2(
+                &mut resampler.context,
+                &mut output,
+                ff::AVSampleFormat::AV_SAMPLE_FMT_FLT,
+                to.rate as c_int,
+                &mut input,
+                std::mem::transmute::<c_int, ff::AVSampleFormat>(frame.format),
+                frame.sample_rate,
+                0,
+                null_mut(),
+            ))?;
+            // Floats could hold the sum of six channels, an MP3 can't: mix down as for integers, without clipping.
+            ff::av_opt_set_double(resampler.context.cast(), c"rematrix_maxval".as_ptr(), 1.0, 0);
+            Fault::check(ff::swr_init(resampler.context))?;
+        }
+        Ok(resampler)
+    }
+
+    /// Whether it can convert `frame`.
+    pub(crate) fn fits(&self, frame: Frame<'_>) -> bool {
+        self.from == From::of(frame)
+    }
+
+    /// Appends the converted frame to `pcm`. A little stays inside until more comes.
+    pub(crate) fn convert(&mut self, frame: Frame<'_>, pcm: &mut Vec<f32>) -> Result<(), Fault> {
+        let frame = frame.raw();
+        self.run(frame.extended_data.cast(), frame.nb_samples, pcm)
+    }
+
+    /// Appends what stayed inside.
+    pub(crate) fn finish(&mut self, pcm: &mut Vec<f32>) -> Result<(), Fault> {
+        self.run(null(), 0, pcm)
+    }
+
+    /// `input` is null or has as many planes of `samples` as this resampler's kind of frame has.
+    fn run(&mut self, input: *const *const u8, samples: c_int, pcm: &mut Vec<f32>) -> Result<(), Fault> {
+        let channels = usize::from(self.to.channels);
+        // SAFETY: arithmetic on the context's state.
+        let room = Fault::check(unsafe { ff::swr_get_out_samples(self.context, samples) })?;
+        let start = pcm.len();
+        pcm.resize(start + room as usize * channels, 0.0);
+        // SAFETY: `output` has room for `room` samples of each channel, `input` is as libav gave it.
+        let written = unsafe {
+            let mut output = pcm.as_mut_ptr().add(start).cast::<u8>();
+            Fault::check(ff::swr_convert(self.context, &mut output, room, input.cast_mut(), samples))?
+        };
+        pcm.truncate(start + written as usize * channels);
+        Ok(())
+    }
+}
+
+/// The usual layout of so many channels.
+fn layout(channels: c_int) -> ff::AVChannelLayout {
+    // SAFETY: a zeroed layout is a valid empty one, which libav fills; the usual ones own no memory.
+    unsafe {
+        let mut layout = std::mem::zeroed();
+        ff::av_channel_layout_default(&mut layout, channels);
+        layout
+    }
+}
+
+impl Drop for Resampler {
+    fn drop(&mut self) {
+        // SAFETY: ours; freeing null does nothing.
+        unsafe { ff::swr_free(&mut self.context) };
+    }
+}

@@ -1,0 +1,99 @@
+//! An AVIOContext whose bytes come from Rust.
+#![expect(unsafe_code, reason = "calls into libav, and is called back by it")]
+
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::ptr::null_mut;
+
+use ffmpeg_sys_next as ff;
+
+use super::Fault;
+use crate::protocol::BLOCK;
+
+/// Bytes at any place, of a known length.
+pub(crate) trait ReadAt {
+    /// In bytes.
+    fn size(&self) -> u64;
+    /// Reads some bytes; 0 is the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// What the callbacks see.
+struct Cursor {
+    bytes: Box<dyn ReadAt>,
+    position: u64,
+}
+
+/// Owns an AVIOContext and what it reads from.
+pub(super) struct Source {
+    context: *mut ff::AVIOContext,
+    cursor: *mut Cursor,
+}
+
+impl Source {
+    pub(super) fn new(bytes: impl ReadAt + 'static) -> Result<Self, Fault> {
+        let cursor = Box::into_raw(Box::new(Cursor { bytes: Box::new(bytes), position: 0 }));
+        // SAFETY: the buffer becomes the context's own; `cursor` lives until drop, after the context is freed.
+        let context = unsafe {
+            let buffer = ff::av_malloc(BLOCK).cast();
+            ff::avio_alloc_context(buffer, BLOCK as c_int, 0, cursor.cast(), Some(read), None, Some(seek))
+        };
+        let source = Self { context, cursor };
+        if source.context.is_null() { Err(Fault::NO_MEMORY) } else { Ok(source) }
+    }
+
+    /// For `AVFormatContext::pb`; valid as long as `self`.
+    pub(super) fn context(&self) -> *mut ff::AVIOContext {
+        self.context
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        // SAFETY: both were allocated in `new` and nothing else owns them. libav may have swapped the buffer, so the
+        // one to free is the context's.
+        unsafe {
+            if !self.context.is_null() {
+                ff::av_freep((&raw mut (*self.context).buffer).cast());
+                ff::avio_context_free(&mut self.context);
+            }
+            drop(Box::from_raw(self.cursor));
+        }
+    }
+}
+
+unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c_int {
+    // SAFETY: `opaque` is the cursor given in `Source::new`, used by one thread; libav gives `len` writable bytes.
+    let (cursor, buffer) = unsafe {
+        buffer.write_bytes(0, len.max(0) as usize);
+        (&mut *opaque.cast::<Cursor>(), std::slice::from_raw_parts_mut(buffer, len.max(0) as usize))
+    };
+    match cursor.bytes.read_at(cursor.position, buffer) {
+        Ok(0) => ff::AVERROR_EOF,
+        Ok(read) => {
+            cursor.position += read as u64;
+            read as c_int
+        }
+        Err(_) => ff::AVERROR(libc::EIO),
+    }
+}
+
+unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i64 {
+    // SAFETY: as in `read`.
+    let cursor = unsafe { &mut *opaque.cast::<Cursor>() };
+    let size = cursor.bytes.size() as i64;
+    let target = match whence & !(ff::AVSEEK_FORCE as c_int) {
+        whence if whence == ff::AVSEEK_SIZE as c_int => return size,
+        libc::SEEK_SET => Some(offset),
+        libc::SEEK_CUR => (cursor.position as i64).checked_add(offset),
+        libc::SEEK_END => size.checked_add(offset),
+        _ => None,
+    };
+    match target {
+        Some(target @ 0..) => {
+            cursor.position = target as u64;
+            target
+        }
+        _ => i64::from(ff::AVERROR(libc::EINVAL)),
+    }
+}

@@ -1,0 +1,38 @@
+//! Where bytes come from and where they go: all that this crate knows of the outside.
+
+use std::future::Future;
+use std::io;
+
+use bytes::Bytes;
+
+/// The source file. It must be seekable: an MP4's index may stand at its end.
+pub trait Source {
+    /// The file's length in bytes.
+    fn size(&self) -> u64;
+
+    /// Exactly `len` bytes from `offset`; the engine never asks beyond [`size`](Source::size).
+    ///
+    /// # Errors
+    /// Whatever the storage says; the conversion then ends with [`Error::Source`](crate::Error::Source).
+    fn read_at(&self, offset: u64, len: usize) -> impl Future<Output = io::Result<Bytes>> + Send;
+}
+
+/// Where encoded bytes go, in order, with one rewrite near the start at the end of it all.
+pub trait Sink {
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// Whatever the storage says; the conversion then ends with [`Error::Sink`](crate::Error::Sink).
+    fn write(&mut self, bytes: Bytes) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Overwrites bytes that were written before: the header frame, whose table of contents and counts are known
+    /// only at the end. Called at most once, after the last [`write`](Sink::write), and within the first
+    /// [`REWRITE_WITHIN`] bytes, so a sink that can't go back needs to hold only those.
+    ///
+    /// # Errors
+    /// As for [`write`](Sink::write).
+    fn rewrite(&mut self, offset: u64, bytes: Bytes) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// [`Sink::rewrite`] stays within this many bytes from the start of the result.
+pub const REWRITE_WITHIN: u64 = 64 * 1024;

@@ -1,0 +1,141 @@
+//! What is known about a source, a conversion under way, and a result.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a file is, found without decoding all of it. Every text in it comes from the file: treat it as foreign.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Probe {
+    /// The container's short name, as libav calls it: `mov,mp4,m4a,3gp,3g2,mj2`, `matroska,webm`.
+    pub container: String,
+    /// As the file declares it; a cut file declares more than it has.
+    pub duration: Option<Duration>,
+    /// All streams, pictures too.
+    pub streams: Vec<Stream>,
+    /// Title, artist and so on; keys in lower case.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One stream of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Its place in the file, from 0.
+    pub index: u32,
+    /// Sound, picture or something else.
+    pub kind: Kind,
+    /// The codec's short name: `aac`, `h264`.
+    pub codec: String,
+    /// In Hz; sound only.
+    pub sample_rate: Option<u32>,
+    /// Sound only.
+    pub channels: Option<u32>,
+    /// As the file says it, commonly three letters.
+    pub language: Option<String>,
+}
+
+/// What a stream holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+    /// Subtitles, data, attachments.
+    Other,
+}
+
+/// How far a conversion is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How much of the result is there.
+    pub position: Duration,
+    /// How long it will be, as far as the source tells.
+    pub total: Option<Duration>,
+}
+
+/// A finished conversion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// What the source was.
+    pub source: Probe,
+    /// The result's codec: `mp3`.
+    pub codec: String,
+    /// The average, in bit/s.
+    pub bitrate: u32,
+    /// In Hz.
+    pub sample_rate: u32,
+    /// 1 or 2.
+    pub channels: u8,
+    /// Of the result, exact to the sample.
+    pub duration: Duration,
+    /// Of the result, tag included.
+    pub bytes: u64,
+    /// How much was asked of [`Source::read_at`](crate::Source::read_at).
+    pub source_bytes_read: u64,
+    /// What the user should know about the result.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that the user should know about the result. `Display` is the sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// The source ends more than a second earlier than it declares.
+    Truncated {
+        /// The length that the source declares.
+        expected: Duration,
+        /// The length of the sound in it.
+        found: Duration,
+    },
+    /// Parts could not be decoded and were left out.
+    Damaged {
+        /// How many packets; one is commonly 20 to 30 ms of sound.
+        packets: u64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated { expected, found } => write!(
+                f,
+                "The video ends early: it says that it is {} long, but its sound ends after {}.",
+                clock(*expected),
+                clock(*found)
+            ),
+            Self::Damaged { packets: 1 } => write!(f, "The video is damaged: a bit of its sound was left out."),
+            Self::Damaged { packets } => {
+                write!(f, "The video is damaged: {packets} bits of its sound were left out.")
+            }
+        }
+    }
+}
+
+/// `1:02:03` or `2:03`.
+fn clock(duration: Duration) -> String {
+    let (hours, minutes, seconds) =
+        (duration.as_secs() / 3600, duration.as_secs() / 60 % 60, duration.as_secs() % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_source_is_told_in_a_sentence() {
+        let warning =
+            Warning::Truncated { expected: Duration::from_secs(3723), found: Duration::from_millis(37_400) };
+        assert_eq!(
+            warning.to_string(),
+            "The video ends early: it says that it is 1:02:03 long, but its sound ends after 0:37."
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! The worker process: the same program, started again, that reads what strangers upload.
+//!
+//! [`run_if_asked`] is the worker's side, [`child`] the service's; [`confine`] is what the worker may still do.
+
+pub(crate) mod child;
+mod confine;
+mod encode;
+mod extract;
+mod link;
+mod output;
+mod steps;
+mod tag;
+mod timeline;
+
+/// The first argument that makes the program a worker. Private to this crate and the programs that use it.
+pub(crate) const ARGUMENT: &str = "--media-worker";
+
+/// Becomes the worker, and never returns, if the program was started as one. To be called first thing in `main`,
+/// before a runtime or any other thread starts.
+#[expect(clippy::disallowed_methods, reason = "the worker has no main to return to and nothing to drain")]
+pub fn run_if_asked() {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
+        std::process::exit(match steps::run() {
+            Ok(()) => 0,
+            // The service is gone, or talks nonsense: nobody is left to tell.
+            Err(_) => 1,
+        });
+    }
+}

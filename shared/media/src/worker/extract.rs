@@ -1,0 +1,229 @@
+//! The step from packets to samples: decode, resample, trim.
+
+use std::time::Duration;
+
+use super::encode;
+use super::steps::unreadable;
+use super::timeline::{Timeline, samples};
+use crate::libav::{Decoder, Fault, Input, Received, Resampler, Shape};
+use crate::protocol::Failure;
+use crate::report::Warning;
+use crate::settings::Settings;
+
+/// Sound that starts later than the pictures, by at least this much, is preceded by silence; less is only how
+/// containers round their times.
+const LEAST_DELAY: Duration = Duration::from_millis(20);
+/// A later start than this is taken for a broken clock.
+const MOST_DELAY: Duration = Duration::from_secs(600);
+/// A shortfall of more than this against the declared length is worth a warning.
+const TOLERANCE: Duration = Duration::from_secs(1);
+/// The demuxer may fail this often in a row before we take the file for over.
+const MOST_FAULTS: u32 = 100;
+/// Samples of silence at once.
+const SILENCE: u64 = 4096;
+
+/// The sound of one file, as samples.
+pub(super) struct Extract {
+    input: Input,
+    decoder: Decoder,
+    resampler: Option<Resampler>,
+    shape: Shape,
+    timeline: Timeline,
+    pcm: Vec<f32>,
+    /// Samples of silence that are still to come before the first frame.
+    silence: u64,
+    /// How long the sound should be, and how much of the file has gone by.
+    declared: Option<Duration>,
+    passed: Duration,
+    stage: Stage,
+    damaged: u64,
+    bounds: (Option<Duration>, Option<Duration>),
+}
+
+/// Where the decoder stands.
+#[derive(PartialEq)]
+enum Stage {
+    /// A frame is decoded and waits.
+    Frame,
+    /// More is to be decoded.
+    Hungry,
+    /// All is decoded; the resampler may hold a rest.
+    Drained,
+    Over,
+}
+
+impl Extract {
+    /// Opens the sound and decodes its first frame, which alone tells for sure what the sound is.
+    pub(super) fn start(mut input: Input, settings: &Settings) -> Result<Self, Failure> {
+        let decoder = open(&input)?;
+        let declared = input.stream_duration(decoder.stream());
+        if declared.is_some() {
+            input.only(decoder.stream());
+        }
+        let mut extract = Self {
+            declared: declared.or(input.duration()),
+            input,
+            decoder,
+            resampler: None,
+            shape: Shape { rate: 48000, channels: 2 },
+            timeline: Timeline::new(None, None, 48000),
+            pcm: Vec::new(),
+            silence: 0,
+            passed: Duration::ZERO,
+            stage: Stage::Hungry,
+            damaged: 0,
+            bounds: (settings.start, settings.end),
+        };
+        extract.decode()?;
+        if extract.stage != Stage::Frame {
+            return Err(Failure::Unreadable("none of its sound can be decoded".into()));
+        }
+        extract.settle(settings);
+        Ok(extract)
+    }
+
+    /// With the first frame at hand, fixes what comes out.
+    fn settle(&mut self, settings: &Settings) {
+        let frame = self.decoder.frame();
+        self.shape = encode::shape(settings, frame.sample_rate(), frame.channels());
+        self.timeline = Timeline::new(settings.start, settings.end, self.shape.rate);
+        self.silence = samples(self.delay(frame.pts()), self.shape.rate);
+    }
+
+    /// By how much the sound starts after the pictures.
+    fn delay(&self, first: Option<i64>) -> Duration {
+        let first = first.and_then(|pts| self.input.micros(self.decoder.stream(), pts));
+        let delay = first.zip(self.input.pictures_start()).and_then(|(sound, picture)| sound.checked_sub(picture));
+        let delay = delay.and_then(|delay| u64::try_from(delay).ok()).map(Duration::from_micros);
+        delay.filter(|delay| (LEAST_DELAY..MOST_DELAY).contains(delay)).unwrap_or_default()
+    }
+
+    /// What comes out.
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// How long the result will be, as far as the file tells.
+    pub(super) fn total(&self) -> Option<Duration> {
+        let (start, end) = self.bounds;
+        let declared = self.declared.map_or(end, |declared| Some(declared.min(end.unwrap_or(declared))));
+        declared.map(|end| end.saturating_sub(start.unwrap_or_default()))
+    }
+
+    /// The next samples, interleaved; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<&[f32]>, Failure> {
+        while !self.timeline.is_over() && self.fill()? {
+            let channels = usize::from(self.shape.channels);
+            let kept = self.timeline.pass(self.pcm.len() / channels);
+            if !kept.is_empty() {
+                return Ok(Some(&self.pcm[kept.start * channels..kept.end * channels]));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts the next samples of the source into `pcm`, maybe none; `false` at the end.
+    fn fill(&mut self) -> Result<bool, Failure> {
+        self.pcm.clear();
+        if self.silence > 0 {
+            let samples = self.silence.min(SILENCE);
+            self.silence -= samples;
+            self.pcm.resize(samples as usize * usize::from(self.shape.channels), 0.0);
+            return Ok(true);
+        }
+        match self.stage {
+            Stage::Frame => self.resample()?,
+            Stage::Hungry => self.decode()?,
+            Stage::Drained => self.drain()?,
+            Stage::Over => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn resample(&mut self) -> Result<(), Failure> {
+        self.stage = Stage::Hungry;
+        if !self.resampler.as_ref().is_some_and(|resampler| resampler.fits(self.decoder.frame())) {
+            self.drain()?;
+            self.stage = Stage::Hungry;
+            self.resampler = Resampler::new(self.decoder.frame(), self.shape).map_err(unmixable)?.into();
+        }
+        let Some(resampler) = &mut self.resampler else { return Ok(()) };
+        resampler.convert(self.decoder.frame(), &mut self.pcm).map_err(unmixable)
+    }
+
+    fn drain(&mut self) -> Result<(), Failure> {
+        self.stage = Stage::Over;
+        self.resampler.take().map_or(Ok(()), |mut rest| rest.finish(&mut self.pcm)).map_err(unmixable)
+    }
+
+    /// Runs the decoder until a frame is there or all is decoded. What can't be decoded is left out and counted.
+    fn decode(&mut self) -> Result<(), Failure> {
+        loop {
+            match self.decoder.receive() {
+                Ok(Received::Frame) => break self.stage = Stage::Frame,
+                Ok(Received::End) => break self.stage = Stage::Drained,
+                Ok(Received::Hungry) => self.feed()?,
+                Err(fault) => self.leave_out(fault)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the decoder its next packet, or the end.
+    fn feed(&mut self) -> Result<(), Failure> {
+        for _ in 0..MOST_FAULTS {
+            match self.input.next_packet() {
+                Ok(Some(packet)) => {
+                    self.passed = self.passed.max(packet.end.unwrap_or_default());
+                    if packet.stream() == self.decoder.stream() {
+                        return self.decoder.send(&packet).or_else(|fault| self.leave_out(fault));
+                    }
+                }
+                Ok(None) => break,
+                Err(fault) if fault.is_memory() => return Err(unreadable(fault)),
+                Err(_) => {}
+            }
+        }
+        self.decoder.finish();
+        Ok(())
+    }
+
+    fn leave_out(&mut self, fault: Fault) -> Result<(), Failure> {
+        self.damaged += 1;
+        if fault.is_memory() { Err(unreadable(fault)) } else { Ok(()) }
+    }
+
+    /// What the user should know, once all is extracted.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let damaged = (self.damaged > 0).then_some(Warning::Damaged { packets: self.damaged });
+        self.truncated().into_iter().chain(damaged).collect()
+    }
+
+    /// A file that stops early. Where only the container declares a length, the pictures may rightly last longer than
+    /// the sound: then it counts how much of the file has gone by.
+    fn truncated(&self) -> Option<Warning> {
+        let found = Duration::from_secs_f64(self.timeline.position() as f64 / f64::from(self.shape.rate));
+        let expected = self.declared.filter(|_| self.stage == Stage::Over)?;
+        (found.max(self.passed) + TOLERANCE < expected).then_some(Warning::Truncated { expected, found })
+    }
+}
+
+fn open(input: &Input) -> Result<Decoder, Failure> {
+    let decoder = Decoder::best(input).map_err(Failure::UnsupportedCodec)?.ok_or_else(|| silent(input))?;
+    decoder.map_err(unreadable)
+}
+
+/// No stream at all is no media file.
+fn silent(input: &Input) -> Failure {
+    match input.probe().streams.is_empty() {
+        true => Failure::Unreadable("there is nothing in it".into()),
+        false => Failure::NoAudio,
+    }
+}
+
+fn unmixable(fault: Fault) -> Failure {
+    match fault.is_memory() {
+        true => Failure::Internal(fault.to_string()),
+        false => Failure::Unreadable("its channels are of a kind that we don't know".into()),
+    }
+}

@@ -1,0 +1,77 @@
+//! The edge: what happens to every request and answer, in one place. Request id, one span, one log line for
+//! each answer of 500 and above, the instance of a problem.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use tracing::Instrument as _;
+
+use crate::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(crate) async fn edge(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), %method, path);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| note(&response));
+    response = with_instance(response, &path);
+    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The caller's id if it is a sensible one, else a new one.
+fn request_id(request: &Request) -> HeaderValue {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let given = request.headers().get(REQUEST_ID);
+    given
+        .filter(|id| (1..=64).contains(&id.len()) && id.as_bytes().iter().all(plain))
+        .cloned()
+        .unwrap_or_else(new_id)
+}
+
+fn new_id() -> HeaderValue {
+    let id = ulid::Ulid::generate().to_string().to_ascii_lowercase();
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none"))
+}
+
+fn note(response: &Response) {
+    let status = response.status();
+    if status.is_server_error() {
+        let cause = response.extensions().get::<Problem>().and_then(Problem::internal_cause);
+        tracing::error!(status = status.as_u16(), cause, "request failed");
+    } else {
+        tracing::debug!(status = status.as_u16(), "answered");
+    }
+}
+
+fn with_instance(mut response: Response, path: &str) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = Body::from(problem.body(Some(path)));
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+}
+
+/// The answer for a handler that panicked.
+pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    Problem::internal(format!("panic: {}", text.unwrap_or("?"))).into_response()
+}
+
+/// The answer for a path that nobody serves.
+pub(crate) async fn no_route() -> Problem {
+    Problem::not_found("There is nothing under this address. See /openapi.json for what there is.")
+}
+
+/// The answer for a method that the path does not have.
+pub(crate) async fn no_method() -> Problem {
+    let detail = "This address does not take this method. See /openapi.json for what it takes.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+}

@@ -1,0 +1,50 @@
+//! The function runtime: what every function of Tapedeck is made of.
+//!
+//! A [`Function`] is a value: HTTP routes and event subscriptions. A handler of an event is a plain typed
+//! async function; the type of its argument is the subscription, what it returns is passed on:
+//!
+//! ```
+//! use contracts::{AudioReady, VideoUploaded, Recorded};
+//! use runtime::{Failure, Function};
+//!
+//! #[derive(Clone)]
+//! struct Deps;
+//!
+//! async fn convert(deps: Deps, event: VideoUploaded) -> Result<Option<Recorded<AudioReady>>, Failure> {
+//!     Ok(None)
+//! }
+//!
+//! let function = Function::new().on(Deps, convert);
+//! # assert_eq!(function.event_types().count(), 1);
+//! ```
+//!
+//! - `function.rs`: the value, `merge` and `deliver`. Many functions merged are a function: there is no second
+//!   architecture for one process.
+//! - `cloudevents.rs`: CloudEvents over HTTP (`POST /`).
+//! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
+//! - `serve.rs`, `edge.rs`, `health.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`: environment and logs.
+//!
+//! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
+//! (it would be linked into every function).
+
+mod cloudevents;
+mod config;
+mod edge;
+mod extract;
+mod failure;
+mod function;
+mod health;
+mod problem;
+mod serve;
+mod telemetry;
+
+pub use cloudevents::event_routes;
+pub use config::{Config, ConfigError, Variable, variables};
+pub use extract::{Json, Path, Query};
+pub use failure::{Failure, OrFail};
+pub use function::{Function, Reply};
+pub use problem::Problem;
+pub use serve::{ServeConfig, drain_body, http_router, serve, shutdown_signal};
+pub use telemetry::{LogConfig, start_logging};
+pub use tokio_util::sync::CancellationToken;
+pub use utoipa_axum::{router::OpenApiRouter, routes};
