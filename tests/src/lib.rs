@@ -1,1 +1,28 @@
-//! tapedeck-tests
+//! The platform under test: the real binary, on a free port, in a temporary folder, spoken to over HTTP.
+//!
+//! ```no_run
+//! # async fn journey() {
+//! let platform = tapedeck_tests::Platform::start().await;
+//! let ann = platform.new_user().await;
+//! let job = ann.upload_fixture("moov-end.mp4", &[]).await;
+//! let job = ann.ended(&job).await;
+//! assert_eq!(job["state"], "done");
+//! platform.finish().await;
+//! # }
+//! ```
+//!
+//! [`Platform::finish`] waits until outbox and jobs are at rest and fails the test if anything is left behind; a
+//! test that forgets to call it fails too.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod fixtures;
+mod inspect;
+mod platform;
+mod sound;
+mod user;
+
+pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
+pub use inspect::{Leftovers, Mail};
+pub use platform::{Platform, Setup, tapedeck};
+pub use sound::{close, listen, probe};
+pub use user::{Ended, User};

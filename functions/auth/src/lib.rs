@@ -1,1 +1,85 @@
-//! auth
+//! Accounts: register, log in, tokens, API keys.
+//!
+//! - `login.rs`, `register.rs`, `tokens.rs`, `keys.rs`, `me.rs`, `password.rs`, `admin.rs`, `jwks.rs`: the routes.
+//! - `hasher.rs`: Argon2id, never on an async thread and never more at once than the machine can bear.
+//! - `address.rs`, `rules.rs`: which addresses and passwords are taken.
+//!
+//! Architecture invariants: this function alone holds the private key. Passwords, refresh tokens and API keys are
+//! stored as hashes and never logged. An unknown address and a wrong password can't be told apart at `/login`.
+
+mod address;
+mod admin;
+mod config;
+mod hasher;
+mod jwks;
+mod keys;
+mod login;
+mod me;
+mod password;
+mod problem;
+mod register;
+mod rules;
+mod tokens;
+
+use axum::extract::FromRef;
+use db::Db;
+use identity::{SigningKey, Verifier};
+use runtime::{Function, OpenApiRouter, routes};
+use utoipa::openapi::{
+    ComponentsBuilder, OpenApi, OpenApiBuilder,
+    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+pub use config::AuthConfig;
+use hasher::Hasher;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub(crate) struct Auth {
+    db: Db,
+    key: SigningKey,
+    verifier: Verifier,
+    hasher: Hasher,
+    config: AuthConfig,
+}
+
+impl FromRef<Auth> for Verifier {
+    fn from_ref(auth: &Auth) -> Self {
+        auth.verifier.clone()
+    }
+}
+
+/// The function.
+pub fn function(db: Db, key: SigningKey, config: AuthConfig) -> Function {
+    let auth = Auth {
+        verifier: Verifier::new(key.verifying_key(), db.clone()),
+        hasher: Hasher::new(config.hash_parallel, config.hash_queue),
+        db,
+        key,
+        config,
+    };
+    let routes = OpenApiRouter::with_openapi(security_schemes())
+        .routes(routes!(register::register))
+        .routes(routes!(login::login))
+        .routes(routes!(tokens::refresh))
+        .routes(routes!(tokens::logout))
+        .routes(routes!(me::show, me::delete))
+        .routes(routes!(password::change))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::delete))
+        .routes(routes!(admin::list))
+        .routes(routes!(admin::change))
+        .routes(routes!(jwks::jwks));
+    Function::new().routes(routes.with_state(auth))
+}
+
+/// What `security(("basic" = []))` and `security(("bearer" = []))` in the description of any function mean.
+fn security_schemes() -> OpenApi {
+    let http = |scheme, say: &str| {
+        SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(say)).build())
+    };
+    let components = ComponentsBuilder::new()
+        .security_scheme("basic", http(HttpAuthScheme::Basic, "Address and password"))
+        .security_scheme("bearer", http(HttpAuthScheme::Bearer, "A token from `POST /login`, or an API key"));
+    OpenApiBuilder::new().components(Some(components.build())).build()
+}

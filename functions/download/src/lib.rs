@@ -1,1 +1,53 @@
-//! download
+//! Download: the audio of a finished job, whole or in ranges, for its owner or for whoever has a signed link.
+//!
+//! - `find.rs`: whose job it is, and whether its audio is there.
+//! - `get.rs`: `GET` and `HEAD` of `/download` and `/jobs/{id}/audio`.
+//! - `conditions.rs`, `range.rs`, `name.rs`: `If-*`, `Range` and `Content-Disposition`, as the RFCs say.
+//! - `link.rs`: `POST /jobs/{id}/link`.
+//!
+//! The audio is streamed in pieces of at most [`blobs::CHUNK`], read when the client takes them: memory stays
+//! flat, and a client that hangs up drops the stream and with it the open file.
+
+mod conditions;
+mod find;
+mod get;
+mod link;
+mod name;
+mod range;
+
+use axum::extract::FromRef;
+use blobs::Blobs;
+use db::Db;
+use identity::{Links, Verifier};
+use runtime::{Function, OpenApiRouter, routes};
+
+/// What this function needs.
+#[derive(Clone)]
+pub struct Download {
+    /// Jobs.
+    pub db: Db,
+    /// Where the audios are.
+    pub blobs: Blobs,
+    /// Checks access tokens and API keys.
+    pub verifier: Verifier,
+    /// Signs links and checks them.
+    pub links: Links,
+    /// Where the world finds us, as `https://tapedeck.example.org`.
+    pub public_url: String,
+}
+
+impl FromRef<Download> for Verifier {
+    fn from_ref(deps: &Download) -> Self {
+        deps.verifier.clone()
+    }
+}
+
+/// The routes.
+pub fn function(deps: Download) -> Function {
+    let routes = OpenApiRouter::new()
+        .routes(routes!(get::download))
+        .routes(routes!(get::job_audio))
+        .routes(routes!(link::create_link))
+        .with_state(deps);
+    Function::new().routes(routes)
+}

@@ -18,6 +18,6 @@ pub use events::{
 };
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use id::{AudioId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
-pub use options::{Format, InvalidOption, MP3_BITRATES, MP3_SAMPLE_RATES, NotifyBy, Options, TagPolicy};
+pub use options::{Format, InvalidOption, MP3_SAMPLE_RATES, NotifyBy, Options, TagPolicy, mp3_bitrates};
 pub use state::{State, UnknownState};
 pub use timestamp::Timestamp;

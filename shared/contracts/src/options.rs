@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Options {
     /// The audio format.
     pub format: Format,
-    /// Constant bitrate in kbit/s; one of [`MP3_BITRATES`]. Excludes `quality`.
+    /// Constant bitrate in kbit/s; one of [`mp3_bitrates`]. Excludes `quality`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u32>,
     /// Variable bitrate quality, 0 (best) to 9 (smallest). Excludes `bitrate`.
@@ -73,9 +73,21 @@ pub enum NotifyBy {
     None,
 }
 
-/// The bitrates of layer III in kbit/s, MPEG-1 and MPEG-2 together (ISO/IEC 11172-3, 13818-3, table of bit rates).
-pub const MP3_BITRATES: [u32; 18] =
-    [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 192, 224, 256, 320];
+/// The bitrates of MPEG-1 layer III in kbit/s, for 32 kHz and above (ISO/IEC 11172-3, table of bit rates).
+const MPEG1_BITRATES: [u32; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+/// The bitrates of MPEG-2 layer III in kbit/s, for 16 to 24 kHz (ISO/IEC 13818-3); MPEG-2.5, below that, has the
+/// first eight of them.
+const MPEG2_BITRATES: [u32; 14] = [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+
+/// The bitrates in kbit/s that MP3 has at a sample rate in Hz.
+#[must_use]
+pub fn mp3_bitrates(sample_rate: u32) -> &'static [u32] {
+    match sample_rate {
+        0..=12_000 => &MPEG2_BITRATES[..8],
+        12_001..=24_000 => &MPEG2_BITRATES,
+        _ => &MPEG1_BITRATES,
+    }
+}
 /// The sample rates of MPEG-1, 2 and 2.5 audio in Hz.
 pub const MP3_SAMPLE_RATES: [u32; 9] = [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000];
 /// Longest tag that we write, in characters.
@@ -161,7 +173,7 @@ impl Options {
         if self.bitrate.is_some() && self.quality.is_some() {
             return Err(InvalidOption::new("quality", "give either bitrate or quality, not both"));
         }
-        one_of("bitrate", self.bitrate, &MP3_BITRATES)?;
+        one_of("bitrate", self.bitrate, mp3_bitrates(self.sample_rate.unwrap_or(44_100)))?;
         one_of("quality", self.quality.map(u32::from), &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])?;
         one_of("sample_rate", self.sample_rate, &MP3_SAMPLE_RATES)?;
         one_of("channels", self.channels.map(u32::from), &[1, 2])
@@ -233,7 +245,8 @@ mod tests {
 
     #[test]
     fn each_wrong_option_is_named_with_what_is_allowed() {
-        let wrong: [(&[(&str, &str)], &str); 12] = [
+        let wrong: [(&[(&str, &str)], &str); 13] = [
+            (&[("bitrate", "320"), ("sample_rate", "22050")], "bitrate"),
             (&[("formt", "mp3")], "formt"),
             (&[("format", "exe")], "format"),
             (&[("bitrate", "129")], "bitrate"),

@@ -16,8 +16,10 @@ mod outbox;
 mod pool;
 mod row;
 mod sweeps;
+mod title;
 mod tokens;
 mod transitions;
+mod user_changes;
 mod users;
 
 pub use error::Error;
@@ -28,6 +30,7 @@ pub use outbox::{DeadLetter, Pending};
 pub use pool::Db;
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
 pub use transitions::{Claimed, Finished, Lease, MAX_ATTEMPTS, NewJob};
+pub use user_changes::UserChanges;
 pub use users::{NewUser, Role, User};
 
 /// What the methods of [`Db`] return.

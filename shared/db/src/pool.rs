@@ -19,6 +19,13 @@ pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
 /// How long a call waits for a connection before it is answered with [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// SQLite takes the write lock at once: a read lock that is upgraded later would fail with "busy" instead of
+/// waiting (sqlite.org/lang_transaction.html).
+const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// One process migrates, the others wait. sqlx's own lock waits for -1 seconds, which MariaDB takes for no time at all.
+const MYSQL_LOCK: &str = "SELECT GET_LOCK(CONCAT('tapedeck-', MD5(DATABASE())), 120)";
+
 impl Db {
     /// `sqlite:PATH` (made if absent) or `mysql://user:password@host/database`.
     ///
@@ -32,7 +39,7 @@ impl Db {
                 .after_connect(|connection, _| Box::pin(sqlite_pragmas(connection)))
                 .connect_lazy(&format!("sqlite:{path}?mode=rwc"))
                 .map_err(|error| Error::Url(error.to_string()))?;
-            return Ok(Self { pool, begin: "BEGIN IMMEDIATE" });
+            return Ok(Self { pool, begin: SQLITE_BEGIN });
         }
         if url.starts_with("mysql:") {
             let pool = options.connect_lazy(url).map_err(|error| Error::Url(error.to_string()))?;
@@ -46,11 +53,21 @@ impl Db {
     /// # Errors
     /// [`Error::Migration`] if a migration fails or the schema is newer than this program.
     pub async fn migrate(&self) -> Result<()> {
-        Ok(sqlx::migrate!().run(&self.pool).await?)
+        if self.begin == SQLITE_BEGIN {
+            return Ok(sqlx::migrate!().run(&self.pool).await?);
+        }
+        let mut connection = self.pool.acquire().await?;
+        sqlx::raw_sql(MYSQL_LOCK).execute(&mut *connection).await?;
+        // For the tables to come: names of files hold any letter, and MariaDB's default is Latin 1.
+        let letters = sqlx::raw_sql("ALTER DATABASE CHARACTER SET utf8mb4").execute(&mut *connection).await;
+        let migrated = sqlx::migrate!().run(&mut *connection).await;
+        // Closing the connection gives the lock back, whatever went wrong.
+        connection.close().await?;
+        letters?;
+        Ok(migrated?)
     }
 
-    /// A transaction that may write. SQLite takes the write lock at once: a read lock that is upgraded later
-    /// would fail with "busy" instead of waiting (sqlite.org/lang_transaction.html).
+    /// A transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx> {
         Ok(self.pool.begin_with(self.begin).await?)
     }

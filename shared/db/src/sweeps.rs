@@ -159,6 +159,19 @@ impl Db {
         rows.iter().map(|row| parsed(row, "video_id")).collect()
     }
 
+    /// How many jobs are on their way: uploading, queued or converting.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn unfinished_jobs(&self) -> Result<u64> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM jobs WHERE state IN ('uploading', 'queued', 'converting')",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(crate::row::count_or_null(&row, "n")?.unwrap_or(0))
+    }
+
     /// Whether a job names this video as one that should exist.
     ///
     /// # Errors

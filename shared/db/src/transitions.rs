@@ -205,15 +205,17 @@ impl Db {
         recorded_if(tx, failed, ConversionFailed { job_id: right.job_id, code }).await
     }
 
-    /// `converting -> queued`: gives the job back, for the next delivery of its event.
+    /// `converting -> queued`: gives the job back, for the next delivery of its event. `counts` says whether the
+    /// attempt is held against the job.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn release_job(&self, right: &Lease) -> Result<bool> {
+    pub async fn release_job(&self, right: &Lease, counts: bool) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'queued', progress = 0, lease_owner = NULL, lease_until = NULL, updated_at = ? \
+            "UPDATE jobs SET state = 'queued', attempts = attempts - ?, progress = 0, lease_owner = NULL, lease_until = NULL, updated_at = ? \
              WHERE id = ? AND state = 'converting' AND lease_owner = ?",
         )
+        .bind(i32::from(!counts))
         .bind(Timestamp::now().millis())
         .bind(right.job_id.to_string())
         .bind(right.owner.to_string())

@@ -152,7 +152,7 @@ impl Db {
     }
 }
 
-fn read(row: &AnyRow) -> Result<User> {
+pub(crate) fn read(row: &AnyRow) -> Result<User> {
     Ok(User {
         id: parsed(row, "id")?,
         email: row.try_get("email")?,

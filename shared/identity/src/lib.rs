@@ -1,1 +1,29 @@
-//! identity
+//! Who is calling, and may they: access tokens, API keys, and links that need neither.
+//!
+//! - [`Caller`] is the extractor that every guarded handler takes; [`Verifier`] is what it needs in the state.
+//! - [`SigningKey`] is held by `auth` alone; everybody else has its [`VerifyingKey`].
+//! - [`Links`] signs the addresses that stand in mails.
+//! - [`new_secret`] and [`hash_secret`]: opaque tokens (API keys, refresh tokens); only their hash is stored.
+//!
+//! Architecture invariant: this is the only crate that names jsonwebtoken; algorithm, issuer, audience and
+//! leeway are fixed here and come from no token and no configuration.
+
+mod caller;
+mod error;
+mod files;
+mod links;
+mod scope;
+mod secret;
+mod signing;
+mod verifier;
+
+pub use caller::Caller;
+pub use error::Error;
+pub use links::{LinkError, Links};
+pub use scope::{Scope, Scopes, UnknownScope};
+pub use secret::{hash_secret, new_secret};
+pub use signing::{Claims, SigningKey, VerifyingKey};
+pub use verifier::Verifier;
+
+/// What an API key begins with, so that it can be told from an access token, and found where it leaked.
+pub const KEY_PREFIX: &str = "td_";

@@ -52,7 +52,8 @@ build() {
     ./configure --prefix="$prefix.new" --cc="${CC:-gcc}" \
         --disable-everything --disable-autodetect --disable-network --disable-programs --disable-doc \
         --disable-avdevice --disable-avfilter --disable-swscale --disable-pthreads --disable-debug \
-        --enable-static --disable-shared --enable-pic $(options) 2>&1 | tee "$work/configure.log"
+        --enable-static --disable-shared --enable-pic $(options) >"$work/configure.log" 2>&1 ||
+        { cat "$work/configure.log" && exit 1; }
     if grep "did not match anything" "$work/configure.log"; then exit 1; fi
     make -j"$(nproc)"
     make install

@@ -50,7 +50,7 @@ impl Lame {
                     done(sys::lame_set_VBR(raw, sys::vbr_mode::vbr_default))?;
                     done(sys::lame_set_VBR_q(raw, quality.into()))?;
                 }
-                Rate::Cbr(kbits) => done(sys::lame_set_brate(raw, kbits as c_int))?,
+                Rate::Cbr(kbits) => drop(done(sys::lame_set_brate(raw, kbits as c_int))?),
             }
             done(sys::lame_init_params(raw))?;
         }

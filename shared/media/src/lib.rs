@@ -1,1 +1,45 @@
-//! media
+//! The conversion engine: a video in, its sound out, by a sandboxed process that is all that ever reads the video.
+//!
+//! ```text
+//!  service process                          worker process (same program, private first argument)
+//!  ---------------                          -----------------------------------------------------
+//!  Engine::convert                          worker::run_if_asked
+//!    Source -> blocks (kept, read ahead) ->   libav: demux, decode, resample    probe, open, extract
+//!    Sink   <- checked, counted          <-   LAME, ID3                         encode, tag
+//!               one socket pair, protocol.rs
+//! ```
+//!
+//! - [`Engine`] starts a worker for each job, answers its reads from a [`Source`], hands what it encodes to a
+//!   [`Sink`], and takes nothing that it says for granted. [`Limits`] bound time, memory and output; dropping the
+//!   future kills the worker; a worker that dies is an [`Error`].
+//! - [`worker`] holds both ends of that process; `worker/steps.rs` is the list of what it does.
+//! - `libav` and `lame` are the only `unsafe` code next to the worker's limits, a file to a concern.
+//! - `native/` builds the libav that is linked: only the parts named in `native/parts.txt`.
+//!
+//! A binary that uses this crate calls [`worker::run_if_asked`] first thing in `main`, before its runtime starts.
+//!
+//! # What is deliberately absent
+//!
+//! - Blob stores and events: bytes come and go by two traits.
+//! - A pool of workers: starting one costs a few milliseconds, and a fresh one has nothing of the job before.
+//! - Temporary files: both ways stream, and memory doesn't grow with length.
+//! - Pictures: they are skipped, not decoded; no video decoder is even linked.
+//! - ffmpeg's command line, filters, protocols and playlists: a file can't make us open another.
+
+mod engine;
+mod error;
+mod files;
+mod lame;
+mod libav;
+mod ports;
+mod protocol;
+mod report;
+mod settings;
+pub mod worker;
+
+pub use engine::{Engine, Limits};
+pub use error::Error;
+pub use files::{FileSink, FileSource};
+pub use ports::{REWRITE_WITHIN, Sink, Source};
+pub use report::{Kind, Probe, Progress, Stream, Summary, Warning};
+pub use settings::{Format, InvalidSettings, MP3_SAMPLE_RATES, Rate, Settings, Tags};

@@ -67,7 +67,14 @@ pub(crate) enum Task {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Report {
     Probed(Probe),
-    Converted { source: Probe, codec: String, sample_rate: u32, channels: u8, samples: u64, warnings: Vec<Warning> },
+    Converted {
+        source: Probe,
+        codec: String,
+        sample_rate: u32,
+        channels: u8,
+        samples: u64,
+        warnings: Vec<Warning>,
+    },
 }
 
 /// Why the worker gave up.
@@ -76,7 +83,7 @@ pub(crate) enum Failure {
     NoAudio,
     Unreadable(String),
     UnsupportedCodec(String),
-    /// Our fault, not the file's: memory, a broken socket, an encoder that refuses.
+    /// Our fault, not the file's: a broken socket, an encoder that refuses.
     Internal(String),
 }
 

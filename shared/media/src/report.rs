@@ -13,9 +13,9 @@ pub struct Probe {
     pub container: String,
     /// As the file declares it; a cut file declares more than it has.
     pub duration: Option<Duration>,
-    /// All streams, pictures too.
+    /// The streams, pictures too; the first 64 of them.
     pub streams: Vec<Stream>,
-    /// Title, artist and so on; keys in lower case.
+    /// Title, artist and so on, at most 32; keys in lower case.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -107,7 +107,9 @@ impl fmt::Display for Warning {
                 clock(*expected),
                 clock(*found)
             ),
-            Self::Damaged { packets: 1 } => write!(f, "The video is damaged: a bit of its sound was left out."),
+            Self::Damaged { packets: 1 } => {
+                write!(f, "The video is damaged: a bit of its sound was left out.")
+            }
             Self::Damaged { packets } => {
                 write!(f, "The video is damaged: {packets} bits of its sound were left out.")
             }

@@ -106,9 +106,10 @@ impl Settings {
         let allowed = bitrates(self.sample_rate.unwrap_or(44100));
         match self.rate {
             Rate::Vbr(10..) => Err(InvalidSettings("quality is 0 (best) to 9 (smallest)".into())),
-            Rate::Cbr(rate) if !allowed.contains(&rate) => {
-                Err(InvalidSettings(format!("bitrate is one of {} kbit/s at this sample rate", list(allowed))))
-            }
+            Rate::Cbr(rate) if !allowed.contains(&rate) => Err(InvalidSettings(format!(
+                "bitrate is one of {} kbit/s at this sample rate",
+                list(allowed)
+            ))),
             _ => Ok(()),
         }
     }
@@ -121,7 +122,10 @@ impl Tags {
     fn check(&self) -> Result<(), InvalidSettings> {
         let texts = [&self.title, &self.artist, &self.album];
         if texts.into_iter().flatten().any(|text| text.len() > Self::LONGEST) {
-            return Err(InvalidSettings(format!("title, artist and album are at most {} bytes", Self::LONGEST)));
+            return Err(InvalidSettings(format!(
+                "title, artist and album are at most {} bytes",
+                Self::LONGEST
+            )));
         }
         Ok(())
     }
@@ -130,8 +134,8 @@ impl Tags {
 /// The bit rates in kbit/s that MP3 has at a sample rate in Hz (ISO/IEC 13818-3, table of layer III).
 fn bitrates(sample_rate: u32) -> &'static [u32] {
     match sample_rate {
-        ..=12000 => &[8, 16, 24, 32, 40, 48, 56, 64],
-        ..=24000 => &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+        0..=12000 => &[8, 16, 24, 32, 40, 48, 56, 64],
+        12001..=24000 => &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
         _ => &[32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
     }
 }

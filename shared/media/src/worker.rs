@@ -1,6 +1,6 @@
 //! The worker process: the same program, started again, that reads what strangers upload.
 //!
-//! [`run_if_asked`] is the worker's side, [`child`] the service's; [`confine`] is what the worker may still do.
+//! [`run_if_asked`] is the worker's side, `child` the service's; `confine` takes away what the worker must not do.
 
 pub(crate) mod child;
 mod confine;

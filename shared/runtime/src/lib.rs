@@ -44,7 +44,7 @@ pub use extract::{Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use problem::Problem;
-pub use serve::{ServeConfig, drain_body, http_router, serve, shutdown_signal};
+pub use serve::{DRAIN_TIME, ServeConfig, drain, http_router, serve, shutdown_signal};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
 pub use utoipa_axum::{router::OpenApiRouter, routes};

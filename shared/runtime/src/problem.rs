@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
@@ -19,14 +19,14 @@ pub struct Problem {
     detail: String,
     cause: Option<String>,
     members: Map<String, Value>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// `kind` is the stable word for programs (`urn:tapedeck:problem:KIND`), `detail` the sentence for people.
     #[must_use]
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        let (detail, members, headers) = (detail.into(), Map::new(), HeaderMap::new());
+        let (detail, members, headers) = (detail.into(), Map::new(), Vec::new());
         Self { status, kind, detail, cause: None, members, headers }
     }
 
@@ -87,7 +87,7 @@ impl Problem {
     /// Adds a header to the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -120,7 +120,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body(None)));
         *response.status_mut() = self.status;
-        response.headers_mut().extend(self.headers.clone());
+        response.headers_mut().extend(self.headers.iter().cloned());
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

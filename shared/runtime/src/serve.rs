@@ -2,8 +2,9 @@
 
 use std::{io, time::Duration};
 
-use axum::{Router, body::Body, extract::DefaultBodyLimit, middleware};
-use futures_util::StreamExt as _;
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::TcpListener,
@@ -90,14 +91,13 @@ pub fn shutdown_signal() -> io::Result<CancellationToken> {
 /// How much of a refused body is read, so that the client sees the answer instead of a reset connection.
 const DRAIN_BYTES: usize = 16 * 1024 * 1024;
 /// How long a refused body is read.
-const DRAIN_TIME: Duration = Duration::from_secs(3);
+pub const DRAIN_TIME: Duration = Duration::from_secs(3);
 
 /// Reads and drops what a client still sends, up to a limit, before an early refusal.
-pub async fn drain_body(body: Body) {
-    let mut stream = body.into_data_stream();
+pub async fn drain<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
     let drained = async {
         let mut total = 0;
-        while let Some(Ok(bytes)) = stream.next().await {
+        while let Some(Ok(bytes)) = body.next().await {
             total += bytes.len();
             if total > DRAIN_BYTES {
                 break;

@@ -57,11 +57,14 @@ impl Decoder {
     }
 
     fn open(input: &Input, index: u32, codec: &'static ff::AVCodec) -> Result<Self, Fault> {
-        let stream = input.stream(index).ok_or(Fault::NO_MEMORY)?;
+        let stream = input.stream(index).ok_or(Fault::NO_STREAM)?;
         // SAFETY: null pointers are caught before use; `codec` and `stream` outlive the calls.
         unsafe {
-            let decoder =
-                Self { context: ff::avcodec_alloc_context3(codec), frame: ff::av_frame_alloc(), stream: index };
+            let decoder = Self {
+                context: ff::avcodec_alloc_context3(codec),
+                frame: ff::av_frame_alloc(),
+                stream: index,
+            };
             if decoder.context.is_null() || decoder.frame.is_null() {
                 return Err(Fault::NO_MEMORY);
             }

@@ -10,15 +10,20 @@ use ffmpeg_sys_next as ff;
 
 use crate::report::{Kind, Stream};
 
+/// Of streams per file that a probe tells.
+pub(super) const MOST_STREAMS: usize = 64;
 /// Of tags per file.
-const MOST_TAGS: usize = 64;
-/// Of a text, in bytes.
+const MOST_TAGS: usize = 32;
+/// Of a text, in bytes as the file has them; what is no UTF-8 becomes up to three times as many.
 const LONGEST: usize = 1000;
+/// Of a language, in bytes.
+const LONGEST_LANGUAGE: usize = 16;
 /// libav's own unit for whole files.
 pub(super) const MICROSECONDS: ff::AVRational = ff::AVRational { num: 1, den: 1_000_000 };
 
 pub(super) fn stream(stream: &ff::AVStream) -> Stream {
-    let sound = |number: i32| u32::try_from(number).ok().filter(|number| kind(stream) == Kind::Audio && *number > 0);
+    let sound =
+        |number: i32| u32::try_from(number).ok().filter(|number| kind(stream) == Kind::Audio && *number > 0);
     // SAFETY: a stream has parameters as long as it lives; names of codecs are static.
     let (codec, rate, channels) = unsafe {
         let parameters = &*stream.codecpar;
@@ -31,8 +36,12 @@ pub(super) fn stream(stream: &ff::AVStream) -> Stream {
         codec,
         sample_rate: sound(rate),
         channels: sound(channels),
-        language: tags(stream.metadata).remove("language").filter(|language| language != "und"),
+        language: tags(stream.metadata).remove("language").filter(is_language),
     }
+}
+
+fn is_language(text: &String) -> bool {
+    text != "und" && text.len() <= LONGEST_LANGUAGE
 }
 
 pub(super) fn kind(stream: &ff::AVStream) -> Kind {
@@ -51,7 +60,7 @@ pub(super) fn tags(dictionary: *const ff::AVDictionary) -> BTreeMap<String, Stri
     while tags.len() < MOST_TAGS {
         // SAFETY: a null dictionary is an empty one; entries live as long as their dictionary.
         unsafe {
-            entry = ff::av_dict_get(dictionary, c"".as_ptr(), entry, ff::AV_DICT_IGNORE_SUFFIX as i32);
+            entry = ff::av_dict_get(dictionary, c"".as_ptr(), entry, ff::AV_DICT_IGNORE_SUFFIX);
             let Some(entry) = entry.as_ref() else { break };
             tags.insert(text(entry.key).to_lowercase(), text(entry.value));
         }

@@ -12,6 +12,8 @@ pub(crate) struct Fault(c_int);
 
 impl Fault {
     pub(super) const NO_MEMORY: Self = Self(ff::AVERROR(libc::ENOMEM));
+    pub(super) const IMPLAUSIBLE: Self = Self(ff::AVERROR_INVALIDDATA);
+    pub(super) const NO_STREAM: Self = Self(ff::AVERROR_STREAM_NOT_FOUND);
 
     /// `code` as libav returns it: negative is a fault.
     pub(super) fn check(code: c_int) -> Result<c_int, Self> {
@@ -33,7 +35,7 @@ impl Fault {
     }
 
     pub(super) fn is_no_stream(self) -> bool {
-        self.0 == ff::AVERROR_STREAM_NOT_FOUND
+        self == Self::NO_STREAM
     }
 }
 

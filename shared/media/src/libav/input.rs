@@ -9,7 +9,7 @@ use std::time::Duration;
 use ffmpeg_sys_next as ff;
 
 use super::Fault;
-use super::describe::{self, MICROSECONDS, kind, known, micros};
+use super::describe::{self, MICROSECONDS, MOST_STREAMS, kind, known, micros};
 use super::source::{ReadAt, Source};
 use crate::report::{Kind, Probe};
 
@@ -64,12 +64,13 @@ impl Input {
         Ok(input)
     }
 
+    /// What is known of the file, bounded so that it fits a message.
     pub(crate) fn probe(&self) -> Probe {
         Probe {
             // SAFETY: an open context has an input format, whose name is a static string.
             container: unsafe { describe::text((*(*self.format).iformat).name) },
             duration: self.duration(),
-            streams: self.streams().iter().map(|stream| describe::stream(stream)).collect(),
+            streams: self.streams().take(MOST_STREAMS).map(describe::stream).collect(),
             tags: self.tags(),
         }
     }
@@ -78,11 +79,13 @@ impl Input {
     /// `Err` has the codec's name if none can be decoded.
     pub(super) fn best_audio(&self) -> Result<Option<(u32, &'static ff::AVCodec)>, String> {
         let mut codec = null();
-        // SAFETY: `format` is open; codecs are static.
-        let found = unsafe {
-            ff::av_find_best_stream(self.format, ff::AVMediaType::AVMEDIA_TYPE_AUDIO, -1, -1, &mut codec, 0)
+        let sound = ff::AVMediaType::AVMEDIA_TYPE_AUDIO;
+        // SAFETY: `format` is open; the codec that is found, if any, is static.
+        let (found, codec) = unsafe {
+            let found = ff::av_find_best_stream(self.format, sound, -1, -1, &mut codec, 0);
+            (Fault::check(found), codec.as_ref())
         };
-        match (Fault::check(found), unsafe { codec.as_ref() }) {
+        match (found, codec) {
             (Ok(index), Some(codec)) => Ok(Some((index as u32, codec))),
             (Err(fault), _) if fault.is_no_stream() => Ok(None),
             _ => Err(self.first_audio_codec()),
@@ -90,8 +93,8 @@ impl Input {
     }
 
     fn first_audio_codec(&self) -> String {
-        let codec = self.probe().streams.into_iter().find(|stream| stream.kind == Kind::Audio);
-        codec.map_or_else(|| "an unknown codec".into(), |stream| stream.codec)
+        let codec = self.streams().find(|stream| kind(stream) == Kind::Audio);
+        codec.map_or_else(|| "something unknown".into(), |stream| describe::stream(stream).codec)
     }
 
     /// The next packet of any stream; `None` at the end.
@@ -122,15 +125,17 @@ impl Input {
 
     /// Leaves the packets of all other streams unread, where the container allows it.
     pub(crate) fn only(&mut self, index: u32) {
-        for stream in self.streams().iter().filter(|stream| stream.index != index as c_int) {
-            let stream: *const ff::AVStream = *stream;
-            // SAFETY: streams live as long as `format` and nobody else reads them now.
-            unsafe { (*stream.cast_mut()).discard = ff::AVDiscard::AVDISCARD_ALL };
+        for stream in self.pointers() {
+            // SAFETY: the pointer is valid, and `&mut self` says that nobody else looks at the stream.
+            let stream = unsafe { &mut **stream };
+            if stream.index != index as c_int {
+                stream.discard = ff::AVDiscard::AVDISCARD_ALL;
+            }
         }
     }
 
     pub(super) fn stream(&self, index: u32) -> Option<&ff::AVStream> {
-        self.streams().get(index as usize).copied()
+        self.streams().nth(index as usize)
     }
 
     /// The length that the container declares.
@@ -146,11 +151,11 @@ impl Input {
 
     /// When the pictures start, in microseconds of the file's own time. Cover pictures don't count.
     pub(crate) fn pictures_start(&self) -> Option<i64> {
-        let moving = |stream: &&&ff::AVStream| {
+        let moving = |stream: &&ff::AVStream| {
             kind(stream) == Kind::Video && stream.disposition & ff::AV_DISPOSITION_ATTACHED_PIC as c_int == 0
         };
-        let start = |stream: &&ff::AVStream| Some(micros(known(stream.start_time)?, stream.time_base));
-        self.streams().iter().filter(moving).filter_map(start).min()
+        let start = |stream: &ff::AVStream| Some(micros(known(stream.start_time)?, stream.time_base));
+        self.streams().filter(moving).filter_map(start).min()
     }
 
     /// `pts` of a stream in microseconds of the file's own time.
@@ -173,13 +178,18 @@ impl Input {
         unsafe { &*self.format }
     }
 
-    fn streams(&self) -> &[&ff::AVStream] {
+    fn streams(&self) -> impl Iterator<Item = &ff::AVStream> {
+        // SAFETY: libav's pointers to streams are valid as long as `format`.
+        self.pointers().iter().map(|stream| unsafe { &**stream })
+    }
+
+    fn pointers(&self) -> &[*mut ff::AVStream] {
         let format = self.format();
         if format.nb_streams == 0 {
             return &[];
         }
-        // SAFETY: libav keeps `nb_streams` valid pointers there.
-        unsafe { std::slice::from_raw_parts(format.streams.cast::<&ff::AVStream>(), format.nb_streams as usize) }
+        // SAFETY: libav keeps so many pointers there.
+        unsafe { std::slice::from_raw_parts(format.streams, format.nb_streams as usize) }
     }
 }
 

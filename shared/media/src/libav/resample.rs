@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "calls into libav and gives it buffers")]
 
 use std::ffi::c_int;
+use std::ops::RangeInclusive;
 use std::ptr::{null, null_mut};
 
 use ffmpeg_sys_next as ff;
@@ -17,6 +18,9 @@ pub(crate) struct Shape {
     /// 1 or 2.
     pub(crate) channels: u8,
 }
+
+/// Source rates in Hz that are no mistake: a file that says 1 Hz would become 8000 times as long on its way to an MP3.
+const PLAUSIBLE: RangeInclusive<c_int> = 1000..=768_000;
 
 /// Converts frames of one kind. Another kind needs another resampler.
 pub(crate) struct Resampler {
@@ -48,7 +52,11 @@ impl Resampler {
     pub(crate) fn new(frame: Frame<'_>, to: Shape) -> Result<Self, Fault> {
         let mut resampler = Self { context: null_mut(), to, from: From::of(frame) };
         let frame = frame.raw();
-        // SAFETY: layouts live during the calls, which copy them; on failure the context stays null or is freed by drop.
+        if !PLAUSIBLE.contains(&frame.sample_rate) {
+            return Err(Fault::IMPLAUSIBLE);
+        }
+        // SAFETY: layouts live during the calls, which copy them; a decoded frame's format is one of libav's; on failure
+        // the context stays null or is freed by drop.
         unsafe {
             let (mut output, mut input) = (layout(to.channels.into()), frame.ch_layout);
             if input.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
@@ -65,8 +73,6 @@ impl Resampler {
                 0,
                 null_mut(),
             ))?;
-            // Floats could hold the sum of six channels, an MP3 can't: mix down as for integers, without clipping.
-            ff::av_opt_set_double(resampler.context.cast(), c"rematrix_maxval".as_ptr(), 1.0, 0);
             Fault::check(ff::swr_init(resampler.context))?;
         }
         Ok(resampler)

@@ -3,7 +3,6 @@
 
 use std::ffi::{c_int, c_void};
 use std::io;
-use std::ptr::null_mut;
 
 use ffmpeg_sys_next as ff;
 

@@ -15,7 +15,9 @@ pub(super) fn drop_descriptors() {
 
 /// Sets the limits for good: no new files, processes, core dumps; CPU time and memory as given.
 pub(super) fn limit(cpu: Duration, memory_bytes: u64) -> io::Result<()> {
-    set(libc::RLIMIT_CPU, cpu.as_secs().max(1))?;
+    let seconds = cpu.as_secs().max(1);
+    // SIGXCPU at the first, which tells the service why; SIGKILL at the second, which can't be ignored.
+    set_both(libc::RLIMIT_CPU, seconds, seconds + 1)?;
     set(libc::RLIMIT_AS, memory_bytes)?;
     set(libc::RLIMIT_FSIZE, 0)?;
     set(libc::RLIMIT_CORE, 0)?;
@@ -25,7 +27,11 @@ pub(super) fn limit(cpu: Duration, memory_bytes: u64) -> io::Result<()> {
 }
 
 fn set(resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
-    let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+    set_both(resource, value, value)
+}
+
+fn set_both(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
     // SAFETY: `limit` is a valid rlimit for the length of the call.
     match unsafe { libc::setrlimit(resource, &limit) } {
         0 => Ok(()),

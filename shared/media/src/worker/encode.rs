@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn rates_that_mp3_lacks_become_their_neighbours() {
-        let wanted = [(44100, 44100), (8000, 8000), (5512, 8000), (37800, 44100), (88200, 44100), (96000, 48000)];
+        let wanted =
+            [(44100, 44100), (8000, 8000), (5512, 8000), (37800, 44100), (88200, 44100), (96000, 48000)];
         for (source, result) in wanted {
             assert_eq!(nearest(source), result, "{source}");
         }

@@ -32,8 +32,11 @@ pub(super) struct Extract {
     pcm: Vec<f32>,
     /// Samples of silence that are still to come before the first frame.
     silence: u64,
-    /// How long the sound should be, and how much of the file has gone by.
+    /// How many there were in all.
+    delay: u64,
+    /// How long the sound should be.
     declared: Option<Duration>,
+    /// How much of the file has gone by, in the time of all its streams.
     passed: Duration,
     stage: Stage,
     damaged: u64,
@@ -58,6 +61,7 @@ impl Extract {
         let decoder = open(&input)?;
         let declared = input.stream_duration(decoder.stream());
         if declared.is_some() {
+            // Then no other stream is needed to see whether the file is whole.
             input.only(decoder.stream());
         }
         let mut extract = Self {
@@ -69,6 +73,7 @@ impl Extract {
             timeline: Timeline::new(None, None, 48000),
             pcm: Vec::new(),
             silence: 0,
+            delay: 0,
             passed: Duration::ZERO,
             stage: Stage::Hungry,
             damaged: 0,
@@ -87,13 +92,15 @@ impl Extract {
         let frame = self.decoder.frame();
         self.shape = encode::shape(settings, frame.sample_rate(), frame.channels());
         self.timeline = Timeline::new(settings.start, settings.end, self.shape.rate);
-        self.silence = samples(self.delay(frame.pts()), self.shape.rate);
+        self.delay = samples(self.lateness(frame.pts()), self.shape.rate);
+        self.silence = self.delay;
     }
 
     /// By how much the sound starts after the pictures.
-    fn delay(&self, first: Option<i64>) -> Duration {
+    fn lateness(&self, first: Option<i64>) -> Duration {
         let first = first.and_then(|pts| self.input.micros(self.decoder.stream(), pts));
-        let delay = first.zip(self.input.pictures_start()).and_then(|(sound, picture)| sound.checked_sub(picture));
+        let delay =
+            first.zip(self.input.pictures_start()).and_then(|(sound, picture)| sound.checked_sub(picture));
         let delay = delay.and_then(|delay| u64::try_from(delay).ok()).map(Duration::from_micros);
         delay.filter(|delay| (LEAST_DELAY..MOST_DELAY).contains(delay)).unwrap_or_default()
     }
@@ -134,25 +141,28 @@ impl Extract {
         match self.stage {
             Stage::Frame => self.resample()?,
             Stage::Hungry => self.decode()?,
-            Stage::Drained => self.drain()?,
+            Stage::Drained => {
+                self.stage = Stage::Over;
+                self.drain()?;
+            }
             Stage::Over => return Ok(false),
         }
         Ok(true)
     }
 
+    /// Converts the frame that waits. Frames may change in the middle of a file, and the resampler with them.
     fn resample(&mut self) -> Result<(), Failure> {
         self.stage = Stage::Hungry;
         if !self.resampler.as_ref().is_some_and(|resampler| resampler.fits(self.decoder.frame())) {
             self.drain()?;
-            self.stage = Stage::Hungry;
             self.resampler = Resampler::new(self.decoder.frame(), self.shape).map_err(unmixable)?.into();
         }
         let Some(resampler) = &mut self.resampler else { return Ok(()) };
         resampler.convert(self.decoder.frame(), &mut self.pcm).map_err(unmixable)
     }
 
+    /// Takes the rest out of the resampler, and the resampler away.
     fn drain(&mut self) -> Result<(), Failure> {
-        self.stage = Stage::Over;
         self.resampler.take().map_or(Ok(()), |mut rest| rest.finish(&mut self.pcm)).map_err(unmixable)
     }
 
@@ -171,7 +181,8 @@ impl Extract {
 
     /// Gives the decoder its next packet, or the end.
     fn feed(&mut self) -> Result<(), Failure> {
-        for _ in 0..MOST_FAULTS {
+        let mut faults = 0;
+        while faults < MOST_FAULTS {
             match self.input.next_packet() {
                 Ok(Some(packet)) => {
                     self.passed = self.passed.max(packet.end.unwrap_or_default());
@@ -181,7 +192,7 @@ impl Extract {
                 }
                 Ok(None) => break,
                 Err(fault) if fault.is_memory() => return Err(unreadable(fault)),
-                Err(_) => {}
+                Err(_) => faults += 1,
             }
         }
         self.decoder.finish();
@@ -202,7 +213,8 @@ impl Extract {
     /// A file that stops early. Where only the container declares a length, the pictures may rightly last longer than
     /// the sound: then it counts how much of the file has gone by.
     fn truncated(&self) -> Option<Warning> {
-        let found = Duration::from_secs_f64(self.timeline.position() as f64 / f64::from(self.shape.rate));
+        let samples = self.timeline.position().saturating_sub(self.delay);
+        let found = Duration::from_secs_f64(samples as f64 / f64::from(self.shape.rate));
         let expected = self.declared.filter(|_| self.stage == Stage::Over)?;
         (found.max(self.passed) + TOLERANCE < expected).then_some(Warning::Truncated { expected, found })
     }
@@ -223,7 +235,7 @@ fn silent(input: &Input) -> Failure {
 
 fn unmixable(fault: Fault) -> Failure {
     match fault.is_memory() {
-        true => Failure::Internal(fault.to_string()),
-        false => Failure::Unreadable("its channels are of a kind that we don't know".into()),
+        true => unreadable(fault),
+        false => Failure::Unreadable("its channels or its sample rate are not of this world".into()),
     }
 }

@@ -60,7 +60,8 @@ impl<'a> Output<'a> {
         }
         self.reported = Instant::now();
         let position = Duration::from_secs_f64(self.samples as f64 / f64::from(self.sample_rate));
-        self.link.say(&FromWorker::Progress(Progress { position, total: self.total }))
+        let total = self.total.map(|total| total.max(position));
+        self.link.say(&FromWorker::Progress(Progress { position, total }))
     }
 
     /// Sends the rest and then what replaces earlier bytes, if any.

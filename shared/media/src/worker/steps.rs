@@ -47,6 +47,9 @@ fn convert(link: &Link, input: Input, settings: &Settings) -> Result<Report, Fai
         output.write(encoder.encode(pcm)?)?;
         output.progress(samples)?;
     }
+    if output.samples() == 0 {
+        return Err(Failure::Unreadable("it ends before the wanted start".into()));
+    }
     output.write(encoder.finish()?)?;
     output.finish(encoder.header())?;
     Ok(Report::Converted {
@@ -59,10 +62,11 @@ fn convert(link: &Link, input: Input, settings: &Settings) -> Result<Report, Fai
     })
 }
 
-/// A fault of libav while it reads the file.
+/// A fault of libav while it reads the file. Memory runs short when the file announces absurd sizes: the file's fault
+/// too, and the same at the next try.
 pub(super) fn unreadable(fault: Fault) -> Failure {
-    if fault.is_memory() {
-        return Failure::Internal(fault.to_string());
-    }
-    Failure::Unreadable("it is no video or audio file that we know, or it is damaged".into())
+    Failure::Unreadable(match fault.is_memory() {
+        true => "reading it needs more memory than is allowed".into(),
+        false => "it is no video or audio file that we know, or it is damaged".into(),
+    })
 }

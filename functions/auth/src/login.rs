@@ -1,0 +1,83 @@
+//! `POST /login`: address and password for tokens.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use db::User;
+use runtime::{Json, Problem};
+
+use crate::{
+    Auth, address,
+    problem::{database, forbidden, hashing},
+    tokens::{NO_STORE, Tokens, access_token, new_tokens},
+};
+
+/// Logs in.
+///
+/// The answer is the bare access token as text. With `Accept: application/json` it is access token and refresh token.
+#[utoipa::path(post, path = "/login", tag = "accounts", security(("basic" = [])),
+    responses(
+        (status = 200, description = "The access token, or both tokens as JSON", content(
+            (String = "text/plain"), (Tokens = "application/json"))),
+        (status = 401, description = "No credentials, or wrong ones"),
+        (status = 403, description = "The account is disabled, or its address is not proven yet"),
+        (status = 503, description = "Too many log-ins right now"),
+    ))]
+pub(crate) async fn login(State(auth): State<Auth>, headers: HeaderMap) -> Result<Response, Problem> {
+    let (email, password) = basic(&headers).ok_or_else(|| unauthorized(NO_CREDENTIALS))?;
+    let user = authenticate(&auth, &email, password).await?;
+    if wants_json(&headers) {
+        return Ok((NO_STORE, Json(new_tokens(&auth, user.id).await?)).into_response());
+    }
+    Ok((NO_STORE, access_token(&auth, user.id)?).into_response())
+}
+
+const NO_CREDENTIALS: &str =
+    "Send mail address and password by HTTP Basic, as `curl -u you@example.org:password`.";
+const WRONG: &str = "Mail address or password is wrong.";
+
+/// The user with this address and password, if they may log in.
+async fn authenticate(auth: &Auth, email: &str, password: String) -> Result<User, Problem> {
+    let user = auth.db.user_by_email(&address::normal(email)).await.map_err(database)?;
+    let hash = user.as_ref().map(|user| user.password_hash.clone());
+    let right = auth.hasher.verify(password, hash).await.map_err(hashing)?;
+    let user = user.filter(|_| right).ok_or_else(|| unauthorized(WRONG))?;
+    may_log_in(auth, &user)?;
+    Ok(user)
+}
+
+/// Only who knows the password learns about the account.
+pub(crate) fn may_log_in(auth: &Auth, user: &User) -> Result<(), Problem> {
+    if user.disabled_at.is_some() {
+        return Err(forbidden("account-disabled", "This account is disabled. Ask the administrator."));
+    }
+    if user.verified_at.is_none() && !auth.config.allow_unverified {
+        return Err(forbidden("address-unproven", "Follow the link in the mail that we sent you first."));
+    }
+    Ok(())
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    let challenge = HeaderValue::from_static("Basic realm=\"tapedeck\", charset=\"UTF-8\"");
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).header(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// Address and password by HTTP Basic (RFC 7617). The address holds no colon, the password may.
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    text.split_once(':').map(|(email, password)| (email.to_owned(), password.to_owned()))
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepts.flat_map(|accept| accept.split(',')).any(|kind| {
+        kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    })
+}

@@ -1,0 +1,91 @@
+//! `/me`: one's own account.
+
+use axum::{extract::State, http::StatusCode};
+use contracts::{Timestamp, UserId};
+use db::User;
+use identity::Caller;
+use runtime::{Json, Problem};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Auth, problem::database};
+
+/// What a user may do beyond their own jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// Their own jobs only.
+    User,
+    /// Everybody's accounts too.
+    Admin,
+}
+impl From<db::Role> for Role {
+    fn from(role: db::Role) -> Self {
+        match role {
+            db::Role::User => Self::User,
+            db::Role::Admin => Self::Admin,
+        }
+    }
+}
+impl From<Role> for db::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+/// An account as its owner and the administrators see it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Profile {
+    id: UserId,
+    email: String,
+    role: Role,
+    /// Which limits apply.
+    class: String,
+    /// When the address was proven.
+    verified_at: Option<Timestamp>,
+    /// When an administrator locked the account.
+    disabled_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+impl From<User> for Profile {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            role: user.role.into(),
+            class: user.class,
+            verified_at: user.verified_at,
+            disabled_at: user.disabled_at,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// Shows the caller's account.
+#[utoipa::path(get, path = "/me", tag = "accounts", security(("bearer" = [])),
+    responses((status = 200, body = Profile), (status = 401, description = "No credentials, or wrong ones")))]
+pub(crate) async fn show(State(auth): State<Auth>, caller: Caller) -> Result<Json<Profile>, Problem> {
+    Ok(Json(Profile::from(account(&auth, &caller).await?)))
+}
+
+/// Deletes the caller's account with all jobs, videos and audio.
+#[utoipa::path(delete, path = "/me", tag = "accounts", security(("bearer" = [])),
+    responses(
+        (status = 204, description = "Gone; stored files follow within the hour"),
+        (status = 401, description = "No credentials, or wrong ones"),
+        (status = 403, description = "An API key can't do this"),
+    ))]
+pub(crate) async fn delete(State(auth): State<Auth>, caller: Caller) -> Result<StatusCode, Problem> {
+    caller.require_login()?;
+    auth.db.delete_user(caller.user_id).await.map_err(database)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The caller's row.
+pub(crate) async fn account(auth: &Auth, caller: &Caller) -> Result<User, Problem> {
+    let user = auth.db.user(caller.user_id).await.map_err(database)?;
+    user.ok_or_else(|| Problem::unauthorized("This account does not exist any more."))
+}

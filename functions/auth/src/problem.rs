@@ -1,0 +1,44 @@
+//! What the database's and the keys' errors are to the world.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use runtime::Problem;
+
+use crate::hasher::HashError;
+
+/// For a call where no unique value is at stake.
+pub(crate) fn database(error: db::Error) -> Problem {
+    match &error {
+        db::Error::Unavailable(_) => Problem::unavailable(&error),
+        db::Error::Exists | db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
+            Problem::internal(error.to_string())
+        }
+    }
+}
+
+/// Tokens that can't be made: a fault of ours, whichever it is.
+pub(crate) fn token(error: identity::Error) -> Problem {
+    Problem::internal(error.to_string())
+}
+
+/// A password that was neither found right nor wrong.
+pub(crate) fn hashing(error: HashError) -> Problem {
+    match error {
+        HashError::Busy => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Too many people log in right now. Try again in a few seconds.",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from_static("2")),
+        HashError::Broken(cause) => Problem::internal(cause),
+    }
+}
+
+/// 422 with the name of the field, for forms.
+pub(crate) fn field(name: &str, detail: impl Into<String>) -> Problem {
+    Problem::unprocessable(detail).member("field", name)
+}
+
+/// 403 with its own word.
+pub(crate) fn forbidden(kind: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, kind, detail)
+}

@@ -1,0 +1,113 @@
+//! Access tokens and refresh tokens: `POST /token/refresh`, `POST /logout`.
+//!
+//! A refresh token is used once and gives the next one of its family. If one comes a second time, somebody has a
+//! copy; nobody can tell who, so the whole family ends (RFC 9700, section 4.14.2).
+
+use axum::{
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+    response::IntoResponse,
+};
+use contracts::{Timestamp, UserId};
+use db::{NewRefreshToken, Rotation};
+use identity::{Claims, hash_secret, new_secret};
+use runtime::{Json, Problem};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Auth, login::may_log_in, problem};
+
+/// No cache keeps an answer that holds a secret.
+pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+/// What a log-in gives.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Tokens {
+    /// For `Authorization: Bearer`.
+    access_token: String,
+    /// Good once, for the next pair.
+    refresh_token: String,
+    /// Seconds until the access token ends.
+    expires_in: u64,
+    /// Always `Bearer`.
+    token_type: &'static str,
+}
+
+/// A refresh token to exchange or to end.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Presented {
+    /// As `/login` or `/token/refresh` gave it.
+    refresh_token: String,
+}
+
+/// Exchanges a refresh token for new tokens.
+#[utoipa::path(post, path = "/token/refresh", tag = "accounts", request_body = Presented,
+    responses(
+        (status = 200, description = "New tokens; the old refresh token is spent", body = Tokens),
+        (status = 401, description = "The refresh token is unknown, too old, or was used before: log in again"),
+        (status = 403, description = "The account is disabled"),
+    ))]
+pub(crate) async fn refresh(
+    State(auth): State<Auth>,
+    Json(presented): Json<Presented>,
+) -> Result<impl IntoResponse, Problem> {
+    let (secret, next) = new_refresh_token(&auth)?;
+    let hash = hash_secret(&presented.refresh_token);
+    let rotation = auth.db.rotate_refresh_token(&hash, &next).await.map_err(problem::database)?;
+    let user_id = match rotation {
+        Rotation::Rotated(token) => token.user_id,
+        Rotation::Reused => {
+            return Err(log_in_again("This refresh token was used before, so somebody may have a copy. "));
+        }
+        Rotation::Unknown => return Err(log_in_again("This refresh token is unknown or too old. ")),
+    };
+    let user = auth.db.user(user_id).await.map_err(problem::database)?;
+    may_log_in(&auth, &user.ok_or_else(|| log_in_again("This account does not exist any more. "))?)?;
+    Ok((NO_STORE, Json(pair(&auth, user_id, secret)?)))
+}
+
+/// Ends the log-in that a refresh token belongs to. The access token ends by itself within minutes.
+#[utoipa::path(post, path = "/logout", tag = "accounts", request_body = Presented,
+    responses((status = 204, description = "Logged out, or was not logged in")))]
+pub(crate) async fn logout(
+    State(auth): State<Auth>,
+    Json(presented): Json<Presented>,
+) -> Result<StatusCode, Problem> {
+    // Known or not, it is good for nothing now, which is what the client wants (RFC 7009, section 2.2).
+    let hash = hash_secret(&presented.refresh_token);
+    auth.db.revoke_token_family(&hash).await.map_err(problem::database)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The first tokens of a log-in.
+pub(crate) async fn new_tokens(auth: &Auth, user_id: UserId) -> Result<Tokens, Problem> {
+    let (secret, first) = new_refresh_token(auth)?;
+    auth.db.start_token_family(user_id, &first).await.map_err(problem::database)?;
+    pair(auth, user_id, secret)
+}
+
+/// An access token alone.
+pub(crate) fn access_token(auth: &Auth, user_id: UserId) -> Result<String, Problem> {
+    auth.key.issue(&Claims::access(user_id, auth.config.access_lifetime())).map_err(problem::token)
+}
+
+fn pair(auth: &Auth, user_id: UserId, refresh_token: String) -> Result<Tokens, Problem> {
+    Ok(Tokens {
+        access_token: access_token(auth, user_id)?,
+        refresh_token,
+        expires_in: auth.config.access_lifetime().as_secs(),
+        token_type: "Bearer",
+    })
+}
+
+fn new_refresh_token(auth: &Auth) -> Result<(String, NewRefreshToken), Problem> {
+    let secret = new_secret("tr_").map_err(problem::token)?;
+    let expires_at = Timestamp::now().after(auth.config.refresh_lifetime());
+    let stored = NewRefreshToken { secret_hash: hash_secret(&secret), expires_at };
+    Ok((secret, stored))
+}
+
+fn log_in_again(why: &str) -> Problem {
+    Problem::unauthorized(format!("{why}Log in again with POST /login."))
+}

@@ -1,0 +1,224 @@
+//! One's own account, API keys, and what administrators do.
+
+use crate::house::{House, PASSWORD};
+use axum::http::header;
+use contracts::{KeyId, UserId};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn every_guarded_route_asks_for_credentials() {
+    let house = House::open().await;
+    let key = format!("/keys/{}", KeyId::generate());
+    for path in ["/me", "/keys", "/admin/users"] {
+        assert_eq!(house.get(path, "").await.problem(), (401, "unauthorized".into()), "{path}");
+    }
+    assert_eq!(house.delete("/me", "").await.status, 401);
+    assert_eq!(house.delete(&key, "").await.status, 401);
+    assert_eq!(house.api_key("", json!(["read"])).await.status, 401);
+    assert_eq!(house.post("/password", "", json!({})).await.status, 401);
+    assert_eq!(house.patch(&format!("/admin/users/{}", UserId::generate()), "", json!({})).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_deleted_account_leaves_nothing_that_works() {
+    let house = House::open().await;
+    let id = house.register("ada@example.org").await;
+    let (token, refresh_token) = house.tokens("ada@example.org").await;
+    let secret = house.api_key(&token, json!(["read"])).await.field("secret");
+    assert_eq!(house.delete("/me", &token).await.status, 204);
+    assert_eq!(house.get("/me", &token).await.status, 401);
+    assert_eq!(house.get("/me", &secret).await.status, 401);
+    assert_eq!(house.refresh(&refresh_token).await.status, 401);
+    assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.status, 401);
+    assert!(house.db.user(id).await.unwrap().is_none());
+    assert_ne!(house.register("ada@example.org").await, id, "the address is free again");
+}
+
+#[tokio::test]
+async fn a_key_shows_its_secret_once_and_works() {
+    let house = House::open().await;
+    let token = house.member("ada@example.org").await;
+    let made = house.api_key(&token, json!(["read", "upload", "read"])).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(made.headers[header::CACHE_CONTROL], "no-store");
+    let (id, secret) = (made.field("id"), made.field("secret"));
+    assert_eq!(made.headers[header::LOCATION], format!("/keys/{id}").as_str());
+    assert_eq!(made.json()["scopes"], json!(["upload", "read"]));
+    assert!(secret.starts_with("td_") && secret.len() == 46, "{secret}");
+    assert_eq!(house.get("/me", &secret).await.status, 200);
+    let list = house.get("/keys", &token).await;
+    assert!(!list.text.contains(&secret) && !list.text.contains("hash"), "{}", list.text);
+    assert_eq!(list.json()["keys"][0]["id"], json!(id));
+    assert!(list.json()["keys"][0]["last_used_at"].is_string());
+}
+
+#[tokio::test]
+async fn a_deleted_key_stops_working_at_once() {
+    let house = House::open().await;
+    let token = house.member("ada@example.org").await;
+    let key = house.api_key(&token, json!(["read"])).await;
+    let path = format!("/keys/{}", key.field("id"));
+    assert_eq!(house.delete(&path, &token).await.status, 204);
+    assert_eq!(house.get("/me", &key.field("secret")).await.problem(), (401, "unauthorized".into()));
+    assert_eq!(house.delete(&path, &token).await.problem(), (404, "not-found".into()));
+}
+
+#[tokio::test]
+async fn somebody_elses_key_is_not_there() {
+    let house = House::open().await;
+    let (ada, bob) = (house.member("ada@example.org").await, house.member("bob@example.org").await);
+    let key = house.api_key(&ada, json!(["read"])).await;
+    let path = format!("/keys/{}", key.field("id"));
+    assert_eq!(house.delete(&path, &bob).await.problem(), (404, "not-found".into()));
+    assert_eq!(house.delete("/keys/../../etc", &bob).await.status, 404);
+    assert_eq!(house.delete("/keys/1", &bob).await.problem(), (404, "not-found".into()));
+    assert_eq!(house.get("/keys", &bob).await.json()["keys"], json!([]));
+    assert_eq!(house.get("/me", &key.field("secret")).await.status, 200, "it still works");
+}
+
+#[tokio::test]
+async fn a_key_makes_no_keys_and_changes_no_account() {
+    let house = House::open().await;
+    let token = house.member("ada@example.org").await;
+    let made = house.api_key(&token, json!(["upload", "read", "admin"])).await;
+    let (id, key) = (made.field("id"), made.field("secret"));
+    assert_eq!(house.api_key(&key, json!(["admin"])).await.problem(), (403, "forbidden".into()));
+    assert_eq!(house.get("/keys", &key).await.status, 403);
+    assert_eq!(house.delete(&format!("/keys/{id}"), &key).await.status, 403);
+    assert_eq!(house.delete("/me", &key).await.status, 403);
+    let change = json!({"old_password": PASSWORD, "new_password": "another good one"});
+    assert_eq!(house.post("/password", &key, change).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_scope_admin_is_for_administrators() {
+    let house = House::open().await;
+    let (admin, user) = (house.member("ada@example.org").await, house.member("bob@example.org").await);
+    assert_eq!(house.api_key(&user, json!(["admin"])).await.problem(), (403, "forbidden".into()));
+    let strong = house.api_key(&admin, json!(["admin"])).await.field("secret");
+    assert_eq!(house.get("/admin/users", &strong).await.status, 200);
+    let weak = house.api_key(&admin, json!(["upload", "read"])).await.field("secret");
+    assert_eq!(house.get("/admin/users", &weak).await.problem(), (403, "forbidden".into()));
+}
+
+#[tokio::test]
+async fn a_key_needs_a_name_and_known_scopes() {
+    let house = House::open().await;
+    let token = house.member("ada@example.org").await;
+    let long = "x".repeat(101);
+    for body in [
+        json!({"name": " ", "scopes": ["read"]}),
+        json!({"name": long, "scopes": ["read"]}),
+        json!({"name": "a", "scopes": []}),
+        json!({"name": "a", "scopes": ["fly"]}),
+        json!({"name": "a"}),
+    ] {
+        assert_eq!(house.post("/keys", &token, body.clone()).await.problem().0, 422, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn only_an_administrator_sees_and_changes_accounts() {
+    let house = House::open().await;
+    let admin = house.member("ada@example.org").await;
+    let bob = house.register("bob@example.org").await;
+    let user = house.login("bob@example.org", PASSWORD, "*/*").await.text;
+    let path = format!("/admin/users/{bob}");
+    assert_eq!(house.get("/admin/users", &user).await.problem(), (403, "forbidden".into()));
+    assert_eq!(house.patch(&path, &user, json!({"role": "admin"})).await.status, 403);
+    let changed = house.patch(&path, &admin, json!({"role": "admin", "class": "large"})).await;
+    assert_eq!((changed.field("role"), changed.field("class")), ("admin".into(), "large".into()));
+    assert_eq!(house.get("/admin/users", &user).await.status, 200, "the same token, at once");
+    let nobody = format!("/admin/users/{}", UserId::generate());
+    assert_eq!(house.patch(&nobody, &admin, json!({})).await.problem(), (404, "not-found".into()));
+    for body in
+        [json!({"role": "king"}), json!({"class": "a b"}), json!({"class": ""}), json!({"email": "x"})]
+    {
+        assert_eq!(house.patch(&path, &admin, body.clone()).await.problem().0, 422, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_out_at_once_and_comes_back() {
+    let house = House::open().await;
+    let admin = house.member("ada@example.org").await;
+    let bob = house.register("bob@example.org").await;
+    let (token, refresh_token) = house.tokens("bob@example.org").await;
+    let key = house.api_key(&token, json!(["read"])).await.field("secret");
+    let path = format!("/admin/users/{bob}");
+    let changed = house.patch(&path, &admin, json!({"disabled": true})).await;
+    assert!(changed.json()["disabled_at"].is_string());
+    for credentials in [&token, &key] {
+        assert_eq!(house.get("/me", credentials).await.problem(), (403, "account-disabled".into()));
+    }
+    assert_eq!(house.refresh(&refresh_token).await.status, 401);
+    let right = house.login("bob@example.org", PASSWORD, "*/*").await;
+    assert_eq!(right.problem(), (403, "account-disabled".into()));
+    let wrong = house.login("bob@example.org", "wrong password", "*/*").await;
+    assert_eq!(wrong.problem(), (401, "unauthorized".into()), "a stranger does not learn it");
+    house.patch(&path, &admin, json!({"disabled": false})).await;
+    assert_eq!(house.get("/me", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_administrator_is_always_left() {
+    let house = House::open().await;
+    let ada = house.register("ada@example.org").await;
+    let (token, _) = house.tokens("ada@example.org").await;
+    for body in [json!({"disabled": true}), json!({"role": "user"})] {
+        let answer = house.patch(&format!("/admin/users/{ada}"), &token, body).await;
+        assert_eq!(answer.problem(), (409, "conflict".into()));
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_accounts_has_pages_newest_first() {
+    let house = House::open().await;
+    let admin = house.member("ada@example.org").await;
+    for number in 0..4 {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        house.register(&format!("user{number}@example.org")).await;
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = house.get(&format!("/admin/users?limit=2{cursor}"), &admin).await.json();
+        let emails = page["users"].as_array().unwrap().iter();
+        seen.extend(emails.map(|user| user["email"].as_str().unwrap().to_owned()));
+        let Value::String(next) = &page["next_cursor"] else { break };
+        cursor = format!("&cursor={next}");
+    }
+    let all = [
+        "user3@example.org",
+        "user2@example.org",
+        "user1@example.org",
+        "user0@example.org",
+        "ada@example.org",
+    ];
+    assert_eq!(seen, all);
+    assert_eq!(house.get("/admin/users?limit=x", &admin).await.problem().0, 400);
+}
+
+#[tokio::test]
+async fn every_route_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = db::Db::open("sqlite::memory:", 1).unwrap();
+    let key = identity::SigningKey::load_or_create(&folder.path().join("key")).unwrap();
+    let (_, openapi) = auth::function(db, key, auth::AuthConfig::default()).into_parts();
+    let paths: Vec<&String> = openapi.paths.paths.keys().collect();
+    let expected = [
+        "/.well-known/jwks.json",
+        "/admin/users",
+        "/admin/users/{id}",
+        "/keys",
+        "/keys/{id}",
+        "/login",
+        "/logout",
+        "/me",
+        "/password",
+        "/register",
+        "/token/refresh",
+    ];
+    assert_eq!(paths, expected);
+    let components = openapi.components.unwrap();
+    assert_eq!(components.security_schemes.keys().collect::<Vec<_>>(), ["basic", "bearer"]);
+}

@@ -1,0 +1,7 @@
+//! Speaks HTTP to the function's router over a real SQLite database in a temporary folder.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accounts;
+mod house;
+mod login;
+mod tokens;

@@ -1,0 +1,120 @@
+//! Blob -> engine -> blob, with the job's options.
+
+use std::{
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use blobs::{Blob, Reader, Upload};
+use bytes::Bytes;
+use contracts::{Options, TagPolicy};
+use db::{Audio, Claimed, Finished};
+use media::{Format, Kind, Rate, Settings, Sink, Source, Summary, Tags};
+
+use crate::{Convert, outcome::Outcome};
+
+/// How far the conversion is, 0 to 1; shared with the heartbeat.
+#[derive(Default)]
+pub(crate) struct Progress(AtomicU64);
+
+impl Progress {
+    pub(crate) fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, progress: media::Progress) {
+        let total = progress.total.map_or(f64::INFINITY, |total| total.as_secs_f64().max(0.001));
+        self.0.store((progress.position.as_secs_f64() / total).min(1.0).to_bits(), Ordering::Relaxed);
+    }
+}
+
+pub(crate) async fn run(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
+    match convert(deps, claimed, progress).await {
+        Ok(finished) => Outcome::Done(finished),
+        Err(outcome) => outcome,
+    }
+}
+
+async fn convert(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Result<Finished, Outcome> {
+    let video = deps.blobs.open_blob(Blob::Video(claimed.job.video_id)).await?;
+    let video = video.ok_or_else(|| Outcome::Crashed("the video's blob is missing".into()))?;
+    let mut upload = deps.blobs.put(Blob::Audio(claimed.lease.audio_id)).await?;
+    let settings = settings(&claimed.job.options);
+    let converted = deps
+        .engine
+        .convert(&Video(video), &settings, &mut AudioSink(&mut upload), |at| progress.set(at))
+        .await;
+    let summary = converted?;
+    let bytes = upload.finish().await?;
+    Ok(finished(deps, claimed, &summary, bytes))
+}
+
+fn finished(deps: &Convert, claimed: &Claimed, summary: &Summary, bytes: u64) -> Finished {
+    let codec = summary.source.streams.iter().find(|stream| stream.kind == Kind::Audio);
+    let warnings: Vec<String> = summary.warnings.iter().map(ToString::to_string).collect();
+    Finished {
+        audio: Audio {
+            id: claimed.lease.audio_id,
+            bytes,
+            duration: summary.duration,
+            codec: summary.codec.clone(),
+            bitrate: summary.bitrate,
+        },
+        source_codec: codec.map(|stream| stream.codec.clone()),
+        source_duration: summary.source.duration,
+        warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
+        keep: Duration::from_secs(deps.config.keep_days * 86_400),
+    }
+}
+
+/// The job's options in the words of the engine.
+#[must_use]
+pub fn settings(options: &Options) -> Settings {
+    Settings {
+        format: match options.format {
+            contracts::Format::Mp3 => Format::Mp3,
+        },
+        rate: match (options.bitrate, options.quality) {
+            (Some(bitrate), _) => Rate::Cbr(bitrate),
+            (None, Some(quality)) => Rate::Vbr(quality),
+            (None, None) => Rate::default(),
+        },
+        sample_rate: options.sample_rate,
+        channels: options.channels,
+        start: options.start.map(Duration::from_secs_f64),
+        end: options.end.map(Duration::from_secs_f64),
+        tags: Tags {
+            keep: options.tags == TagPolicy::Keep,
+            title: options.title.clone(),
+            artist: options.artist.clone(),
+            album: options.album.clone(),
+        },
+    }
+}
+
+/// A stored video as the engine reads it.
+struct Video(Reader);
+
+impl Source for Video {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    async fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        self.0.read_at(offset, len).await.map_err(io::Error::other)
+    }
+}
+
+/// An audio blob as the engine writes it.
+struct AudioSink<'a>(&'a mut Upload);
+
+impl Sink for AudioSink<'_> {
+    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.0.write(bytes).await.map_err(io::Error::other)
+    }
+
+    async fn rewrite(&mut self, offset: u64, bytes: Bytes) -> io::Result<()> {
+        self.0.rewrite(offset, bytes).await.map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,152 @@
+//! A real database file, a real blob directory, the real routes.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use blobs::{Blob, Blobs};
+use bytes::Bytes;
+use contracts::{AudioId, FailureCode, JobId, Options, UserId, VideoId};
+use db::{Audio, Claimed, Db, Finished, NewJob, NewUser, Source};
+use download::Download;
+use identity::{Claims, Links, SigningKey, Verifier};
+use runtime::CancellationToken;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+pub(crate) const PUBLIC_URL: &str = "https://tapedeck.example.org";
+
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) links: Links,
+    pub(crate) anna: UserId,
+    pub(crate) eve: UserId,
+    pub(crate) blobs: Blobs,
+    key: SigningKey,
+    pub(crate) router: Router,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
+        db.migrate().await.unwrap();
+        let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
+        let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
+        let links = Links::load_or_create(&folder.path().join("links")).unwrap();
+        let verifier = Verifier::new(key.verifying_key(), db.clone());
+        let deps = Download {
+            db: db.clone(),
+            blobs: blobs.clone(),
+            verifier,
+            links: links.clone(),
+            public_url: PUBLIC_URL.into(),
+        };
+        let (routes, _) = download::function(deps).into_parts();
+        let router = runtime::http_router(routes, CancellationToken::new());
+        let (anna, eve) = (user(&db, "anna@example.org").await, user(&db, "eve@example.org").await);
+        Self { db, links, anna, eve, blobs, key, router, _folder: folder }
+    }
+
+    pub(crate) fn bearer(&self, user: UserId) -> String {
+        let claims = Claims::access(user, Duration::from_secs(60));
+        format!("Bearer {}", self.key.issue(&claims).unwrap())
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = axum::body::to_bytes(response.into_body(), 100_000_000).await.unwrap();
+        Answer { status, headers, body }
+    }
+
+    /// As Anna.
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.call(Method::GET, path, self.anna, headers, Body::empty()).await
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        user: UserId,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header(header::AUTHORIZATION, self.bearer(user));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// Without credentials.
+    pub(crate) async fn get_as_nobody(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn uploading(&self) -> JobId {
+        let id = JobId::generate();
+        let new = NewJob { id, user_id: self.anna, video_id: VideoId::generate() };
+        self.db.create_job(&new).await.unwrap();
+        id
+    }
+
+    pub(crate) async fn queued(&self, name: &str) -> JobId {
+        let id = self.uploading().await;
+        let source = Source { name: name.into(), bytes: 10, container: "mp4".into(), ..Source::default() };
+        self.db.queue_job(id, &source, &Options::default()).await.unwrap().unwrap();
+        id
+    }
+
+    pub(crate) async fn converting(&self, name: &str) -> Claimed {
+        let id = self.queued(name).await;
+        self.db.claim_job(id, Duration::from_secs(60)).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn failed(&self) -> JobId {
+        let claimed = self.converting("a.mp4").await;
+        self.db.fail_job(&claimed.lease, FailureCode::NoAudio, "no streams").await.unwrap().unwrap();
+        claimed.job.id
+    }
+
+    /// A finished job of Anna's with this content.
+    pub(crate) async fn done(&self, name: &str, content: &[u8], keep: Duration) -> (JobId, AudioId) {
+        let claimed = self.converting(name).await;
+        let id = claimed.lease.audio_id;
+        let mut upload = self.blobs.put(Blob::Audio(id)).await.unwrap();
+        upload.write(Bytes::copy_from_slice(content)).await.unwrap();
+        let bytes = upload.finish().await.unwrap();
+        let duration = Duration::from_secs(187);
+        let audio = Audio { id, bytes, duration, codec: "mp3".into(), bitrate: 128_000 };
+        let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep };
+        self.db.finish_job(&claimed.lease, &finished).await.unwrap().unwrap();
+        (claimed.job.id, id)
+    }
+}
+
+async fn user(db: &Db, email: &str) -> UserId {
+    let new =
+        NewUser { email: email.into(), password_hash: "x".into(), admin_if_first: true, verified: true };
+    db.create_user(new).await.unwrap().0.id
+}

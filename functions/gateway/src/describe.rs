@@ -1,0 +1,38 @@
+//! `/openapi.json`: OpenAPI 3.1, generated from the handlers.
+
+use utoipa::openapi::{
+    InfoBuilder, LicenseBuilder, OpenApi,
+    security::{Http, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use crate::asset::Asset;
+
+const DESCRIPTION: &str = "Upload a video, get an MP3.\n\n\
+    Log in with `POST /login` (HTTP Basic), send the token as `Authorization: Bearer`, upload with `POST /upload`, \
+    follow the job with `GET /jobs/{id}?wait=30`, fetch the audio with `GET /download?fid=`.\n\n\
+    Errors are `application/problem+json` (RFC 9457). Ids are ULIDs in lower case, times RFC 3339 in UTC.";
+
+/// The description of all functions, with what is true for the whole.
+pub(crate) fn asset(functions: OpenApi) -> (&'static str, Asset) {
+    let described = described(functions);
+    // Only a map with keys that are no text could fail, and there is none.
+    let json = described.to_json().unwrap_or_default();
+    ("/openapi.json", Asset::new("application/json", json))
+}
+
+fn described(mut functions: OpenApi) -> OpenApi {
+    functions.info = InfoBuilder::new()
+        .title("Tapedeck")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
+        .build();
+    let components = functions.components.get_or_insert_default();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An access token (JWT) from `POST /login`, or an API key (`td_...`)"))
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    functions
+}

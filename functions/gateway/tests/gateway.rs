@@ -1,0 +1,106 @@
+//! The page and the description, as a browser and a generator get them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use runtime::{CancellationToken, Function, OpenApiRouter, routes};
+use tower::ServiceExt as _;
+
+/// Says hello.
+#[utoipa::path(get, path = "/hello", security(("bearer" = [])))]
+async fn hello() -> &'static str {
+    "hello"
+}
+
+fn router() -> Router {
+    let other = Function::new().routes(OpenApiRouter::new().routes(routes!(hello)));
+    let description = other.clone().into_parts().1;
+    let (routes, _) = other.merge(gateway::function(description)).into_parts();
+    runtime::http_router(routes, CancellationToken::new())
+}
+
+async fn get(path: &str, known: Option<&str>) -> (StatusCode, HeaderMap, Bytes) {
+    let mut request = Request::get(path);
+    if let Some(tag) = known {
+        request = request.header("if-none-match", tag);
+    }
+    let response = router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    (parts.status, parts.headers, axum::body::to_bytes(body, 1_000_000).await.unwrap())
+}
+
+const FILES: [(&str, &str); 5] = [
+    ("/", "text/html; charset=utf-8"),
+    ("/app.css", "text/css; charset=utf-8"),
+    ("/app.js", "text/javascript; charset=utf-8"),
+    ("/icon.svg", "image/svg+xml"),
+    ("/openapi.json", "application/json"),
+];
+
+#[tokio::test]
+async fn every_file_is_served_with_its_type_and_its_guards() {
+    for (path, media_type) in FILES {
+        let (status, headers, body) = get(path, None).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_eq!(headers["content-type"], media_type);
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(!body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_the_browser_has_is_304() {
+    for (path, _) in FILES {
+        let (_, headers, _) = get(path, None).await;
+        let tag = headers["etag"].to_str().unwrap();
+        for known in [tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), "*"] {
+            let (status, again, body) = get(path, Some(known)).await;
+            assert_eq!((status, body.len()), (StatusCode::NOT_MODIFIED, 0), "{path} {known}");
+            assert_eq!(again["etag"], tag);
+        }
+        assert_eq!(get(path, Some("\"x\"")).await.0, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn the_page_asks_for_nothing_that_is_not_served_here_and_has_nothing_inline() {
+    let page = String::from_utf8(get("/", None).await.2.to_vec()).unwrap();
+    for attribute in ["src=\"", "href=\""] {
+        for place in page.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert_eq!(get(place, None).await.0, StatusCode::OK, "{place}");
+        }
+    }
+    for inline in ["<style", "style=", "onclick", "onload", "<script>", "javascript:"] {
+        assert!(!page.contains(inline), "{inline}");
+    }
+    let script = String::from_utf8(get("/app.js", None).await.2.to_vec()).unwrap();
+    for unsafe_way in ["innerHTML", "eval(", "insertAdjacentHTML", "document.write", "localStorage"] {
+        assert!(!script.contains(unsafe_way), "{unsafe_way}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_small() {
+    let mut total = 0;
+    for (path, _) in &FILES[..4] {
+        total += get(path, None).await.2.len();
+    }
+    assert!(total < 40_000, "{total} bytes");
+}
+
+#[tokio::test]
+async fn the_description_has_every_function_and_the_ways_to_log_in() {
+    let (_, _, body) = get("/openapi.json", None).await;
+    let api: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(api["info"]["title"], "Tapedeck");
+    assert_eq!(api["info"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(api["paths"]["/hello"]["get"]["security"][0]["bearer"], serde_json::json!([]));
+    assert_eq!(api["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    assert_eq!(api["components"]["securitySchemes"]["basic"]["scheme"], "basic");
+}

@@ -1,0 +1,84 @@
+//! `GET /jobs`, `GET /jobs/{id}`.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use contracts::JobId;
+use identity::{Caller, Scope};
+use runtime::{Json, Path, Problem, Query};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{Jobs, own_job, view::JobView};
+
+/// Longest poll in seconds: below the 60 s after which proxies give up.
+const MAX_WAIT: u64 = 50;
+/// How often a long poll looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct PageQuery {
+    /// How many at the most: 1 to 100.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<JobId>,
+}
+
+/// A page of jobs, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Page {
+    jobs: Vec<JobView>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    next_cursor: Option<JobId>,
+}
+
+/// List your jobs, newest first.
+#[utoipa::path(get, path = "/jobs", tag = "jobs", security(("bearer" = [])), params(PageQuery),
+    responses((status = 200, body = Page), (status = 401, description = "No valid credentials")))]
+pub(crate) async fn list(
+    State(deps): State<Jobs>,
+    caller: Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page>, Problem> {
+    caller.require(Scope::Read)?;
+    let limit = query.limit.unwrap_or(20);
+    if !(1..=100).contains(&limit) {
+        return Err(Problem::unprocessable("limit must be 1 to 100."));
+    }
+    // One more than asked for tells whether there is a next page.
+    let found = deps.db.jobs(caller.user_id, limit + 1, query.cursor).await;
+    let mut jobs = found.map_err(|error| Problem::unavailable(&error))?;
+    let more = jobs.len() > limit as usize;
+    jobs.truncate(limit as usize);
+    let next_cursor = jobs.last().filter(|_| more).map(|job| job.id);
+    Ok(Json(Page { jobs: jobs.into_iter().map(JobView::from).collect(), next_cursor }))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct WaitQuery {
+    /// Seconds to wait for the end of the job: 0 to 50.
+    #[param(minimum = 0, maximum = 50)]
+    wait: Option<u64>,
+}
+
+/// Look at a job; with `wait`, answer when it has ended or the time is over.
+#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", security(("bearer" = [])), params(("id" = JobId, Path), WaitQuery),
+    responses((status = 200, body = JobView), (status = 401, description = "No valid credentials"), (status = 404, description = "No such job of yours")))]
+pub(crate) async fn show(
+    State(deps): State<Jobs>,
+    caller: Caller,
+    Path(id): Path<JobId>,
+    Query(query): Query<WaitQuery>,
+) -> Result<Json<JobView>, Problem> {
+    caller.require(Scope::Read)?;
+    let until = Instant::now() + Duration::from_secs(query.wait.unwrap_or(0).min(MAX_WAIT));
+    loop {
+        let job = own_job(&deps, &caller, id).await?;
+        if job.state.is_final() || Instant::now() >= until {
+            return Ok(Json(job.into()));
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}

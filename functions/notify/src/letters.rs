@@ -1,0 +1,127 @@
+//! What the mails say.
+
+use std::{borrow::Cow, time::Duration};
+
+use contracts::{FailureCode, Timestamp, UserId};
+use db::{Audio, Job};
+
+use crate::{
+    Mail,
+    template::{self, Values},
+};
+
+const NO_TITLE: &str = "your video";
+
+/// A template, as text and as HTML.
+struct Letter {
+    text: &'static str,
+    html: &'static str,
+}
+
+const READY: Letter =
+    Letter { text: include_str!("../templates/ready.txt"), html: include_str!("../templates/ready.html") };
+const FAILED: Letter =
+    Letter { text: include_str!("../templates/failed.txt"), html: include_str!("../templates/failed.html") };
+const WELCOME: Letter = Letter {
+    text: include_str!("../templates/welcome.txt"),
+    html: include_str!("../templates/welcome.html"),
+};
+
+impl Letter {
+    fn write(&self, to: &str, id: String, subject: String, values: &Values<'_>) -> Mail {
+        Mail {
+            to: to.to_owned(),
+            id,
+            subject,
+            text: template::text(self.text, values),
+            html: template::html(self.html, values),
+            link: values.iter().find(|(name, _)| *name == "link").map(|(_, link)| link.to_string()),
+        }
+    }
+}
+
+/// The audio can be downloaded, at `link`, until `until`.
+pub(crate) fn ready(to: &str, job: &Job, audio: &Audio, link: &str, until: Timestamp) -> Mail {
+    let title = title(job);
+    let values: &Values<'_> = &[
+        ("title", title.as_str().into()),
+        ("duration", clock(audio.duration).into()),
+        ("size", size(audio.bytes).into()),
+        ("link", link.into()),
+        ("until", day(until).into()),
+        ("audio_id", audio.id.to_string().into()),
+        ("warning", job.warning.as_deref().unwrap_or_default().into()),
+    ];
+    READY.write(to, format!("{}.ready", job.id), format!("Your MP3 is ready: {title}"), values)
+}
+
+/// There is no audio: why, and what to do.
+pub(crate) fn failed(to: &str, job: &Job, code: FailureCode, detail: &str, public_url: &str) -> Mail {
+    let title = title(job);
+    let values: &Values<'_> = &[
+        ("title", title.as_str().into()),
+        ("sentence", code.sentence().into()),
+        ("detail", one_line(detail)),
+        ("link", public_url.into()),
+        ("job_id", job.id.to_string().into()),
+    ];
+    FAILED.write(to, format!("{}.failed", job.id), format!("Your MP3 could not be made: {title}"), values)
+}
+
+/// Somebody registered with this address.
+pub(crate) fn welcome(to: &str, user: UserId, public_url: &str) -> Mail {
+    let values: &Values<'_> = &[("link", public_url.into())];
+    WELCOME.write(to, format!("{user}.welcome"), "Welcome to Tapedeck".into(), values)
+}
+
+fn title(job: &Job) -> String {
+    job.title().unwrap_or_else(|| NO_TITLE.into())
+}
+
+/// The detail may come from a decoder: no line of it may pass for a line of ours.
+fn one_line(text: &str) -> Cow<'_, str> {
+    text.split(char::is_control).collect::<Vec<_>>().join(" ").into()
+}
+
+/// `3:07`, `1:02:03`.
+fn clock(span: Duration) -> String {
+    let seconds = (span.as_millis() + 500) / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// `312 bytes`, `4.2 MB`.
+fn size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..1_000 => return format!("{bytes} bytes"),
+        1_000..1_000_000 => (1_000, "kB"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        _ => (1_000_000_000, "GB"),
+    };
+    let tenths = bytes / (unit / 10);
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+/// `2026-11-21`, in UTC.
+fn day(time: Timestamp) -> String {
+    time.to_string().chars().take(10).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_written_for_people() {
+        assert_eq!(clock(Duration::from_millis(187_400)), "3:07");
+        assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
+        assert_eq!(size(312), "312 bytes");
+        assert_eq!(size(4_200_000), "4.2 MB");
+        assert_eq!(size(1_999_999), "1.9 MB");
+    }
+
+    #[test]
+    fn a_day_is_the_date_in_utc() {
+        assert_eq!(day(Timestamp::from_millis(1_700_000_000_000)), "2023-11-14");
+    }
+}

@@ -1,0 +1,134 @@
+//! `tapedeck serve`.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use blobs::Blobs;
+use broker::{Local, run_clock};
+use clap::Args;
+use db::Db;
+use identity::{Links, SigningKey};
+use media::Engine;
+use notify::{MailConfig, Mailer};
+use runtime::{
+    CancellationToken, Function, http_router, serve as serve_http, shutdown_signal, start_logging,
+};
+use tokio::net::TcpListener;
+
+use crate::{
+    data::Data,
+    platform::{Parts, platform},
+    settings::{PartsConfig, Settings},
+};
+
+#[derive(Args)]
+pub(crate) struct ServeOptions {
+    /// The folder in which everything is kept; made if absent.
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The address to listen on. Anything but the loopback address makes the service reachable by others.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+}
+
+/// Why the platform does not start, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the data folder {} can't be used: {error}. Choose another one with --data.", folder.display())]
+    Data { folder: PathBuf, error: io::Error },
+    #[error("another tapedeck uses the data folder {}. Stop it, or choose another folder with --data.", .0.display())]
+    InUse(PathBuf),
+    #[error("{address} can't be listened on: {error}. Choose another port with --port.")]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Config(#[from] runtime::ConfigError),
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    #[error(transparent)]
+    Blobs(#[from] blobs::Error),
+    #[error(transparent)]
+    Identity(#[from] identity::Error),
+    #[error(transparent)]
+    Mail(#[from] notify::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Connections to the database. SQLite has one writer; a few readers keep long polls out of its way.
+const CONNECTIONS: u32 = 4;
+
+pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
+    let settings = Settings::from_env()?;
+    start_logging(&settings.log);
+    let data = Data::open(&options.data)?;
+    let db = open_database(&settings.parts, &data).await?;
+    let blobs = open_blobs(&settings.parts, &data).await?;
+    let address = SocketAddr::new(options.host, options.port);
+    let listener = TcpListener::bind(address).await.map_err(|error| Error::Listen { address, error })?;
+    let home = format!("http://{}", listener.local_addr()?);
+    let local = Local::new(db.clone(), settings.local.clone());
+    let parts = Parts {
+        db,
+        blobs,
+        broker: local.broker(),
+        mailer: Mailer::open(&mail_config(&settings.mail, &data))?,
+        signing_key: SigningKey::load_or_create(&data.path("keys/signing.pem"))?,
+        links: Links::load_or_create(&data.path("keys/links.key"))?,
+        engine: Engine::this_program()?,
+        public_url: settings.parts.public_url.clone().unwrap_or_else(|| home.clone()),
+    };
+    let function = platform(parts, &settings);
+    greet(&home, &data);
+    run(function, local, listener, settings).await
+}
+
+/// All parts until a signal: HTTP, deliveries, clock. Each finishes what it has in hand.
+async fn run(
+    function: Function,
+    local: Local,
+    listener: TcpListener,
+    settings: Settings,
+) -> Result<(), Error> {
+    let shutdown: CancellationToken = shutdown_signal()?;
+    let router = http_router(function.clone().into_parts().0, shutdown.clone());
+    let deliveries = tokio::spawn(local.run(function.clone(), shutdown.clone()));
+    let clock = tokio::spawn(run_clock(function, settings.clock, shutdown.clone()));
+    serve_http(listener, router, &settings.serve, shutdown).await?;
+    let (deliveries, clock) = tokio::join!(deliveries, clock);
+    deliveries.and(clock).map_err(|panic| Error::Io(io::Error::other(panic)))
+}
+
+/// This process is the only one: what dead ones had in hand is free again.
+async fn open_database(parts: &PartsConfig, data: &Data) -> Result<Db, Error> {
+    let url = parts.database_url.clone().unwrap_or_else(|| data.url("sqlite", "tapedeck.db"));
+    let db = Db::open(&url, CONNECTIONS)?;
+    db.migrate().await?;
+    db.recover_alone().await?;
+    Ok(db)
+}
+
+async fn open_blobs(parts: &PartsConfig, data: &Data) -> Result<Blobs, Error> {
+    let blobs = Blobs::open(&parts.blobs_url.clone().unwrap_or_else(|| data.url("file", "blobs")))?;
+    blobs.remove_partials(Duration::ZERO).await?;
+    Ok(blobs)
+}
+
+fn mail_config(config: &MailConfig, data: &Data) -> MailConfig {
+    let url = if config.url.is_empty() { data.url("file", "mails") } else { config.url.clone() };
+    MailConfig { url, ..config.clone() }
+}
+
+fn greet(home: &str, data: &Data) {
+    if data.first_start {
+        println!("First start: signing key made. The first account that registers is the admin.");
+    }
+    println!("Data: {}   Mails: {}", data.path("").display(), data.path("mails").display());
+    println!("Tapedeck is ready at {home}");
+}

@@ -1,0 +1,138 @@
+//! `POST /upload`.
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use contracts::{JobId, State as JobState};
+use db::Source;
+use identity::{Caller, Scope};
+use runtime::{Json, Problem, drain};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    Upload, form, raw,
+    receive::{Arrival, Receiver},
+    refusal::Refusal,
+};
+
+/// The answer to an accepted upload.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// The new job.
+    id: JobId,
+    /// `queued`.
+    state: JobState,
+    links: AcceptedLinks,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AcceptedLinks {
+    /// The job.
+    #[serde(rename = "self")]
+    job: String,
+    /// Where the audio will be.
+    audio: String,
+}
+
+/// Upload a video and have it converted.
+///
+/// Either `multipart/form-data` with exactly one file part of any name and the options as further fields, or the
+/// video itself as the body, with `filename` and the options in the query.
+#[utoipa::path(
+    post,
+    path = "/upload",
+    tag = "upload",
+    security(("bearer" = [])),
+    params(
+        ("filename" = Option<String>, Query, description = "Raw body: the name of the file; options follow as further parameters"),
+    ),
+    request_body(content(("multipart/form-data"), ("application/octet-stream"))),
+    responses(
+        (status = 202, body = Accepted, description = "Accepted; `Location` names the job", headers(("Location" = String))),
+        (status = 400, description = "No file, an empty one, several, or a broken form"),
+        (status = 401, description = "No valid credentials"),
+        (status = 413, description = "Larger than allowed"),
+        (status = 415, description = "Not a video or audio container"),
+        (status = 422, description = "An option is unknown or wrong"),
+        (status = 503, description = "Storage is away; try again"),
+    )
+)]
+pub(crate) async fn create(
+    State(deps): State<Upload>,
+    caller: Result<Caller, Problem>,
+    request: Request,
+) -> Response {
+    let allowed = caller.and_then(|caller| caller.require(Scope::Upload).map(|()| caller));
+    let (caller, request) = match (allowed, too_long(&request, &deps)) {
+        (Ok(caller), None) => (caller, request),
+        (Err(problem), _) => return refuse_unread(problem, request.into_body()).await,
+        (Ok(_), Some(refusal)) => return refuse_unread(refusal.into(), request.into_body()).await,
+    };
+    // A task of its own: when the client hangs up this future is dropped, and the clean-up must go on.
+    let accepting = tokio::spawn(async move { accept(deps, caller, request).await });
+    match accepting.await {
+        Ok(Ok(accepted)) => accepted.into_response(),
+        Ok(Err(problem)) => problem.into_response(),
+        Err(panic) => Problem::internal(panic.to_string()).into_response(),
+    }
+}
+
+/// Whether the client has announced more than may come.
+fn too_long(request: &Request, deps: &Upload) -> Option<Refusal> {
+    let announced = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+    // A form's frame and its options come on top of the video.
+    let most = deps.config.max_bytes.saturating_add(form::MAX_FRAME);
+    (announced > most).then_some(Refusal::TooLarge(deps.config.max_bytes))
+}
+
+/// Answers before the body was read. A client behind an HTTP/1 proxy would see a reset connection otherwise.
+async fn refuse_unread(problem: Problem, body: Body) -> Response {
+    drain(body.into_data_stream()).await;
+    problem.into_response()
+}
+
+async fn accept(deps: Upload, caller: Caller, request: Request) -> Result<Accepted, Problem> {
+    let receiver = Receiver::new(deps.clone(), caller.user_id);
+    let arrival = if form::is_form(&request) {
+        form::receive(receiver, request).await
+    } else {
+        raw::receive(receiver, request).await
+    }?;
+    queue(&deps, arrival).await.map_err(Problem::from)
+}
+
+/// The moment of acceptance: job and event in one transaction.
+async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, Refusal> {
+    let Arrival { stored, options } = arrival;
+    let source = Source {
+        name: stored.name.clone(),
+        bytes: stored.bytes,
+        container: stored.container.into(),
+        ..Source::default()
+    };
+    let recorded = match deps.db.queue_job(stored.job_id, &source, &options).await {
+        Ok(Some(recorded)) => recorded,
+        Ok(None) => return Err(stored.give_up(deps, Refusal::Gone).await),
+        Err(error) => return Err(stored.give_up(deps, error.into()).await),
+    };
+    deps.broker.publish(&recorded.envelope).await;
+    tracing::info!(job = %stored.job_id, bytes = stored.bytes, container = stored.container, "accepted");
+    let id = stored.job_id;
+    let links = AcceptedLinks { job: format!("/jobs/{id}"), audio: format!("/jobs/{id}/audio") };
+    Ok(Accepted { id, state: JobState::Queued, links })
+}
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        let location = HeaderValue::from_str(&self.links.job);
+        let mut response = (StatusCode::ACCEPTED, Json(self)).into_response();
+        if let Ok(location) = location {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}

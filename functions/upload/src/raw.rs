@@ -1,0 +1,41 @@
+//! The video itself as the body, its name and the options in the query.
+
+use axum::extract::{FromRequestParts as _, Request};
+use contracts::Options;
+use futures_util::StreamExt as _;
+use runtime::{Problem, Query, drain};
+
+use crate::{
+    receive::{Arrival, Receiver},
+    refusal::Refusal,
+};
+
+pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<Arrival, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let parsed = match Query::<Vec<(String, String)>>::from_request_parts(&mut parts, &()).await {
+        Ok(Query(fields)) => named(&fields).map_err(Problem::from),
+        Err(problem) => Err(problem),
+    };
+    let (name, options) = match parsed {
+        Ok(parsed) => parsed,
+        Err(problem) => {
+            drain(body.into_data_stream()).await;
+            return Err(problem);
+        }
+    };
+    let mut stream = body.into_data_stream().map(|item| item.map_err(|_| Refusal::CutOff));
+    match receiver.store(name, &mut stream).await {
+        Ok(stored) => Ok(Arrival { stored, options }),
+        Err(refusal) => {
+            drain(stream).await;
+            Err(refusal.into())
+        }
+    }
+}
+
+fn named(fields: &[(String, String)]) -> Result<(String, Options), Refusal> {
+    let name = fields.iter().find(|(name, _)| name == "filename").map(|(_, value)| value.clone());
+    let options = fields.iter().filter(|(name, _)| name != "filename");
+    let options = Options::from_fields(options.map(|(name, value)| (name.as_str(), value.as_str())))?;
+    Ok((name.unwrap_or_default(), options))
+}

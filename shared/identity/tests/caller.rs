@@ -1,0 +1,215 @@
+//! The extractor on a real router and a real database: what is taken, and what is not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRef, Request},
+    http::{HeaderMap, StatusCode, header},
+    routing::get,
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use contracts::UserId;
+use db::{Db, NewUser};
+use identity::{Caller, Claims, Scope, SigningKey, Verifier, hash_secret, new_secret};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+const LIFETIME: Duration = Duration::from_secs(900);
+
+#[derive(Clone)]
+struct Deps {
+    verifier: Verifier,
+}
+impl FromRef<Deps> for Verifier {
+    fn from_ref(deps: &Deps) -> Self {
+        deps.verifier.clone()
+    }
+}
+
+struct House {
+    _folder: TempDir,
+    db: Db,
+    key: SigningKey,
+    user: UserId,
+    router: Router,
+}
+
+impl House {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
+        db.migrate().await.unwrap();
+        let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
+        let verifier = Verifier::new(key.verifying_key(), db.clone());
+        let routes = Router::new()
+            .route("/who", get(|caller: Caller| async move { caller.user_id.to_string() }))
+            .route("/read", get(|caller: Caller| async move { caller.require(Scope::Read) }))
+            .route("/admin", get(|caller: Caller| async move { caller.require(Scope::Admin) }))
+            .route("/login-only", get(|caller: Caller| async move { caller.require_login() }))
+            .with_state(Deps { verifier });
+        let router = runtime::http_router(routes, runtime::CancellationToken::new());
+        let user = add_user(&db, "ada@example.org", true).await;
+        Self { _folder: folder, db, key, user, router }
+    }
+
+    async fn get(&self, path: &str, authorization: &str) -> (StatusCode, HeaderMap, Value) {
+        let request = Request::get(path).header(header::AUTHORIZATION, authorization);
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+        (parts.status, parts.headers, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    async fn status(&self, path: &str, credentials: &str) -> u16 {
+        self.get(path, &format!("Bearer {credentials}")).await.0.as_u16()
+    }
+
+    fn token(&self, claims: &Claims) -> String {
+        self.key.issue(claims).unwrap()
+    }
+
+    async fn api_key(&self, user: UserId, scopes: &str) -> String {
+        let secret = new_secret("td_").unwrap();
+        self.db.create_key(user, "test", scopes, &hash_secret(&secret)).await.unwrap();
+        secret
+    }
+}
+
+async fn add_user(db: &Db, email: &str, admin_if_first: bool) -> UserId {
+    let new = NewUser { email: email.into(), password_hash: "-".into(), admin_if_first, verified: true };
+    db.create_user(new).await.unwrap().0.id
+}
+
+#[tokio::test]
+async fn a_good_token_names_its_user_and_has_every_scope() {
+    let house = House::open().await;
+    let token = house.token(&Claims::access(house.user, LIFETIME));
+    for path in ["/who", "/read", "/admin", "/login-only"] {
+        assert_eq!(house.status(path, &token).await, 200, "{path}");
+    }
+    let (status, _, _) = house.get("/who", &format!("bearer  {token} ")).await;
+    assert_eq!(status, 200, "the scheme's case and blanks do not matter");
+}
+
+#[tokio::test]
+async fn only_an_administrator_has_the_scope_admin() {
+    let house = House::open().await;
+    let other = add_user(&house.db, "bob@example.org", true).await;
+    let token = house.token(&Claims::access(other, LIFETIME));
+    assert_eq!(house.status("/read", &token).await, 200);
+    assert_eq!(house.status("/admin", &token).await, 403);
+    let key = house.api_key(other, "admin").await;
+    assert_eq!(house.status("/admin", &key).await, 403, "a key gives no role");
+}
+
+#[tokio::test]
+async fn without_credentials_the_answer_says_what_to_send() {
+    let house = House::open().await;
+    for authorization in ["", "Bearer", "Bearer ", "Basic YTpi", "Token x"] {
+        let (status, headers, body) = house.get("/who", authorization).await;
+        assert_eq!(status, 401, "{authorization:?}");
+        assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
+        assert!(body["detail"].as_str().unwrap().contains("Authorization: Bearer"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_is_told_apart() {
+    let house = House::open().await;
+    let mut claims = Claims::access(house.user, LIFETIME);
+    claims.exp = claims.iat - 11;
+    let (status, headers, body) = house.get("/who", &format!("Bearer {}", house.token(&claims))).await;
+    assert_eq!((status.as_u16(), &body["type"]), (401, &json!("urn:tapedeck:problem:token-expired")));
+    assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer error=\"invalid_token\"");
+}
+
+#[tokio::test]
+async fn no_other_issuer_audience_or_kind_is_taken() {
+    let house = House::open().await;
+    let changes: [fn(&mut Claims); 3] = [
+        |claims| claims.iss = "somebody".into(),
+        |claims| claims.aud = "tapedeck-link".into(),
+        |claims| claims.typ = "refresh".into(),
+    ];
+    for change in changes {
+        let mut claims = Claims::access(house.user, LIFETIME);
+        change(&mut claims);
+        assert_eq!(house.status("/who", &house.token(&claims)).await, 401, "{claims:?}");
+    }
+}
+
+#[tokio::test]
+async fn forged_tokens_are_refused() {
+    let house = House::open().await;
+    let claims = Claims::access(house.user, LIFETIME);
+    let good = house.token(&claims);
+    let [head, body, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let other = json!({"sub": UserId::generate(), "iss": claims.iss, "aud": claims.aud, "typ": "access",
+        "iat": claims.iat, "exp": claims.exp});
+
+    // The public key as an HMAC secret: as text, and as bytes.
+    let x = house.key.jwks()["keys"][0]["x"].as_str().unwrap().to_owned();
+    let hs256 = |secret: &[u8]| {
+        encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret)).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
+
+    for (what, token) in [
+        ("another body", format!("{head}.{}.{signature}", part(other))),
+        ("no signature", format!("{head}.{body}.")),
+        ("two parts", format!("{head}.{body}")),
+        ("alg none", format!("{}.{body}.", part(json!({"alg": "none", "typ": "JWT"})))),
+        ("alg none with signature", format!("{}.{body}.{signature}", part(json!({"alg": "none"})))),
+        ("HS256, header only", format!("{}.{body}.{signature}", part(json!({"alg": "HS256"})))),
+        ("HS256 with the public key's text", hs256(x.as_bytes())),
+        ("HS256 with the public key's bytes", hs256(&URL_SAFE_NO_PAD.decode(&x).unwrap())),
+        ("another key", stranger.issue(&claims).unwrap()),
+        ("rubbish", "a.b.c".to_owned()),
+        ("more rubbish", "..".to_owned()),
+        ("long rubbish", "x".repeat(7000)),
+    ] {
+        assert_eq!(house.status("/who", &token).await, 401, "{what}");
+    }
+    assert_eq!(house.status("/who", &good).await, 200);
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_has_no_token_any_more() {
+    let house = House::open().await;
+    let token = house.token(&Claims::access(house.user, LIFETIME));
+    let key = house.api_key(house.user, "read").await;
+    house.db.delete_user(house.user).await.unwrap();
+    assert_eq!(house.status("/who", &token).await, 401);
+    assert_eq!(house.status("/who", &key).await, 401);
+}
+
+#[tokio::test]
+async fn an_api_key_is_good_for_its_scopes_only() {
+    let house = House::open().await;
+    let reader = house.api_key(house.user, "read").await;
+    assert_eq!(house.status("/who", &reader).await, 200);
+    assert_eq!(house.status("/read", &reader).await, 200);
+    assert_eq!(house.status("/admin", &reader).await, 403);
+    assert_eq!(house.status("/login-only", &reader).await, 403);
+    let uploader = house.api_key(house.user, "upload").await;
+    assert_eq!(house.status("/read", &uploader).await, 403);
+    let odd = house.api_key(house.user, "read fly").await;
+    assert_eq!(house.status("/read", &odd).await, 403, "a scope of a newer version");
+    assert_eq!(house.status("/who", "td_unknown").await, 401);
+}
+
+#[tokio::test]
+async fn without_a_database_the_answer_is_503_and_not_401() {
+    let house = House::open().await;
+    let token = house.token(&Claims::access(house.user, LIFETIME));
+    house.db.close().await;
+    assert_eq!(house.status("/who", &token).await, 503);
+    assert_eq!(house.status("/who", "rubbish").await, 401, "a forged token costs no query");
+}

@@ -1,0 +1,259 @@
+//! The worker process: its limits, its ends, and what the service reads for it.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use common::{Bytewise, Memory, convert_source, engine, fixture, path};
+use media::{Engine, Error, Limits, Settings, Sink, Source};
+
+const BLOCK: u64 = 255 * 1024;
+
+/// A worker program under a name of its own, so that a test finds its workers among those of others.
+struct Program {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Program {
+    fn new() -> Self {
+        let original = Path::new(env!("CARGO_BIN_EXE_media-worker"));
+        let folder = tempfile::tempdir_in(original.parent().unwrap()).unwrap();
+        let path = folder.path().join("worker");
+        std::fs::hard_link(original, &path).unwrap();
+        Self { _folder: folder, path }
+    }
+
+    fn pids(&self) -> Vec<i32> {
+        let processes = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let ours =
+            |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == self.path);
+        processes.filter_map(|name| name.parse().ok()).filter(ours).collect()
+    }
+
+    /// Waits until there are so many workers.
+    async fn settle(&self, count: usize) -> Vec<i32> {
+        let start = Instant::now();
+        while self.pids().len() != count {
+            assert!(start.elapsed() < Duration::from_secs(5), "{:?} instead of {count} workers", self.pids());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.pids()
+    }
+}
+
+/// A source that answers nothing, so that its worker waits.
+fn hanging() -> Bytewise {
+    Bytewise { hangs_after: 0, ..Bytewise::new(vec![0; 1000]) }
+}
+
+/// Five minutes of a quiet hiss as WAV, which needs no decoder to speak of.
+fn long_wav() -> Bytes {
+    let samples = 300 * 44100 * 2;
+    let mut wav = Vec::with_capacity(44 + 2 * samples as usize);
+    wav.extend_from_slice(
+        b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0data",
+    );
+    wav.extend_from_slice(&(2 * samples as u32).to_le_bytes());
+    let mut random = 1_u32;
+    for _ in 0..samples {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        wav.extend_from_slice(&((random >> 24) as i16 - 128).to_le_bytes());
+    }
+    wav.into()
+}
+
+#[tokio::test]
+async fn dropping_the_future_kills_the_worker() {
+    let program = Program::new();
+    let engine = Engine::at(program.path.clone());
+    let job = tokio::spawn(async move { engine.probe(&hanging()).await });
+    program.settle(1).await;
+    job.abort();
+    program.settle(0).await;
+}
+
+#[tokio::test]
+async fn a_killed_worker_is_an_error() {
+    let program = Program::new();
+    let (source, mut sink) = (Bytewise::new(long_wav()), Memory::default());
+    let kill_it = |_| program.pids().into_iter().for_each(kill);
+    let outcome =
+        Engine::at(program.path.clone()).convert(&source, &Settings::default(), &mut sink, kill_it).await;
+    assert!(matches!(&outcome, Err(Error::Crashed(cause)) if cause.contains("signal: 9")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_killed_service_leaves_no_worker_behind() {
+    let program = Program::new();
+    let mut service = service(&program.path);
+    program.settle(1).await;
+    service.kill().unwrap();
+    service.wait().unwrap();
+    program.settle(0).await;
+}
+
+#[tokio::test]
+#[ignore = "the service that the test above kills"]
+async fn a_service_that_waits_for_ever() {
+    #[expect(clippy::disallowed_methods, reason = "the one way to tell a test something")]
+    let program = std::env::var("MEDIA_TEST_WORKER").unwrap();
+    Engine::at(program.into()).probe(&hanging()).await.unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "the service that is killed is this test program again")]
+fn service(worker: &Path) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "a_service_that_waits_for_ever"])
+        .env("MEDIA_TEST_WORKER", worker)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "std has no other way to signal a process that it didn't start itself"
+)]
+fn kill(pid: i32) {
+    assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn too_long_on_the_clock_is_timed_out() {
+    let program = Program::new();
+    let limits = Limits { wall: Duration::from_millis(200), ..Limits::default() };
+    let outcome = Engine::at(program.path.clone()).limits(limits).probe(&hanging()).await;
+    assert!(matches!(outcome, Err(Error::TimedOut)), "{outcome:?}");
+    program.settle(0).await;
+}
+
+#[tokio::test]
+async fn too_much_cpu_is_timed_out() {
+    let outcome = limited(Limits { cpu: Duration::from_secs(1), ..Limits::default() }).await;
+    assert!(matches!(outcome, Error::TimedOut), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn too_much_output_is_too_large() {
+    let outcome = limited(Limits { output_bytes: 100_000, ..Limits::default() }).await;
+    assert!(matches!(outcome, Error::TooLarge), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn too_little_memory_is_an_error_and_no_more() {
+    let outcome = limited(Limits { memory_bytes: 1 << 20, ..Limits::default() }).await;
+    assert!(matches!(outcome, Error::Crashed(_)), "{outcome:?}");
+}
+
+/// What becomes of five minutes of hiss under these limits.
+async fn limited(limits: Limits) -> Error {
+    let source = Bytewise::new(long_wav());
+    let mut sink = Memory::default();
+    engine().limits(limits).convert(&source, &Settings::default(), &mut sink, |_| ()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_an_error() {
+    let outcome = Engine::at("/nowhere/worker".into()).probe(&hanging()).await;
+    assert!(matches!(outcome, Err(Error::Crashed(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_told_from_a_bad_file() {
+    let source = Bytewise { fails_after: 0, ..Bytewise::new(std::fs::read(path("moov-end.mp4")).unwrap()) };
+    let outcome = convert_source(&source, Settings::default()).await;
+    assert!(matches!(outcome, Err(Error::Source(error)) if error.to_string().contains("fire")));
+}
+
+#[tokio::test]
+async fn a_source_that_fails_in_the_middle_is_told_too() {
+    let source = Bytewise { fails_after: 20 * BLOCK, ..Bytewise::new(long_wav()) };
+    let outcome = convert_source(&source, Settings::default()).await;
+    assert!(matches!(outcome, Err(Error::Source(_))));
+}
+
+/// A sink that takes nothing.
+struct Full;
+
+impl Sink for Full {
+    async fn write(&mut self, _: Bytes) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    async fn rewrite(&mut self, _: u64, _: Bytes) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_sink_that_fails_is_told() {
+    let outcome = engine().convert(&fixture("moov-end.mp4"), &Settings::default(), &mut Full, |_| ()).await;
+    assert!(matches!(outcome, Err(Error::Sink(error)) if error.kind() == io::ErrorKind::StorageFull));
+}
+
+#[tokio::test]
+async fn unchecked_settings_do_no_harm() {
+    let settings = Settings { channels: Some(9), ..Settings::default() };
+    assert!(matches!(common::convert("moov-end.mp4", settings).await, Err(Error::Crashed(_))));
+}
+
+#[tokio::test]
+async fn a_source_is_read_once_and_in_whole_blocks() {
+    let source = Bytewise::new(long_wav());
+    let settings = Settings { rate: media::Rate::Vbr(9), ..Settings::default() };
+    let mut positions = vec![];
+    let mut sink = Memory::default();
+    let summary = engine().convert(&source, &settings, &mut sink, |p| positions.push(p)).await.unwrap();
+    assert_eq!(summary.duration, Duration::from_secs(300));
+    assert_eq!(summary.source_bytes_read, source.read.into_inner());
+    assert!(
+        summary.source_bytes_read * 100 <= source.bytes.len() as u64 * 101,
+        "{}",
+        summary.source_bytes_read
+    );
+    assert!(source.ranges.into_inner().unwrap().iter().all(|(offset, _)| offset % BLOCK == 0));
+    assert!(positions.is_sorted_by_key(|progress| progress.position) && positions.len() > 2);
+    assert!(positions.iter().all(|progress| progress.total == Some(Duration::from_secs(300))));
+}
+
+#[tokio::test]
+async fn what_is_not_needed_is_not_read() {
+    // A box that nobody reads, before the index at the end.
+    let mut file = std::fs::read(path("moov-end.mp4")).unwrap();
+    let index = file.windows(4).rposition(|bytes| bytes == b"moov").unwrap() - 4;
+    let free = [20_000_000_u32.to_be_bytes().as_slice(), b"free", &vec![0; 20_000_000 - 8]].concat();
+    file.splice(index..index, free);
+    let source = Bytewise::new(file);
+    let (summary, _) = convert_source(&source, Settings::default()).await.unwrap();
+    assert!(summary.source_bytes_read <= 3 * BLOCK, "{:?}", source.ranges);
+    assert_eq!(source.size(), 20_046_632);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversion_can_run_in_any_task() {
+    let source = Arc::new(fixture("sample.mp4"));
+    let jobs: Vec<_> = (0..4)
+        .map(|_| {
+            let source = Arc::clone(&source);
+            tokio::spawn(async move {
+                let mut sink = Memory::default();
+                engine().convert(&*source, &Settings::default(), &mut sink, |_| ()).await.unwrap();
+                sink.0
+            })
+        })
+        .collect();
+    let mut results = vec![];
+    for job in jobs {
+        results.push(job.await.unwrap());
+    }
+    assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+}

@@ -1,0 +1,80 @@
+//! `make bench`: the platform's own figures, each measured now, on this machine.
+
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program to watch")]
+
+use std::time::Instant;
+
+use reqwest::{Body, Method};
+use tapedeck_tests::{Platform, User, mp4_of};
+
+const STARTS: usize = 21;
+const CLIPS: usize = 21;
+const LARGE: u64 = 2 * 1024 * 1024 * 1024;
+
+#[tokio::main]
+async fn main() {
+    start().await;
+    small_clip().await;
+    large_upload().await;
+}
+
+async fn start() {
+    let (mut times, mut idle) = (Vec::new(), 0);
+    for _ in 0..STARTS {
+        let begun = Instant::now();
+        let platform = Platform::start().await;
+        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        idle = memory(platform.pid(), "VmRSS:");
+        platform.finish().await;
+    }
+    println!("exec to ready       {:.0} ms (median of {STARTS}, empty data folder)", median(times));
+    println!("idle after start    {idle} MiB");
+}
+
+async fn small_clip() {
+    let platform = Platform::start().await;
+    let user = platform.new_user().await;
+    let mut times = Vec::new();
+    for _ in 0..CLIPS {
+        let begun = Instant::now();
+        let id = user.upload_fixture("sample.mp4", &[]).await;
+        user.ended(&id).await;
+        platform.settle().await;
+        times.push(begun.elapsed().as_secs_f64());
+    }
+    println!("10 s clip           {:.3} s from POST to mail (median of {CLIPS})", median(times));
+    platform.finish().await;
+}
+
+async fn large_upload() {
+    let platform = Platform::start().await;
+    let user = platform.new_user().await;
+    let begun = Instant::now();
+    let id = upload(&user).await;
+    let took = begun.elapsed().as_secs_f64();
+    user.ended(&id).await;
+    let mib = LARGE as f64 / 1024.0 / 1024.0;
+    println!("2 GiB upload        {took:.1} s, {:.0} MiB/s", mib / took);
+    println!("peak memory         {} MiB (upload and conversion)", memory(platform.pid(), "VmHWM:"));
+    platform.finish().await;
+}
+
+async fn upload(user: &User) -> String {
+    let body = Body::wrap_stream(futures_util::stream::iter(mp4_of(LARGE).map(Ok::<_, std::io::Error>)));
+    let answer = user.request(Method::POST, "/upload").body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    answer.json::<serde_json::Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// A line of `/proc/PID/status` (proc(5)) in MiB.
+fn memory(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
