@@ -189,10 +189,12 @@ impl Platform {
         inspect::leftovers(&self.data(), &self.db()).await
     }
 
-    /// The mails that were sent.
+    /// The mails that were sent about jobs.
     #[must_use]
     pub fn mails(&self) -> Vec<inspect::Mail> {
-        inspect::mails(&self.data())
+        let about_job =
+            |mail: &inspect::Mail| mail.file.ends_with("-ready.eml") || mail.file.ends_with("-failed.eml");
+        inspect::mails(&self.data()).into_iter().filter(about_job).collect()
     }
 
     /// The end of a test: all work is done, nothing is left behind, the process ends in good order.

@@ -22,6 +22,7 @@ mod rules;
 mod tokens;
 
 use axum::extract::FromRef;
+use broker::Broker;
 use db::Db;
 use identity::{SigningKey, Verifier};
 use runtime::{Function, OpenApiRouter, routes};
@@ -37,6 +38,7 @@ use hasher::Hasher;
 #[derive(Clone)]
 pub(crate) struct Auth {
     db: Db,
+    broker: Broker,
     key: SigningKey,
     verifier: Verifier,
     hasher: Hasher,
@@ -50,11 +52,12 @@ impl FromRef<Auth> for Verifier {
 }
 
 /// The function.
-pub fn function(db: Db, key: SigningKey, config: AuthConfig) -> Function {
+pub fn function(db: Db, broker: Broker, key: SigningKey, config: AuthConfig) -> Function {
     let auth = Auth {
         verifier: Verifier::new(key.verifying_key(), db.clone()),
         hasher: Hasher::new(config.hash_parallel, config.hash_queue),
         db,
+        broker,
         key,
         config,
     };

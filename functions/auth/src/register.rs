@@ -49,8 +49,8 @@ pub(crate) async fn register(
         admin_if_first: auth.config.first_is_admin,
         verified: false,
     };
-    // The event stands in the outbox: whoever sends the mail finds it there.
-    let (user, _) = auth.db.create_user(user).await.map_err(taken)?;
+    let (user, recorded) = auth.db.create_user(user).await.map_err(taken)?;
+    auth.broker.publish(&recorded.envelope).await;
     Ok((StatusCode::CREATED, [(header::LOCATION, "/me")], Json(Profile::from(user))))
 }
 

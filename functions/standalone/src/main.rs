@@ -29,7 +29,7 @@ enum Command {
     /// Run the platform: page, HTTP API, converter and mails, with nothing to install.
     Serve(serve::ServeOptions),
     /// Convert one file, without a server.
-    Convert(convert::ConvertOptions),
+    Convert(Box<convert::ConvertOptions>),
     /// Print the variables of the environment that `serve` reads, as a Markdown table.
     Variables,
 }
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     media::worker::run_if_asked();
     match Cli::parse().command {
         Command::Serve(options) => in_runtime(async { ended(serve::serve(options).await) }),
-        Command::Convert(options) => in_runtime(convert::convert(options)),
+        Command::Convert(options) => in_runtime(convert::convert(*options)),
         Command::Variables => ended(settings::table().map(|table| print!("{table}"))),
     }
 }

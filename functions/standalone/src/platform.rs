@@ -26,7 +26,7 @@ pub(crate) fn platform(parts: Parts, settings: &Settings) -> Function {
     let Parts { db, blobs, broker, mailer, signing_key, links, engine, public_url } = parts;
     let verifier = Verifier::new(signing_key.verifying_key(), db.clone());
     let functions = [
-        auth::function(db.clone(), signing_key, settings.auth.clone()),
+        auth::function(db.clone(), broker.clone(), signing_key, settings.auth.clone()),
         upload::function(upload::Upload {
             db: db.clone(),
             blobs: blobs.clone(),

@@ -63,9 +63,11 @@ impl Settings {
     }
 }
 
+type Rows = fn() -> Result<Vec<Variable>, String>;
+
 /// The README's table of variables.
 pub(crate) fn table() -> Result<String, String> {
-    let components: [fn() -> Result<Vec<Variable>, String>; 10] = [
+    let components: [Rows; 10] = [
         variables::<PartsConfig>,
         variables::<ServeConfig>,
         variables::<AuthConfig>,

@@ -1,6 +1,12 @@
 //! `make demo`: one real video through the platform, from registration to the mail.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a program to watch")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a program to watch"
+)]
 
 use std::{
     io::{self, Write as _},

@@ -1,6 +1,6 @@
 //! One's own account, API keys, and what administrators do.
 
-use crate::house::{House, PASSWORD};
+use crate::house::{House, PASSWORD, broker};
 use axum::http::header;
 use contracts::{KeyId, UserId};
 use serde_json::{Value, json};
@@ -203,7 +203,7 @@ async fn every_route_is_described() {
     let folder = tempfile::tempdir().unwrap();
     let db = db::Db::open("sqlite::memory:", 1).unwrap();
     let key = identity::SigningKey::load_or_create(&folder.path().join("key")).unwrap();
-    let (_, openapi) = auth::function(db, key, auth::AuthConfig::default()).into_parts();
+    let (_, openapi) = auth::function(db.clone(), broker(&db), key, auth::AuthConfig::default()).into_parts();
     let paths: Vec<&String> = openapi.paths.paths.keys().collect();
     let expected = [
         "/.well-known/jwks.json",

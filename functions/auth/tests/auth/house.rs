@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use broker::{Broker, Local, LocalConfig};
 use contracts::UserId;
 use db::Db;
 use identity::SigningKey;
@@ -46,6 +47,11 @@ impl Answer {
     }
 }
 
+/// Nothing is delivered here: what is published stays in the outbox.
+pub(crate) fn broker(db: &Db) -> Broker {
+    Local::new(db.clone(), LocalConfig::default()).broker()
+}
+
 impl House {
     pub(crate) async fn open() -> Self {
         Self::with(AuthConfig::default()).await
@@ -56,7 +62,7 @@ impl House {
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
         db.migrate().await.unwrap();
         let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
-        let (routes, _) = auth::function(db.clone(), key.clone(), config).into_parts();
+        let (routes, _) = auth::function(db.clone(), broker(&db), key.clone(), config).into_parts();
         let router = runtime::http_router(routes, CancellationToken::new());
         Self { _folder: folder, db, key, router }
     }
