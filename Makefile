@@ -4,14 +4,15 @@ SHELL := /bin/bash
 
 # The engine links a libav of our own: built once from the distribution's source package, then cached.
 NATIVE := target/native
-CARGO  := FFMPEG_DIR="$$(shared/media/native/build-libav.sh $(NATIVE))" cargo
+FFMPEG := FFMPEG_DIR="$$(shared/media/native/build-libav.sh $(NATIVE))"
+CARGO  := $(FFMPEG) cargo
 PORT   ?= 8080
 DATA   ?= data
 
 .PHONY: help demo run test lint bench setup build clean-data
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## Send a real video through the platform and keep the MP3: make demo [VIDEO=path]
 	$(CARGO) run --release --quiet --package tapedeck-tests --bin demo -- $(if $(VIDEO),"$(VIDEO)")
@@ -21,7 +22,11 @@ run: build ## Keep the platform up at http://127.0.0.1:8080: make run [PORT=...]
 
 test: setup ## Run all tests; installs and starts what they need
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
-	$(CARGO) nextest run --workspace --config-file tests/nextest.toml
+	@tests/servers/install.sh target/servers
+	$(CARGO) build --package servers
+	$(CARGO) nextest run --workspace --config-file tests/nextest.toml --no-run
+	$(CARGO) build --workspace --bins
+	$(FFMPEG) target/debug/servers run -- tests/run
 	$(CARGO) test --workspace --doc --quiet
 
 lint: setup ## Check format, lints and who depends on whom
@@ -42,3 +47,72 @@ setup: ## Install the system packages that the build needs, and build libav (onc
 
 clean-data: ## Remove the data folder of `make run`: accounts, videos, audio, mails, keys
 	rm -rf "$(DATA)"
+
+# --- On Knative: knative/README.md -----------------------------------------------------------------------------------
+
+FUNCTIONS := auth convert download gateway jobs notify sweep upload
+PROFILE   ?= release
+REGISTRY  ?= dev.local/tapedeck
+TAG       ?= 0.1.0
+OVERLAY   ?= external
+# docker, podman or buildah (`buildah bud`).
+ENGINE    ?= docker
+export REGISTRY TAG OVERLAY WITH PUBLIC_URL HOST
+
+.PHONY: image-roots image-check images kind-load push secrets deploy undeploy status wiring-check e2e cluster
+
+image-roots: setup ## Build the content of every image into target/images, with no engine and no registry
+	$(CARGO) build $(if $(filter release,$(PROFILE)),--release) $(FUNCTIONS:%=--package %) --package standalone
+	@for f in $(FUNCTIONS) tapedeck; do functions/image.sh target/$(PROFILE)/$$f target/images/$$f; done
+
+image-check: image-roots ## Start every image as its manifest says until its probe passes; prints sizes and times (root)
+	cargo run --quiet --package manifests --bin image-check -- target/images
+
+images: image-roots ## Build every image: make images [ENGINE=podman] [REGISTRY=...] [TAG=...] [BASE=...]
+	@for f in $(FUNCTIONS) tapedeck; do $(ENGINE) $(if $(filter buildah,$(ENGINE)),bud,build) \
+	  --file functions/Dockerfile --target prebuilt --build-arg FUNCTION=$$f --build-arg VERSION=$(TAG) \
+	  $(if $(BASE),--build-arg BASE=$(BASE)) --tag $(REGISTRY)/$$f:$(TAG) target/images || exit 1; done
+
+push: ## Push the images to REGISTRY
+	@for f in $(FUNCTIONS) tapedeck; do $(ENGINE) push $(REGISTRY)/$$f:$(TAG) || exit 1; done
+
+kind-load: ## Hand the images to the kind cluster of `make cluster`
+	kind load docker-image --name tapedeck $(FUNCTIONS:%=$(REGISTRY)/%:$(TAG)) $(REGISTRY)/tapedeck:$(TAG)
+
+secrets: ## Make the Secrets; the stores from the environment, or of knative/stores with STORES=yes
+	kubectl apply --filename knative/base/namespace.yaml
+	kubectl get secret signing-key --namespace tapedeck >/dev/null 2>&1 || knative/secrets.sh keys | kubectl apply --filename -
+ifdef STORES
+	kubectl get secret rabbitmq --namespace tapedeck >/dev/null 2>&1 || knative/secrets.sh stores | kubectl apply --filename -
+else
+	knative/secrets.sh external | kubectl apply --filename -
+endif
+
+deploy: ## Put Tapedeck on the cluster: make deploy [OVERLAY=stores] [WITH="keda/long-videos ..."] [REGISTRY=...] [TAG=...]
+	@knative/overlay.sh target/deploy
+	kubectl delete job migrate --namespace tapedeck --ignore-not-found
+	kubectl apply --kustomize target/deploy --selector tapedeck.dev/step=first
+	kubectl wait broker/tapedeck --for=condition=Ready --timeout=300s --namespace tapedeck
+	kubectl wait sinkbinding --all --for=condition=Ready --timeout=60s --namespace tapedeck
+	kubectl wait queues.rabbitmq.com/convert users.rabbitmq.com/keda --for=condition=Ready --timeout=120s --namespace tapedeck
+	kubectl wait job/migrate --for=condition=Complete --timeout=300s --namespace tapedeck
+	kubectl apply --kustomize target/deploy
+	kubectl wait ksvc --all --for=condition=Ready --timeout=300s --namespace tapedeck
+	@knative/status.sh
+
+undeploy: ## Take Tapedeck off the cluster; stores, queues, volumes and Secrets stay
+	@knative/overlay.sh target/deploy
+	kubectl delete --kustomize target/deploy --ignore-not-found --selector '!tapedeck.dev/keep'
+
+status: ## Functions, Triggers, workers and the queue at a glance
+	@knative/status.sh
+
+wiring-check: ## Check the manifests against code, schemas (CRDS_DIR=...) and each other
+	cargo test --package manifests
+
+e2e: ## Send a video through a cluster and take the audio back: make e2e URL=http://gateway... [VIDEO=path]
+	@test -n "$(URL)" || { echo "URL is not set"; exit 2; }
+	@knative/e2e.sh "$(URL)" $(VIDEO)
+
+cluster: ## Make a kind cluster with Knative, RabbitMQ's operators and KEDA (needs the internet)
+	knative/cluster.sh

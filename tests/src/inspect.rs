@@ -10,17 +10,15 @@ use db::Db;
 pub struct Leftovers {
     /// Blobs that no row names.
     pub blobs: Vec<String>,
-    /// Half-written files.
-    pub partials: Vec<String>,
+    /// Half-written blobs.
+    pub partials: usize,
     /// Events that could not be delivered.
     pub dead_letters: Vec<String>,
-    /// Mails that no notification stands for, or that are half-written.
-    pub mails: Vec<String>,
 }
 
-pub(crate) async fn leftovers(data: &Path, db: &Db) -> Leftovers {
-    let blobs = Blobs::open(&format!("file:{}", data.join("blobs").display())).unwrap();
-    let mut left = Leftovers { partials: names(&data.join("blobs/partial")), ..Leftovers::default() };
+pub(crate) async fn leftovers(blobs: &Blobs, db: &Db) -> Leftovers {
+    let mut left =
+        Leftovers { partials: blobs.remove_partials(Duration::ZERO).await.unwrap(), ..Leftovers::default() };
     for bucket in Bucket::ALL {
         for blob in blobs.older_than(bucket, Duration::ZERO).await.unwrap() {
             let named = match blob {
@@ -36,24 +34,13 @@ pub(crate) async fn leftovers(data: &Path, db: &Db) -> Leftovers {
         left.dead_letters
             .push(format!("{} {}: {}", dead.envelope.kind, dead.envelope.subject, dead.last_error));
     }
-    left.mails = names(&data.join("mails")).into_iter().filter(|name| !name.ends_with(".eml")).collect();
     left
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 /// A mail as it was sent.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// Its file.
-    pub file: String,
-    /// All of it, headers too, as it would go over the wire.
+    /// All of it, headers too, as it went over the wire.
     pub raw: String,
 }
 
@@ -61,14 +48,31 @@ impl Mail {
     /// A header's value.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let head = self.raw.split("\r\n\r\n").next()?;
-        head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        self.raw
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The id in its `Message-ID: <ID.KIND@HOST>`: the job that it is about.
+    #[must_use]
+    pub fn job(&self) -> &str {
+        self.message().0
+    }
+
+    fn message(&self) -> (&str, &str) {
+        let id = self.header("Message-ID").unwrap().trim_matches(['<', '>']);
+        id.split('@').next().unwrap().split_once('.').unwrap()
+    }
+
+    pub(crate) fn is_about_a_job(&self) -> bool {
+        matches!(self.message().1, "ready" | "failed")
     }
 
     /// The text with quoted-printable undone (soft line breaks and `=3D`, which links are full of).
     #[must_use]
     pub fn text(&self) -> String {
-        self.raw.replace("=\r\n", "").replace("=3D", "=")
+        self.raw.replace("\r\n", "\n").replace("=\n", "").replace("=3D", "=")
     }
 
     /// The download link in it.
@@ -80,8 +84,8 @@ impl Mail {
     }
 }
 
-pub(crate) fn mails(data: &Path) -> Vec<Mail> {
-    let folder = data.join("mails");
-    let read = |file: String| Mail { raw: fs::read_to_string(folder.join(&file)).unwrap(), file };
-    names(&folder).into_iter().filter(|name| name.ends_with(".eml")).map(read).collect()
+/// Each file of a folder as a mail.
+pub(crate) fn mail_files(folder: &Path) -> Vec<Mail> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.map(|entry| Mail { raw: fs::read_to_string(entry.unwrap().path()).unwrap() }).collect()
 }

@@ -15,14 +15,24 @@
 //! test that forgets to call it fails too.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod embedded;
 mod fixtures;
+mod fleet;
 mod inspect;
 mod platform;
+mod process;
 mod sound;
 mod user;
 
 pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
+pub use fleet::OwnServers;
 pub use inspect::{Leftovers, Mail};
-pub use platform::{Platform, Setup, tapedeck};
+pub use platform::{Platform, Setup};
 pub use sound::{close, listen, probe};
 pub use user::{Ended, User};
+
+/// The program `tapedeck` that was built with this test.
+#[must_use]
+pub fn tapedeck() -> std::path::PathBuf {
+    process::binary("tapedeck")
+}

@@ -1,16 +1,20 @@
-//! Starting, killing and ending the real binary.
+//! Starting, killing and ending the platform, in one of its two worlds.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
+use blobs::Blobs;
 use db::Db;
 use tempfile::TempDir;
 
-use crate::{User, inspect};
+use crate::{
+    User,
+    embedded::{self, Embedded},
+    fleet::{Fleet, OwnServers, Place},
+    inspect,
+};
 
 /// How a platform is to be started.
 #[derive(Clone, Debug, Default)]
@@ -26,72 +30,57 @@ impl Setup {
         self
     }
 
-    /// Starts a platform so in a folder of its own.
+    /// Starts a platform so in a place of its own, in the world that `TEST_WORLD` names: `embedded` (one process,
+    /// a folder) or `real` (a process per function, real servers).
     pub async fn start(self) -> Platform {
         let folder = tempfile::tempdir().unwrap();
-        Platform { process: Some(Process::start(folder.path(), &self)), folder, setup: self, finished: false }
+        let world = if real() {
+            World::Fleet(Fleet::start(folder.path(), &self.variables, Place::shared().await).await)
+        } else {
+            World::Embedded(Embedded::start(folder.path(), &self.variables))
+        };
+        Platform { world: Some(world), folder, setup: self, finished: false }
+    }
+
+    /// Starts a platform in one process, in any world: for tests that look into its folder.
+    #[must_use]
+    pub fn start_embedded(self) -> Platform {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::Embedded(Embedded::start(folder.path(), &self.variables));
+        Platform { world: Some(world), folder, setup: self, finished: false }
+    }
+
+    /// Starts a process per function on servers of the test's own.
+    pub async fn start_on(self, servers: &OwnServers) -> Platform {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::Fleet(Fleet::start(folder.path(), &self.variables, servers.place()).await);
+        Platform { world: Some(world), folder, setup: self, finished: false }
+    }
+}
+
+fn real() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "the one place where tests read it")]
+    let world = std::env::var("TEST_WORLD").unwrap_or_else(|_| "embedded".into());
+    match world.as_str() {
+        "embedded" => false,
+        "real" => true,
+        other => panic!("TEST_WORLD is embedded or real, not {other}"),
     }
 }
 
 /// The running platform.
 #[derive(Debug)]
 pub struct Platform {
-    process: Option<Process>,
+    world: Option<World>,
     folder: TempDir,
     setup: Setup,
     finished: bool,
 }
 
 #[derive(Debug)]
-struct Process {
-    child: Child,
-    home: String,
-}
-
-impl Process {
-    fn start(folder: &Path, setup: &Setup) -> Self {
-        let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        #[expect(clippy::disallowed_methods, reason = "the one place where tests start the program")]
-        let mut child = Command::new(tapedeck())
-            .args(["serve", "--port", "0", "--data"])
-            .arg(folder.join("data"))
-            .envs(setup.variables.iter().cloned())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the tapedeck binary: `cargo build -p standalone` makes it");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let home = lines
-            .by_ref()
-            .find_map(|line| Some(line.ok()?.strip_prefix("Tapedeck is ready at ")?.to_owned()));
-        // What it prints later must go somewhere, or the pipe fills up.
-        std::thread::spawn(move || lines.for_each(drop));
-        match home {
-            Some(home) => Self { child, home },
-            None => panic!(
-                "tapedeck did not start:\n{}",
-                std::fs::read_to_string(folder.join("log")).unwrap_or_default()
-            ),
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The binary that was built with this test.
-#[must_use]
-pub fn tapedeck() -> PathBuf {
-    let here = std::env::current_exe().unwrap();
-    let mut folder = here.parent().unwrap();
-    if folder.ends_with("deps") {
-        folder = folder.parent().unwrap();
-    }
-    folder.join("tapedeck")
+enum World {
+    Embedded(Embedded),
+    Fleet(Fleet),
 }
 
 impl Platform {
@@ -100,10 +89,24 @@ impl Platform {
         Setup::default().start().await
     }
 
+    fn world(&self) -> &World {
+        self.world.as_ref().expect("running")
+    }
+
+    fn embedded(&self) -> &Embedded {
+        match self.world() {
+            World::Embedded(embedded) => embedded,
+            World::Fleet(_) => panic!("only one process has that: use Setup::start_embedded"),
+        }
+    }
+
     /// Its address, as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn home(&self) -> &str {
-        &self.process.as_ref().expect("running").home
+        match self.world() {
+            World::Embedded(embedded) => &embedded.home,
+            World::Fleet(fleet) => &fleet.home,
+        }
     }
 
     /// The address of `path`.
@@ -112,16 +115,25 @@ impl Platform {
         format!("{}{path}", self.home())
     }
 
-    /// Its process.
+    /// The process of an embedded platform.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.process.as_ref().expect("running").child.id()
+        self.embedded().id()
     }
 
-    /// Its data folder.
+    /// The process of a function, where each has its own.
+    #[must_use]
+    pub fn pid_of(&self, function: &str) -> u32 {
+        match self.world() {
+            World::Fleet(fleet) => fleet.id(function),
+            World::Embedded(_) => panic!("all functions are one process"),
+        }
+    }
+
+    /// The data folder of an embedded platform.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        embedded::data(self.folder.path())
     }
 
     /// What it has logged.
@@ -133,7 +145,21 @@ impl Platform {
     /// Its database, for a look inside.
     #[must_use]
     pub fn db(&self) -> Db {
-        Db::open(&format!("sqlite:{}", self.data().join("tapedeck.db").display()), 1).unwrap()
+        let url = match self.world() {
+            World::Embedded(_) => format!("sqlite:{}", self.data().join("tapedeck.db").display()),
+            World::Fleet(fleet) => fleet.place.database_url.clone(),
+        };
+        Db::open(&url, 1).unwrap()
+    }
+
+    /// Its blob store, for a look inside.
+    #[must_use]
+    pub fn blobs(&self) -> Blobs {
+        let url = match self.world() {
+            World::Embedded(_) => format!("file:{}", self.data().join("blobs").display()),
+            World::Fleet(fleet) => fleet.place.blobs_url.clone(),
+        };
+        Blobs::open(&url).unwrap()
     }
 
     /// Registers and logs in somebody new.
@@ -143,12 +169,12 @@ impl Platform {
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.world = None;
     }
 
-    /// Starts again after [`Platform::kill`] or [`Platform::stop`], in the same folder.
+    /// Starts an embedded platform again after [`Platform::kill`] or [`Platform::stop`], in the same folder.
     pub fn restart(&mut self) {
-        self.process = Some(Process::start(self.folder.path(), &self.setup));
+        self.world = Some(World::Embedded(Embedded::start(self.folder.path(), &self.setup.variables)));
     }
 
     /// The same with other variables.
@@ -159,45 +185,50 @@ impl Platform {
 
     /// SIGTERM; returns the exit code.
     pub async fn stop(&mut self) -> Option<i32> {
-        let mut process = self.process.take().expect("running");
-        let pid = libc::pid_t::try_from(process.child.id()).unwrap();
-        #[expect(unsafe_code, reason = "std can't send SIGTERM")]
-        // SAFETY: `kill` has no memory effects; the child is ours and not yet waited for.
-        unsafe {
-            libc::kill(pid, libc::SIGTERM);
+        match self.world.take().expect("running") {
+            World::Embedded(embedded) => embedded.stop().await,
+            World::Fleet(fleet) => fleet.stop().await,
         }
-        tokio::task::spawn_blocking(move || process.child.wait().unwrap().code()).await.unwrap()
     }
 
-    /// Waits until no event is to be delivered and no job is on its way.
+    /// Waits until no event is to be delivered, no job is on its way and every owner has been told.
     pub async fn settle(&self) {
         let db = self.db();
         let until = Instant::now() + Duration::from_secs(120);
         loop {
             // A busy database is no rest.
-            let pending = db.pending_events().await.unwrap_or(1) + db.unfinished_jobs().await.unwrap_or(1);
+            let unrest = |count: db::Result<u64>| count.unwrap_or(1);
+            let pending = unrest(db.pending_events().await)
+                + unrest(db.unfinished_jobs().await)
+                + unrest(db.untold_jobs().await);
             if pending == 0 {
                 return;
             }
-            assert!(Instant::now() < until, "work is left behind: {pending} events and jobs\n{}", self.log());
+            assert!(
+                Instant::now() < until,
+                "work is left behind: {pending} events, jobs and mails\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// What is left in the data folder that no row names, and what died.
+    /// What is left that no row names, and what died.
     pub async fn leftovers(&self) -> inspect::Leftovers {
-        inspect::leftovers(&self.data(), &self.db()).await
+        inspect::leftovers(&self.blobs(), &self.db()).await
     }
 
     /// The mails that were sent about jobs.
     #[must_use]
     pub fn mails(&self) -> Vec<inspect::Mail> {
-        let about_job =
-            |mail: &inspect::Mail| mail.file.ends_with("-ready.eml") || mail.file.ends_with("-failed.eml");
-        inspect::mails(&self.data()).into_iter().filter(about_job).collect()
+        let all = match self.world() {
+            World::Embedded(_) => inspect::mail_files(&self.data().join("mails")),
+            World::Fleet(fleet) => inspect::mail_files(&fleet.smtp.mails_folder()),
+        };
+        all.into_iter().filter(inspect::Mail::is_about_a_job).collect()
     }
 
-    /// The end of a test: all work is done, nothing is left behind, the process ends in good order.
+    /// The end of a test: all work is done, nothing is left behind, all processes end in good order.
     pub async fn finish(mut self) {
         self.finished = true;
         self.settle().await;

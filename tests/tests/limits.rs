@@ -1,9 +1,15 @@
-//! Memory does not grow with what clients send.
+//! Neither memory nor open files grow with what clients do.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use reqwest::{Body, Method};
-use tapedeck_tests::{Platform, mp4_of};
+use tapedeck_tests::{Setup, mp4_of};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 /// Most memory that a process ever had, in MiB (proc(5), `VmHWM`).
 fn peak_mib(pid: u32) -> u64 {
@@ -14,7 +20,7 @@ fn peak_mib(pid: u32) -> u64 {
 
 #[tokio::test]
 async fn a_large_upload_and_its_conversion_stay_within_150_mib() {
-    let platform = Platform::start().await;
+    let platform = Setup::default().start_embedded();
     let ann = platform.new_user().await;
     let video = futures_util::stream::iter(mp4_of(700 * 1024 * 1024).map(Ok::<_, std::io::Error>));
     let answer = ann.request(Method::POST, "/upload").body(Body::wrap_stream(video)).send().await.unwrap();
@@ -24,5 +30,34 @@ async fn a_large_upload_and_its_conversion_stay_within_150_mib() {
     assert_eq!(job["state"], "done", "{job}");
     let peak = peak_mib(platform.pid());
     assert!(peak < 150, "{peak} MiB");
+    platform.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_during_a_download_harms_nobody() {
+    let platform = Setup::default().start_embedded();
+    let ann = platform.new_user().await;
+    let id = ann.upload_fixture("video.mkv", &[]).await;
+    ann.ended(&id).await;
+    let open_files = || std::fs::read_dir(format!("/proc/{}/fd", platform.pid())).unwrap().count();
+    let before = open_files();
+    for _ in 0..20 {
+        let address = platform.home().strip_prefix("http://").unwrap();
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /download?fid={id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+            ann.token
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        connection.read_exact(&mut [0; 500]).await.unwrap();
+    }
+    for _ in 0..100 {
+        if open_files() <= before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(open_files() <= before, "{} files are open, {before} were", open_files());
+    assert_eq!(ann.get(&format!("/download?fid={id}")).await.status(), 200);
     platform.finish().await;
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tapedeck_tests::{Platform, Setup, User, fixture};
+use tapedeck_tests::{Setup, User, fixture};
 use tokio::task::JoinSet;
 
 const KILLS: u64 = 24;
@@ -44,7 +44,7 @@ async fn upload_until_killed(user: User) -> Vec<String> {
 async fn every_accepted_job_ends_once_with_one_mail_however_often_the_process_is_killed() {
     let seed = 20_261_121;
     let mut random = Random(seed);
-    let mut platform = Platform::start().await;
+    let mut platform = Setup::default().start_embedded();
     let ann = platform.new_user().await;
     let mut accepted = Vec::new();
     for _ in 0..KILLS {
@@ -69,7 +69,7 @@ async fn every_accepted_job_ends_once_with_one_mail_however_often_the_process_is
     let ann = ann.at(platform.home());
     let mut mails: HashMap<String, usize> = HashMap::new();
     for mail in platform.mails() {
-        *mails.entry(mail.file[..26].to_owned()).or_default() += 1;
+        *mails.entry(mail.job().to_owned()).or_default() += 1;
     }
     assert!(accepted.len() as u64 > KILLS, "only {} uploads were accepted", accepted.len());
     let mut ends: HashMap<String, usize> = HashMap::new();
@@ -95,7 +95,7 @@ async fn every_accepted_job_ends_once_with_one_mail_however_often_the_process_is
 
 #[tokio::test]
 async fn a_second_process_on_the_same_data_folder_is_refused() {
-    let platform = Platform::start().await;
+    let platform = Setup::default().start_embedded();
     #[expect(clippy::disallowed_methods, reason = "a second program is the point")]
     let second = std::process::Command::new(tapedeck_tests::tapedeck())
         .args(["serve", "--port", "0", "--data"])
@@ -110,7 +110,7 @@ async fn a_second_process_on_the_same_data_folder_is_refused() {
 
 #[tokio::test]
 async fn a_job_in_hand_at_sigterm_is_finished_by_this_process_or_the_next() {
-    let mut platform = Platform::start().await;
+    let mut platform = Setup::default().start_embedded();
     let ann = platform.new_user().await;
     let mut ids = Vec::new();
     for _ in 0..4 {

@@ -1,11 +1,13 @@
-//! Accounts: register, log in, tokens, API keys.
+//! Accounts: register, log in, tokens, API keys, mails that prove an address or set a new password.
 //!
-//! - `login.rs`, `register.rs`, `tokens.rs`, `keys.rs`, `me.rs`, `password.rs`, `admin.rs`, `jwks.rs`: the routes.
+//! - `register.rs`, `verify.rs`, `login.rs`, `tokens.rs`, `password.rs`, `reset.rs`, `me.rs`, `keys.rs`, `webhook.rs`,
+//!   `admin.rs`, `jwks.rs`: the routes. The mails themselves are `notify`'s.
 //! - `hasher.rs`: Argon2id, never on an async thread and never more at once than the machine can bear.
 //! - `address.rs`, `rules.rs`: which addresses and passwords are taken.
 //!
 //! Architecture invariants: this function alone holds the private key. Passwords, refresh tokens and API keys are
-//! stored as hashes and never logged. An unknown address and a wrong password can't be told apart at `/login`.
+//! stored as hashes and never logged. An unknown address can't be told from a wrong password at
+//! `/login`, and from a known one at `/password/reset`.
 
 mod address;
 mod admin;
@@ -18,13 +20,16 @@ mod me;
 mod password;
 mod problem;
 mod register;
+mod reset;
 mod rules;
 mod tokens;
+mod verify;
+mod webhook;
 
 use axum::extract::FromRef;
 use broker::Broker;
 use db::Db;
-use identity::{SigningKey, Verifier};
+use identity::{Proofs, SigningKey, Verifier};
 use runtime::{Function, OpenApiRouter, routes};
 use utoipa::openapi::{
     ComponentsBuilder, OpenApi, OpenApiBuilder,
@@ -40,6 +45,7 @@ pub(crate) struct Auth {
     db: Db,
     broker: Broker,
     key: SigningKey,
+    proofs: Proofs,
     verifier: Verifier,
     hasher: Hasher,
     config: AuthConfig,
@@ -52,22 +58,27 @@ impl FromRef<Auth> for Verifier {
 }
 
 /// The function.
-pub fn function(db: Db, broker: Broker, key: SigningKey, config: AuthConfig) -> Function {
+pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config: AuthConfig) -> Function {
     let auth = Auth {
         verifier: Verifier::new(key.verifying_key(), db.clone()),
         hasher: Hasher::new(config.hash_parallel, config.hash_queue),
         db,
         broker,
         key,
+        proofs,
         config,
     };
     let routes = OpenApiRouter::with_openapi(security_schemes())
         .routes(routes!(register::register))
+        .routes(routes!(verify::verify))
         .routes(routes!(login::login))
         .routes(routes!(tokens::refresh))
         .routes(routes!(tokens::logout))
         .routes(routes!(me::show, me::delete))
+        .routes(routes!(webhook::secret))
         .routes(routes!(password::change))
+        .routes(routes!(reset::ask))
+        .routes(routes!(reset::confirm))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::delete))
         .routes(routes!(admin::list))

@@ -55,7 +55,10 @@ pub(crate) fn may_log_in(auth: &Auth, user: &User) -> Result<(), Problem> {
         return Err(forbidden("account-disabled", "This account is disabled. Ask the administrator."));
     }
     if user.verified_at.is_none() && !auth.config.allow_unverified {
-        return Err(forbidden("address-unproven", "Follow the link in the mail that we sent you first."));
+        return Err(forbidden(
+            "address-unproven",
+            "Follow the link in the mail that we sent you first. If there is none any more, ask for a new password.",
+        ));
     }
     Ok(())
 }

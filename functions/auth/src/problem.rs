@@ -1,6 +1,7 @@
 //! What the database's and the keys' errors are to the world.
 
 use axum::http::{HeaderValue, StatusCode, header};
+use identity::LinkError;
 use runtime::Problem;
 
 use crate::hasher::HashError;
@@ -12,6 +13,18 @@ pub(crate) fn database(error: db::Error) -> Problem {
         db::Error::Exists | db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
             Problem::internal(error.to_string())
         }
+    }
+}
+
+/// A token of a mail that is not good.
+pub(crate) fn link(error: LinkError) -> Problem {
+    match error {
+        LinkError::Expired => Problem::new(
+            StatusCode::GONE,
+            "link-expired",
+            "This link has expired or was used before. Ask for a new password: the mail has a fresh one.",
+        ),
+        LinkError::Invalid => field("token", "This is no link of ours. Copy it whole from the mail."),
     }
 }
 

@@ -5,7 +5,7 @@ use db::{Claimed, Lease, MAX_ATTEMPTS};
 use runtime::{Failure, OrFail as _, Reply};
 
 use crate::{
-    Convert, lease,
+    Convert, describe, lease,
     outcome::Outcome,
     run::{self, Progress},
 };
@@ -47,12 +47,13 @@ async fn settle(deps: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<C
             let recorded = deps.db.finish_job(lease, &finished).await.or_retry()?;
             // The lease went in the last moment: the audio is nobody's.
             let Some(recorded) = recorded else { return lost(deps, lease).await };
+            describe::done(deps, claimed, &finished).await;
             Ok(Converted::Ready(recorded))
         }
-        Outcome::Failed(code, detail) => fail(deps, lease, code, &detail).await,
+        Outcome::Failed(code, detail) => fail(deps, claimed, code, &detail).await,
         Outcome::Crashed(cause) if claimed.job.attempts >= MAX_ATTEMPTS => {
             tracing::error!(job = %lease.job_id, cause, "gave up after the last attempt");
-            fail(deps, lease, FailureCode::Internal, "").await
+            fail(deps, claimed, FailureCode::Internal, "").await
         }
         Outcome::Crashed(cause) => give_back(deps, lease, true, cause).await,
         // An outage is not the job's fault: it doesn't use up an attempt.
@@ -61,9 +62,16 @@ async fn settle(deps: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<C
     }
 }
 
-async fn fail(deps: &Convert, lease: &Lease, code: FailureCode, detail: &str) -> Result<Converted, Failure> {
-    let recorded = deps.db.fail_job(lease, code, detail).await.or_retry()?;
-    Ok(recorded.map_or(Converted::Nothing, Converted::Failed))
+async fn fail(
+    deps: &Convert,
+    claimed: &Claimed,
+    code: FailureCode,
+    detail: &str,
+) -> Result<Converted, Failure> {
+    let recorded = deps.db.fail_job(&claimed.lease, code, detail).await.or_retry()?;
+    let Some(recorded) = recorded else { return Ok(Converted::Nothing) };
+    describe::failed(deps, claimed).await;
+    Ok(Converted::Failed(recorded))
 }
 
 async fn give_back(deps: &Convert, lease: &Lease, counts: bool, cause: String) -> Result<Converted, Failure> {

@@ -1,14 +1,18 @@
 //! Makes audio of a video: `VideoUploaded` -> `AudioReady` | `ConversionFailed`.
 //!
+//! - `main.rs`: the roles of its own processes. `intake.rs`: event -> work queue, on Knative.
 //! - `convert.rs`: the handler. Claim the job, convert under its lease, settle the outcome.
 //! - `lease.rs`: the heartbeat. Whoever loses the lease stops.
 //! - `run.rs`: blob -> engine -> blob, with the job's options.
+//! - `describe.rs`: what became of the job, noted beside its blobs.
 //! - `outcome.rs`: what each end of a conversion means for the job: done, failed, or try again.
 //!
 //! Idempotent: the job is claimed by compare-and-set, each attempt writes to an audio id of its own, and `done` is
 //! set only while the lease is still ours.
 
 mod convert;
+mod describe;
+mod intake;
 mod lease;
 mod outcome;
 mod run;
@@ -21,6 +25,7 @@ use media::Engine;
 use runtime::{Config, Function};
 use serde::{Deserialize, Serialize};
 
+pub use intake::intake;
 pub use run::settings;
 
 /// What the function needs.

@@ -21,6 +21,7 @@ impl From<media::Error> for Outcome {
     fn from(error: media::Error) -> Self {
         match error {
             media::Error::NoAudio => Self::Failed(FailureCode::NoAudio, String::new()),
+            media::Error::NoTrack(which) => Self::Failed(FailureCode::NoAudio, format!("no sound {which}")),
             media::Error::Unreadable(detail) => Self::Failed(FailureCode::Unreadable, detail),
             media::Error::UnsupportedCodec(codec) => Self::Failed(FailureCode::UnsupportedCodec, codec),
             media::Error::TimedOut => Self::Failed(FailureCode::TimedOut, String::new()),

@@ -8,9 +8,9 @@ use std::{
 
 use blobs::{Blob, Reader, Upload};
 use bytes::Bytes;
-use contracts::{Options, TagPolicy};
+use contracts::{ChapterPolicy, CoverPolicy, Options, TagPolicy};
 use db::{Audio, Claimed, Finished};
-use media::{Format, Kind, Rate, Settings, Sink, Source, Summary, Tags};
+use media::{Chapters, Cover, Format, Kind, Rate, Settings, Sink, Source, Summary, Tags, Track};
 
 use crate::{Convert, outcome::Outcome};
 
@@ -72,25 +72,49 @@ fn finished(deps: &Convert, claimed: &Claimed, summary: &Summary, bytes: u64) ->
 #[must_use]
 pub fn settings(options: &Options) -> Settings {
     Settings {
-        format: match options.format {
-            contracts::Format::Mp3 => Format::Mp3,
-        },
+        format: format(options.format),
         rate: match (options.bitrate, options.quality) {
             (Some(bitrate), _) => Rate::Cbr(bitrate),
             (None, Some(quality)) => Rate::Vbr(quality),
             (None, None) => Rate::default(),
         },
+        copy: options.bitrate.is_none() && options.quality.is_none(),
+        track: options.track.as_deref().map_or(Track::Best, track),
         sample_rate: options.sample_rate,
         channels: options.channels,
         start: options.start.map(Duration::from_secs_f64),
         end: options.end.map(Duration::from_secs_f64),
+        loudness: options.loudness,
         tags: Tags {
             keep: options.tags == TagPolicy::Keep,
             title: options.title.clone(),
             artist: options.artist.clone(),
             album: options.album.clone(),
         },
+        cover: match options.cover {
+            CoverPolicy::Keep => Cover::Keep,
+            CoverPolicy::None => Cover::None,
+        },
+        chapters: match options.chapters {
+            ChapterPolicy::Keep => Chapters::Keep,
+            ChapterPolicy::None => Chapters::None,
+        },
     }
+}
+
+fn format(format: contracts::Format) -> Format {
+    match format {
+        contracts::Format::Mp3 => Format::Mp3,
+        contracts::Format::M4a => Format::M4a,
+        contracts::Format::Opus => Format::Opus,
+        contracts::Format::Ogg => Format::Ogg,
+        contracts::Format::Flac => Format::Flac,
+        contracts::Format::Wav => Format::Wav,
+    }
+}
+
+fn track(name: &str) -> Track {
+    name.parse().map_or_else(|_| Track::Language(name.to_owned()), Track::Number)
 }
 
 /// A stored video as the engine reads it.

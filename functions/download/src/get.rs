@@ -41,8 +41,8 @@ pub(crate) struct Wanted {
     tag = "download",
     params(Wanted),
     responses(
-        (status = 200, description = "The audio", content_type = "audio/mpeg", body = Vec<u8>),
-        (status = 206, description = "The part that `Range` asks for", content_type = "audio/mpeg", body = Vec<u8>),
+        (status = 200, description = "The audio, of the type that the job's `format` says", content_type = "audio/*", body = Vec<u8>),
+        (status = 206, description = "The part that `Range` asks for", content_type = "audio/*", body = Vec<u8>),
         (status = 304, description = "The client has it already"),
         (status = 401, description = "No credentials, or the link is damaged"),
         (status = 404, description = "No such audio, or somebody else's"),
@@ -75,8 +75,8 @@ pub(crate) async fn download(
     tag = "download",
     params(("id" = JobId, Path, description = "The job")),
     responses(
-        (status = 200, description = "The audio; see `GET /download`", content_type = "audio/mpeg", body = Vec<u8>),
-        (status = 206, description = "The part that `Range` asks for", content_type = "audio/mpeg", body = Vec<u8>),
+        (status = 200, description = "The audio; see `GET /download`", content_type = "audio/*", body = Vec<u8>),
+        (status = 206, description = "The part that `Range` asks for", content_type = "audio/*", body = Vec<u8>),
         (status = 304, description = "The client has it already"),
         (status = 401, description = "No credentials"),
         (status = 404, description = "No such job, or somebody else's"),
@@ -134,7 +134,7 @@ async fn answer(
     let range =
         range.and_then(|range| range.to_str().ok()).map_or(Asked::Whole, |range| asked(range, audio.size()));
     let described = [
-        (header::CONTENT_TYPE, name::media_type(ready.job.options.format).to_owned()),
+        (header::CONTENT_TYPE, ready.job.options.media_type().to_owned()),
         (header::CONTENT_DISPOSITION, name::disposition(&ready.job)),
     ];
     let content = match range {

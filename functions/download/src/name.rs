@@ -1,6 +1,5 @@
 //! The name under which a browser saves the audio (RFC 6266, RFC 8187).
 
-use contracts::Format;
 use db::Job;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -21,20 +20,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// `attachment` with the job's title as the file's name: once in ASCII for old clients, once in full.
 pub(crate) fn disposition(job: &Job) -> String {
-    named(job.title().as_deref().unwrap_or_default(), extension(job.options.format))
-}
-
-/// The media type of the audio.
-pub(crate) fn media_type(format: Format) -> &'static str {
-    match format {
-        Format::Mp3 => "audio/mpeg",
-    }
-}
-
-fn extension(format: Format) -> &'static str {
-    match format {
-        Format::Mp3 => "mp3",
-    }
+    named(job.title().as_deref().unwrap_or_default(), job.options.extension())
 }
 
 fn named(title: &str, extension: &str) -> String {

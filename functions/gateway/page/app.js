@@ -95,7 +95,10 @@ $("credentials").addEventListener("submit", async (event) => {
   $("entry-error").textContent = "";
   buttons.forEach((button) => { button.disabled = true; });
   try {
-    if (event.submitter?.value === "register") await answer(await fetch("/register", json("POST", { email, password })));
+    if (event.submitter?.value === "register") {
+      await answer(await fetch("/register", json("POST", { email, password })));
+      notice("Welcome. We have sent you a mail: open its link to confirm your address.");
+    }
     await login(email, password);
     form.reset();
     enter();
@@ -127,10 +130,70 @@ function leave() {
 }
 
 function show() {
-  $("entry").hidden = Boolean(session);
+  $("renewal").hidden = !replacing;
+  $("entry").hidden = Boolean(session) || Boolean(replacing);
   $("work").hidden = $("account").hidden = !session;
   $("email").textContent = session?.email ?? "";
 }
+
+// ---- Mails: their links are this page with #verify=TOKEN or #reset=TOKEN, which leaves the address bar at once.
+
+let replacing = null;
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
+async function openMail() {
+  const [purpose, token] = location.hash.slice(1).split("=");
+  if (!token || !["verify", "reset"].includes(purpose)) return;
+  history.replaceState(null, "", location.pathname);
+  if (purpose === "reset") {
+    leave();
+    replacing = token;
+    show();
+    $("renew").password.focus();
+    return;
+  }
+  try {
+    await answer(await fetch("/verify", json("POST", { token })));
+    notice("Your address is confirmed.");
+  } catch (error) {
+    notice(said(error));
+  }
+}
+
+window.addEventListener("hashchange", openMail);
+
+$("forgot").addEventListener("click", async () => {
+  const email = $("credentials").email;
+  if (!email.reportValidity()) return;
+  try {
+    await answer(await fetch("/password/reset", json("POST", { email: email.value.trim() })));
+    notice("If there is an account with this address, a mail is on its way.");
+  } catch (error) {
+    $("entry-error").textContent = said(error);
+  }
+});
+
+$("renew").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  $("renew-error").textContent = "";
+  try {
+    const body = { token: replacing, password: form.password.value };
+    await answer(await fetch("/password/reset/confirm", json("POST", body)));
+    form.reset();
+    replacing = null;
+    notice("The password is changed. Log in with it.");
+    show();
+  } catch (error) {
+    $("renew-error").textContent = said(error);
+    // A link that is used up can't be tried again: back to where a new one is asked for.
+    if (error.status === 410) { replacing = null; show(); notice(said(error)); }
+  }
+});
 
 function said(error) {
   return error instanceof Refused ? error.message : "The service can't be reached. Try again.";
@@ -387,4 +450,5 @@ function news(text) {
 }
 
 show();
+openMail();
 if (session) watch();

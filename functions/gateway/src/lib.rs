@@ -4,21 +4,39 @@
 //! - `describe.rs`: `/openapi.json`, the descriptions of all functions as one.
 //! - `asset.rs`: how a file that never changes while the process runs is served.
 //!
-//! In one process the other functions' routes stand beside these, merged by `standalone`.
+//! - `proxy.rs` and `proxy/`: the way to functions that run on their own; `config.rs`: where they are.
+//!
+//! In one process the other functions' routes stand beside these, merged by `standalone`: [`function`]. In front of
+//! separate processes requests are passed on: [`proxy`].
 
 mod asset;
+mod config;
 mod describe;
 mod page;
+mod proxy;
 
 use axum::routing::get;
 use runtime::{Function, OpenApiRouter};
 use utoipa::openapi::OpenApi;
 
 use crate::asset::Asset;
+pub use crate::{config::GatewayConfig, proxy::InvalidAddress};
 
 /// The routes. `functions` is the description of the functions that are served on the same address.
 pub fn function(functions: OpenApi) -> Function {
-    let assets = page::assets().into_iter().chain([describe::asset(functions)]);
+    assets(describe::asset(functions))
+}
+
+/// The routes in front of functions that run on their own.
+///
+/// # Errors
+/// [`InvalidAddress`].
+pub fn proxy(config: &GatewayConfig) -> Result<Function, InvalidAddress> {
+    Ok(assets(describe::committed()).merge(proxy::routes(config)?))
+}
+
+fn assets(description: (&'static str, Asset)) -> Function {
+    let assets = page::assets().into_iter().chain([description]);
     let routes =
         assets.fold(OpenApiRouter::new(), |routes, (path, asset)| routes.route(path, get(serve(asset))));
     Function::new().routes(routes)

@@ -1,4 +1,4 @@
-//! `MAIL_*`.
+//! `MAIL_*` and `WEBHOOK_*`.
 
 use runtime::Config;
 use serde::{Deserialize, Serialize};
@@ -7,17 +7,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MailConfig {
-    /// Where mail goes: `file:DIRECTORY`. Empty: the program that composes the parts chooses. Whoever composes the functions fills in an empty one.
+    /// Where mail goes, see [`crate::Mailer::open`]. Empty: the program that composes the parts chooses.
     pub url: String,
     /// The sender.
     pub from: String,
+    /// A file of certificates (PEM) to trust besides the public ones. Empty: none.
+    pub ca_file: String,
     /// How many days a link in a mail works.
     pub link_days: u32,
 }
 
 impl Default for MailConfig {
     fn default() -> Self {
-        Self { url: String::new(), from: "Tapedeck <tapedeck@localhost>".into(), link_days: 7 }
+        Self {
+            url: String::new(),
+            from: "Tapedeck <tapedeck@localhost>".into(),
+            ca_file: String::new(),
+            link_days: 7,
+        }
     }
 }
 
@@ -26,9 +33,31 @@ impl Config for MailConfig {
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
         (
             "url",
-            "where mail goes: `file:DIRECTORY`, where each mail is an .eml file; unset: mails in the data folder",
+            "where mail goes: `smtps://user:password@host`, `smtp://user:password@host:587` with `?tls=required` (default with a password), `opportunistic` (default without) or `none`, or `file:DIRECTORY`, where each mail is an .eml file; unset: mails in the data folder",
         ),
         ("from", "the sender, as `Tapedeck <tapedeck@example.org>`; its domain stands in every Message-ID"),
+        ("ca_file", "certificates (PEM) by which the mail server is trusted, besides the public ones"),
         ("link_days", "days that the link in a mail works, at most as long as the audio is kept"),
+    ];
+}
+
+/// How webhooks are called.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WebhookConfig {
+    /// A file of certificates (PEM) to trust besides the public ones. Empty: none.
+    pub ca_file: String,
+    /// Lets webhooks go to private addresses and without TLS.
+    pub unsafe_targets_for_tests: bool,
+}
+
+impl Config for WebhookConfig {
+    const PREFIX: &'static str = "WEBHOOK_";
+    const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
+        ("ca_file", "certificates (PEM) by which receivers of webhooks are trusted, besides the public ones"),
+        (
+            "unsafe_targets_for_tests",
+            "`true` lets every user make this service call private addresses, and without TLS: for tests only",
+        ),
     ];
 }

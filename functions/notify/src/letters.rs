@@ -26,6 +26,8 @@ const WELCOME: Letter = Letter {
     text: include_str!("../templates/welcome.txt"),
     html: include_str!("../templates/welcome.html"),
 };
+const RESET: Letter =
+    Letter { text: include_str!("../templates/reset.txt"), html: include_str!("../templates/reset.html") };
 
 impl Letter {
     fn write(&self, to: &str, id: String, subject: String, values: &Values<'_>) -> Mail {
@@ -45,6 +47,7 @@ pub(crate) fn ready(to: &str, job: &Job, audio: &Audio, link: &str, until: Times
     let title = title(job);
     let values: &Values<'_> = &[
         ("title", title.as_str().into()),
+        ("what", what(job).into()),
         ("duration", clock(audio.duration).into()),
         ("size", size(audio.bytes).into()),
         ("link", link.into()),
@@ -52,7 +55,7 @@ pub(crate) fn ready(to: &str, job: &Job, audio: &Audio, link: &str, until: Times
         ("audio_id", audio.id.to_string().into()),
         ("warning", job.warning.as_deref().unwrap_or_default().into()),
     ];
-    READY.write(to, format!("{}.ready", job.id), format!("Your MP3 is ready: {title}"), values)
+    READY.write(to, format!("{}.ready", job.id), format!("Your {} is ready: {title}", what(job)), values)
 }
 
 /// There is no audio: why, and what to do.
@@ -60,18 +63,37 @@ pub(crate) fn failed(to: &str, job: &Job, code: FailureCode, detail: &str, publi
     let title = title(job);
     let values: &Values<'_> = &[
         ("title", title.as_str().into()),
+        ("what", what(job).into()),
         ("sentence", code.sentence().into()),
         ("detail", one_line(detail)),
         ("link", public_url.into()),
         ("job_id", job.id.to_string().into()),
     ];
-    FAILED.write(to, format!("{}.failed", job.id), format!("Your MP3 could not be made: {title}"), values)
+    FAILED.write(
+        to,
+        format!("{}.failed", job.id),
+        format!("Your {} could not be made: {title}", what(job)),
+        values,
+    )
 }
 
-/// Somebody registered with this address.
-pub(crate) fn welcome(to: &str, user: UserId, public_url: &str) -> Mail {
-    let values: &Values<'_> = &[("link", public_url.into())];
-    WELCOME.write(to, format!("{user}.welcome"), "Welcome to Tapedeck".into(), values)
+/// Somebody registered with this address; `link` proves until `until` that it was its owner.
+pub(crate) fn welcome(to: &str, user: UserId, link: &str, until: Timestamp) -> Mail {
+    let values: &Values<'_> = &[("link", link.into()), ("until", day(until).into())];
+    WELCOME.write(to, format!("{user}.welcome"), "Welcome to Tapedeck: confirm your address".into(), values)
+}
+
+/// Somebody has forgotten the password; `link` sets a new one.
+pub(crate) fn reset(to: &str, user: UserId, asked_at: Timestamp, link: &str) -> Mail {
+    let values: &Values<'_> = &[("link", link.into())];
+    // Each time it is asked for is a mail of its own.
+    let id = format!("{user}.reset-{}", asked_at.millis());
+    RESET.write(to, id, "A new password for Tapedeck".into(), values)
+}
+
+/// What the job makes, in a word.
+fn what(job: &Job) -> &'static str {
+    if job.options.extension() == "mp3" { "MP3" } else { "audio" }
 }
 
 fn title(job: &Job) -> String {

@@ -1,9 +1,7 @@
 //! How a mail leaves the house: a public struct over a private choice, made by the URL.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,23 +11,43 @@ use lettre::{
     message::{Mailbox, MultiPart},
 };
 
-use crate::MailConfig;
+use crate::{MailConfig, folder, smtp::Smtp};
 
 /// Why there is no mailer, or a mail was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL is of no way to send that we know.
-    #[error("MAIL_URL: expected file:DIRECTORY")]
+    #[error(
+        "MAIL_URL: expected file:DIRECTORY, smtps://user:password@host:port or \
+         smtp://user:password@host:port?tls=required|opportunistic|none, user and password percent-encoded"
+    )]
     Url,
     /// The sender is no address.
     #[error("MAIL_FROM: expected an address, as Tapedeck <tapedeck@example.org>")]
     From,
+    /// A file of certificates is not there or is none.
+    #[error("{}: {problem}; expected certificates in PEM", path.display())]
+    CaFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// No mail can be written to this address, now or later.
     #[error("the address can't be used: {0}")]
     Address(String),
+    /// The mail server will not take this mail, now or later.
+    #[error("mail refused: {0}")]
+    Refused(String),
     /// Could not be sent this time; trying again later may help.
     #[error("mail can't be sent: {0}")]
-    Unavailable(#[from] io::Error),
+    Unavailable(String),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
 }
 
 /// A mail to one person.
@@ -56,37 +74,46 @@ pub struct Mailer {
     way: Way,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Way {
-    /// Each mail is a file in this directory, for a laptop and for tests.
-    Files(Arc<PathBuf>),
+    /// Each mail is a file in this directory.
+    Folder(Arc<Path>),
+    Smtp(Arc<Smtp>),
+}
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The server's password is nobody's business.
+        f.write_str(match self {
+            Self::Folder(_) => "Folder",
+            Self::Smtp(_) => "Smtp",
+        })
+    }
 }
 
 impl Mailer {
-    /// `file:DIRECTORY` (made if absent).
+    /// `file:DIRECTORY` (made if absent), `smtp://...` or `smtps://...`. A mail server is not asked yet.
     ///
     /// # Errors
-    /// [`Error::Url`], [`Error::From`]; [`Error::Unavailable`] if the directory can't be made.
+    /// [`Error::Url`], [`Error::From`], [`Error::CaFile`]; [`Error::Unavailable`] if the directory can't be made.
     pub fn open(config: &MailConfig) -> Result<Self, Error> {
-        let from = config.from.parse().map_err(|_| Error::From)?;
-        let path = config.url.strip_prefix("file:").filter(|path| !path.is_empty()).ok_or(Error::Url)?;
-        fs::create_dir_all(path)?;
-        Ok(Self { from, way: Way::Files(Arc::new(path.into())) })
+        let from: Mailbox = config.from.parse().map_err(|_| Error::From)?;
+        let way = match Smtp::open(&config.url, &config.ca_file, from.email.domain())? {
+            Some(smtp) => Way::Smtp(Arc::new(smtp)),
+            None => Way::Folder(folder_at(&config.url)?),
+        };
+        Ok(Self { from, way })
     }
 
     /// Sends `mail`. Sending it again under the same id is harmless.
     ///
     /// # Errors
-    /// [`Error::Address`], [`Error::Unavailable`].
+    /// [`Error::Address`] and [`Error::Refused`] for good, [`Error::Unavailable`] for now.
     pub async fn send(&self, mail: &Mail) -> Result<(), Error> {
         let message = self.message(mail)?;
         match &self.way {
-            Way::Files(directory) => {
-                let path = directory.join(format!("{}.eml", mail.id.replace('.', "-")));
-                store(path, message.formatted()).await?;
-                print_line(mail);
-                Ok(())
-            }
+            Way::Folder(directory) => Ok(folder::store(directory, mail, message.formatted()).await?),
+            Way::Smtp(smtp) => smtp.send(&message).await,
         }
     }
 
@@ -103,28 +130,8 @@ impl Mailer {
     }
 }
 
-/// Written beside its place and renamed, so that a mail is there whole, once, or not at all.
-async fn store(path: PathBuf, content: Vec<u8>) -> io::Result<()> {
-    let write = move || {
-        let partial = path.with_extension("partial");
-        // It holds a link that opens the audio: nobody else on this machine needs to read it.
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-        file.write_all(&content)?;
-        file.sync_all()?;
-        fs::rename(&partial, &path)?;
-        path.parent().map_or(Ok(()), sync_directory)
-    };
-    tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// The one exception to "no token in what we print": this mailer is for the person at this terminal, and the
-/// link is what they wait for. It goes to stdout, never to the log.
-fn print_line(mail: &Mail) {
-    // A closed stdout loses the line, not the mail.
-    let _ = writeln!(io::stdout(), "mail: {} {}", mail.subject, mail.link.as_deref().unwrap_or_default());
+fn folder_at(url: &str) -> Result<Arc<Path>, Error> {
+    let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).ok_or(Error::Url)?;
+    fs::create_dir_all(path)?;
+    Ok(Path::new(path).into())
 }

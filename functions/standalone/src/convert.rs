@@ -1,190 +1,129 @@
-//! `tapedeck convert IN OUT`: the engine without a server.
+//! `tapedeck convert`: the engine without a server. One file to another, or many into a folder.
+//!
+//! - `wanted.rs`: the options, the same as over HTTP. `names.rs`: what goes where. `one.rs`: one conversion.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+mod names;
+mod one;
+mod wanted;
+
+use std::{io, num::NonZero, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
-use contracts::Options;
-use indicatif::{ProgressBar, ProgressStyle};
-use media::{Engine, FileSink, FileSource, Progress, Summary};
+use indicatif::ProgressBar;
+use media::{Engine, Settings};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use self::{names::Pair, one::How, wanted::Wanted};
 
 /// Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound, 4 not a readable video,
 /// 5 a codec that can't be decoded, 6 a limit was reached, 7 the converter crashed.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound,\n\
-    4 not a readable video, 5 a codec that can't be decoded, 6 a limit was reached, 7 the converter crashed"
+    4 not a readable video, 5 a codec that can't be decoded, 6 a limit was reached, 7 the converter crashed.\n\
+    Of several files, the code of the first that failed."
 )]
 pub(crate) struct ConvertOptions {
-    /// The video.
-    input: PathBuf,
-    /// The MP3, or a folder for it.
-    output: PathBuf,
-    /// Overwrite the output if it exists.
+    /// The video, and the audio or a folder for it; with --out any number of videos and patterns.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Convert all of the files into this folder, each to the place that it has relative to here.
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Overwrite outputs that exist.
     #[arg(long)]
     force: bool,
     /// No progress bar and no summary.
     #[arg(long, short)]
     quiet: bool,
-    /// Constant bitrate in kbit/s, as 192.
-    #[arg(long)]
-    bitrate: Option<String>,
-    /// Variable bitrate quality, 0 (best) to 9 (smallest); 2 if nothing is said.
-    #[arg(long)]
-    quality: Option<String>,
-    /// Sample rate in Hz.
-    #[arg(long)]
-    sample_rate: Option<String>,
-    /// 1 or 2.
-    #[arg(long)]
-    channels: Option<String>,
-    /// Where to begin: seconds or h:mm:ss.
-    #[arg(long)]
-    start: Option<String>,
-    /// Where to end: seconds or h:mm:ss.
-    #[arg(long)]
-    end: Option<String>,
-    /// keep or none.
-    #[arg(long)]
-    tags: Option<String>,
-    /// Title tag.
-    #[arg(long)]
-    title: Option<String>,
-    /// Artist tag.
-    #[arg(long)]
-    artist: Option<String>,
-    /// Album tag.
-    #[arg(long)]
-    album: Option<String>,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
-/// Why there is no MP3.
+/// Why there is no audio.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("{0}")]
     Option(#[from] contracts::InvalidOption),
+    #[error("{0}")]
+    Usage(String),
     #[error("{} exists; --force overwrites it", .0.display())]
     Exists(PathBuf),
     #[error("{}: {}", .0.display(), .1)]
     File(PathBuf, io::Error),
-    #[error("{0}")]
-    Media(#[from] media::Error),
+    #[error("{}: {}", .0.display(), .1)]
+    Media(PathBuf, media::Error),
+    #[error("the converter can't be started: {0}")]
+    Engine(io::Error),
 }
 
 impl Error {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::File(..) | Self::Media(media::Error::Source(_) | media::Error::Sink(_)) => 1,
-            Self::Option(_) | Self::Exists(_) => 2,
-            Self::Media(media::Error::NoAudio) => 3,
-            Self::Media(media::Error::Unreadable(_)) => 4,
-            Self::Media(media::Error::UnsupportedCodec(_)) => 5,
-            Self::Media(media::Error::TimedOut | media::Error::TooLarge) => 6,
-            Self::Media(media::Error::Crashed(_)) => 7,
+            Self::Option(_) | Self::Exists(_) | Self::Usage(_) => 2,
+            Self::File(..) => 1,
+            Self::Engine(_) => 7,
+            Self::Media(_, error) => match error {
+                media::Error::Source(_) | media::Error::Sink(_) => 1,
+                media::Error::NoAudio | media::Error::NoTrack(_) => 3,
+                media::Error::Unreadable(_) => 4,
+                media::Error::UnsupportedCodec(_) => 5,
+                media::Error::TimedOut | media::Error::TooLarge => 6,
+                media::Error::Crashed(_) => 7,
+            },
         }
     }
 }
 
 pub(crate) async fn convert(options: ConvertOptions) -> ExitCode {
     match run(&options).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("tapedeck: {error}");
-            ExitCode::from(error.exit_code())
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(told(&error)),
+    }
+}
+
+fn told(error: &Error) -> u8 {
+    eprintln!("tapedeck: {error}");
+    error.exit_code()
+}
+
+async fn run(options: &ConvertOptions) -> Result<u8, Error> {
+    let wanted = options.wanted.options(names::format_of(options))?;
+    let pairs = names::pairs(options, wanted.extension())?;
+    let settings = ::convert::settings(&wanted);
+    let engine = Engine::this_program().map_err(Error::Engine)?;
+    match &pairs[..] {
+        [pair] => {
+            let bar = if options.quiet { ProgressBar::hidden() } else { one::progress_bar() };
+            let how = How { quiet: options.quiet, force: options.force };
+            one::convert(&engine, &settings, pair, how, &bar).await?;
+            Ok(0)
         }
+        _ => Ok(all(engine, settings, pairs, options).await),
     }
 }
 
-async fn run(options: &ConvertOptions) -> Result<(), Error> {
-    let settings = ::convert::settings(&wanted(options)?);
-    let output = output_file(options);
-    if output.exists() && !options.force {
-        return Err(Error::Exists(output));
+/// As many at once as there are cores; each error is told, and the first one's code is the result.
+async fn all(engine: Engine, settings: Settings, pairs: Vec<Pair>, options: &ConvertOptions) -> u8 {
+    let at_once = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
+    let (quiet, force) = (options.quiet, options.force);
+    let mut jobs = JoinSet::new();
+    for (place, pair) in pairs.into_iter().enumerate() {
+        let (engine, settings, at_once) = (engine.clone(), settings.clone(), Arc::clone(&at_once));
+        jobs.spawn(async move {
+            let _turn = at_once.acquire().await;
+            let how = How { quiet, force };
+            (place, one::convert(&engine, &settings, &pair, how, &ProgressBar::hidden()).await)
+        });
     }
-    let source =
-        FileSource::open(&options.input).map_err(|error| Error::File(options.input.clone(), error))?;
-    // The output appears whole or not at all.
-    let partial = Partial(output.with_extension("mp3.part"));
-    let mut sink = FileSink::create(&partial.0).map_err(|error| Error::File(partial.0.clone(), error))?;
-    let engine = Engine::this_program().map_err(|error| Error::File(options.input.clone(), error))?;
-    let bar = if options.quiet { ProgressBar::hidden() } else { progress_bar() };
-    let summary = engine.convert(&source, &settings, &mut sink, |at| show(&bar, at)).await;
-    bar.finish_and_clear();
-    let summary = summary?;
-    fs::rename(&partial.0, &output).map_err(|error| Error::File(output.clone(), error))?;
-    if !options.quiet {
-        report(&output, &summary, bar.elapsed());
+    let mut first: Option<(usize, u8)> = None;
+    while let Some(ended) = jobs.join_next().await {
+        let (place, code) = match ended {
+            Ok((place, Err(error))) => (place, told(&error)),
+            Ok((_, Ok(()))) => continue,
+            Err(_) => (usize::MAX, 7),
+        };
+        first = Some(first.map_or((place, code), |first| first.min((place, code))));
     }
-    Ok(())
-}
-
-/// The same options as over HTTP, with the same checks.
-fn wanted(options: &ConvertOptions) -> Result<Options, contracts::InvalidOption> {
-    let fields = [
-        ("bitrate", &options.bitrate),
-        ("quality", &options.quality),
-        ("sample_rate", &options.sample_rate),
-        ("channels", &options.channels),
-        ("start", &options.start),
-        ("end", &options.end),
-        ("tags", &options.tags),
-        ("title", &options.title),
-        ("artist", &options.artist),
-        ("album", &options.album),
-    ];
-    Options::from_fields(fields.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
-}
-
-fn output_file(options: &ConvertOptions) -> PathBuf {
-    if !options.output.is_dir() {
-        return options.output.clone();
-    }
-    let name = options.input.file_stem().unwrap_or_default();
-    options.output.join(Path::new(name)).with_added_extension("mp3")
-}
-
-struct Partial(PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // Gone after the rename.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {eta} left").ok();
-    let bar = ProgressBar::new(0);
-    if let Some(style) = style {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn show(bar: &ProgressBar, at: Progress) {
-    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    bar.set_length(at.total.map_or(0, millis));
-    bar.set_position(millis(at.position));
-    bar.set_message(format!("{:.0}x", at.position.as_secs_f64() / bar.elapsed().as_secs_f64().max(0.001)));
-}
-
-fn report(output: &Path, summary: &Summary, took: Duration) {
-    let seconds = summary.duration.as_secs_f64();
-    eprintln!(
-        "{}: {seconds:.2} s, {} kbit/s, {} Hz, {} channel(s), {} bytes, in {:.2} s ({:.0}x)",
-        output.display(),
-        summary.bitrate / 1000,
-        summary.sample_rate,
-        summary.channels,
-        summary.bytes,
-        took.as_secs_f64(),
-        seconds / took.as_secs_f64().max(0.001),
-    );
-    for warning in &summary.warnings {
-        eprintln!("warning: {warning}");
-    }
+    first.map_or(0, |(_, code)| code)
 }

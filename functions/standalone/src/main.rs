@@ -3,16 +3,19 @@
 //! - `platform.rs`: every function merged, on the parts that three URLs choose. There is no second architecture
 //!   for one process.
 //! - `serve.rs`: `tapedeck serve`. `data.rs`: its data folder. `settings.rs`: its part of the environment.
-//! - `convert.rs`: `tapedeck convert IN OUT`, without a server.
+//! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately.
+//! - `convert.rs`: `tapedeck convert`, without a server. `probe.rs`: `tapedeck probe`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 mod convert;
 mod data;
+mod operate;
 mod platform;
+mod probe;
 mod serve;
 mod settings;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -28,8 +31,17 @@ struct Cli {
 enum Command {
     /// Run the platform: page, HTTP API, converter and mails, with nothing to install.
     Serve(serve::ServeOptions),
-    /// Convert one file, without a server.
+    /// Convert one file or many, without a server.
     Convert(Box<convert::ConvertOptions>),
+    /// Say what a file is, as JSON: container, streams, duration, tags, chapters.
+    Probe(probe::ProbeOptions),
+    /// Bring the database at DATABASE_URL up to date. Safe to run several times, and at once.
+    Migrate,
+    /// Make the keys that separate functions share: signing.pem (for auth alone), proofs.key (for auth and notify), public.pem and links.key.
+    Keys {
+        /// The folder for them; keys that are there stay.
+        folder: PathBuf,
+    },
     /// Print the variables of the environment that `serve` reads, as a Markdown table.
     Variables,
 }
@@ -40,6 +52,9 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(options) => in_runtime(async { ended(serve::serve(options).await) }),
         Command::Convert(options) => in_runtime(convert::convert(*options)),
+        Command::Probe(options) => in_runtime(probe::probe(options)),
+        Command::Migrate => in_runtime(async { ended(operate::migrate().await) }),
+        Command::Keys { folder } => ended(operate::keys(&folder)),
         Command::Variables => ended(settings::table().map(|table| print!("{table}"))),
     }
 }

@@ -3,9 +3,9 @@
 use blobs::Blobs;
 use broker::Broker;
 use db::Db;
-use identity::{Links, SigningKey, Verifier};
+use identity::{Links, Proofs, SigningKey, Verifier};
 use media::Engine;
-use notify::Mailer;
+use notify::{Mailer, Webhooks};
 use runtime::Function;
 
 use crate::settings::Settings;
@@ -18,15 +18,17 @@ pub(crate) struct Parts {
     pub(crate) mailer: Mailer,
     pub(crate) signing_key: SigningKey,
     pub(crate) links: Links,
+    pub(crate) proofs: Proofs,
+    pub(crate) webhooks: Webhooks,
     pub(crate) engine: Engine,
     pub(crate) public_url: String,
 }
 
 pub(crate) fn platform(parts: Parts, settings: &Settings) -> Function {
-    let Parts { db, blobs, broker, mailer, signing_key, links, engine, public_url } = parts;
+    let Parts { db, blobs, broker, mailer, signing_key, links, proofs, webhooks, engine, public_url } = parts;
     let verifier = Verifier::new(signing_key.verifying_key(), db.clone());
     let functions = [
-        auth::function(db.clone(), broker.clone(), signing_key, settings.auth.clone()),
+        auth::function(db.clone(), broker.clone(), signing_key, proofs.clone(), settings.auth.clone()),
         upload::function(upload::Upload {
             db: db.clone(),
             blobs: blobs.clone(),
@@ -44,6 +46,8 @@ pub(crate) fn platform(parts: Parts, settings: &Settings) -> Function {
             db: db.clone(),
             mailer,
             links: links.clone(),
+            proofs,
+            webhooks,
             public_url: public_url.clone(),
             link_days: settings.mail.link_days,
         }),

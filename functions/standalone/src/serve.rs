@@ -11,18 +11,19 @@ use blobs::Blobs;
 use broker::{Local, run_clock};
 use clap::Args;
 use db::Db;
-use identity::{Links, SigningKey};
+use identity::{Links, Proofs, SigningKey};
 use media::Engine;
-use notify::{MailConfig, Mailer};
+use notify::{MailConfig, Mailer, Webhooks};
 use runtime::{
-    CancellationToken, Function, http_router, serve as serve_http, shutdown_signal, start_logging,
+    CancellationToken, Function, PartsConfig, http_router, serve as serve_http, shutdown_signal,
+    start_logging,
 };
 use tokio::net::TcpListener;
 
 use crate::{
     data::Data,
     platform::{Parts, platform},
-    settings::{PartsConfig, Settings},
+    settings::Settings,
 };
 
 #[derive(Args)]
@@ -79,8 +80,14 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
         blobs,
         broker: local.broker(),
         mailer: Mailer::open(&mail_config(&settings.mail, &data))?,
-        signing_key: SigningKey::load_or_create(&data.path("keys/signing.pem"))?,
-        links: Links::load_or_create(&data.path("keys/links.key"))?,
+        signing_key: SigningKey::load_or_create(&key_file(
+            &settings.parts.signing_key_file,
+            &data,
+            "signing.pem",
+        ))?,
+        links: Links::load_or_create(&key_file(&settings.parts.links_key_file, &data, "links.key"))?,
+        proofs: Proofs::load_or_create(&key_file(&settings.parts.proofs_key_file, &data, "proofs.key"))?,
+        webhooks: Webhooks::new(&settings.webhook)?,
         engine: Engine::this_program()?,
         public_url: settings.parts.public_url.clone().unwrap_or_else(|| home.clone()),
     };
@@ -118,6 +125,10 @@ async fn open_blobs(parts: &PartsConfig, data: &Data) -> Result<Blobs, Error> {
     let blobs = Blobs::open(&parts.blobs_url.clone().unwrap_or_else(|| data.url("file", "blobs")))?;
     blobs.remove_partials(Duration::ZERO).await?;
     Ok(blobs)
+}
+
+fn key_file(file: &Option<String>, data: &Data, name: &str) -> PathBuf {
+    file.as_ref().map_or_else(|| data.path("keys").join(name), PathBuf::from)
 }
 
 fn mail_config(config: &MailConfig, data: &Data) -> MailConfig {

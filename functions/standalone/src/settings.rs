@@ -1,36 +1,15 @@
-//! The environment of `tapedeck serve`: each component's part, and the URLs that choose the parts.
+//! The environment of `tapedeck serve`: each component's part.
 
 use std::fmt::Write as _;
 
 use auth::AuthConfig;
-use broker::{ClockConfig, LocalConfig};
+use broker::{BrokerConfig, ClockConfig, LocalConfig};
 use convert::ConvertConfig;
-use notify::MailConfig;
-use runtime::{Config, ConfigError, LogConfig, ServeConfig, Variable, variables};
-use serde::{Deserialize, Serialize};
+use gateway::GatewayConfig;
+use notify::{MailConfig, WebhookConfig};
+use runtime::{Config, ConfigError, LogConfig, PartsConfig, ServeConfig, Variable, variables};
 use sweep::SweepConfig;
 use upload::UploadConfig;
-
-/// Where the parts are. Unset means: in the data folder.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct PartsConfig {
-    pub(crate) database_url: Option<String>,
-    pub(crate) blobs_url: Option<String>,
-    pub(crate) public_url: Option<String>,
-}
-
-impl Config for PartsConfig {
-    const PREFIX: &'static str = "";
-    const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
-        ("database_url", "`sqlite:PATH`; unset: tapedeck.db in the data folder"),
-        ("blobs_url", "`file:DIRECTORY`; unset: blobs in the data folder"),
-        (
-            "public_url",
-            "where the world finds the service, for links in mails; unset: the address that it listens on",
-        ),
-    ];
-}
 
 /// All of it.
 pub(crate) struct Settings {
@@ -40,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) upload: UploadConfig,
     pub(crate) convert: ConvertConfig,
     pub(crate) mail: MailConfig,
+    pub(crate) webhook: WebhookConfig,
     pub(crate) sweep: SweepConfig,
     pub(crate) clock: ClockConfig,
     pub(crate) local: LocalConfig,
@@ -55,6 +35,7 @@ impl Settings {
             upload: UploadConfig::from_env()?,
             convert: ConvertConfig::from_env()?,
             mail: MailConfig::from_env()?,
+            webhook: WebhookConfig::from_env()?,
             sweep: SweepConfig::from_env()?,
             clock: ClockConfig::from_env()?,
             local: LocalConfig::from_env()?,
@@ -65,20 +46,31 @@ impl Settings {
 
 type Rows = fn() -> Result<Vec<Variable>, String>;
 
-/// The README's table of variables.
+/// What `tapedeck serve` reads.
+const SERVE: [Rows; 11] = [
+    variables::<PartsConfig>,
+    variables::<ServeConfig>,
+    variables::<AuthConfig>,
+    variables::<UploadConfig>,
+    variables::<ConvertConfig>,
+    variables::<MailConfig>,
+    variables::<WebhookConfig>,
+    variables::<SweepConfig>,
+    variables::<ClockConfig>,
+    variables::<LocalConfig>,
+    variables::<LogConfig>,
+];
+
+/// What functions read that run as processes of their own.
+const SEPARATE: [Rows; 2] = [variables::<BrokerConfig>, variables::<GatewayConfig>];
+
+/// The README's tables of variables.
 pub(crate) fn table() -> Result<String, String> {
-    let components: [Rows; 10] = [
-        variables::<PartsConfig>,
-        variables::<ServeConfig>,
-        variables::<AuthConfig>,
-        variables::<UploadConfig>,
-        variables::<ConvertConfig>,
-        variables::<MailConfig>,
-        variables::<SweepConfig>,
-        variables::<ClockConfig>,
-        variables::<LocalConfig>,
-        variables::<LogConfig>,
-    ];
+    let (serve, separate) = (rows(&SERVE)?, rows(&SEPARATE)?);
+    Ok(format!("{serve}\nFunctions that run as processes of their own listen on `PORT`, and read besides:\n\n{separate}"))
+}
+
+fn rows(components: &[Rows]) -> Result<String, String> {
     let mut table = String::from("| variable | default | what it says |\n|---|---|---|\n");
     for component in components {
         for Variable { name, default, description } in component()? {

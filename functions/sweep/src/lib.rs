@@ -4,7 +4,7 @@
 //! | event | what it does |
 //! |---|---|
 //! | `sweep.outbox` | passes on events that nobody published |
-//! | `sweep.leases` | takes jobs from dead converters, says `uploaded` again for stuck jobs, forgets dead uploads |
+//! | `sweep.leases` | takes jobs from dead converters, says again what was said of stuck and untold jobs, forgets dead uploads |
 //! | `sweep.retention` | expires audio, removes videos that nobody needs any more and tokens past their time |
 //! | `sweep.orphans` | removes blobs that no row names |
 
@@ -53,7 +53,10 @@ impl Default for SweepConfig {
 impl Config for SweepConfig {
     const PREFIX: &'static str = "SWEEP_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
-        ("stuck_seconds", "seconds after which a queued job without an event is announced again"),
+        (
+            "stuck_seconds",
+            "seconds after which a queued job without an event, or an ended one without a mail, is announced again",
+        ),
         ("upload_seconds", "seconds without a sign of life after which an upload counts as dead"),
         ("orphan_seconds", "age in seconds at which a blob that no row names is removed"),
         ("keep_videos_seconds", "seconds that a video is kept after the end of its job, for a retry"),
@@ -77,12 +80,13 @@ async fn outbox(deps: Sweep, _: SweepOutbox) -> Result<(), Failure> {
 async fn leases(deps: Sweep, _: SweepLeases) -> Result<(), Failure> {
     let now = Timestamp::now();
     let taken_back = deps.db.take_back_leases(now).await.or_retry()?;
-    let requeued =
-        deps.db.requeue_stuck_jobs(now.before(seconds(deps.config.stuck_seconds))).await.or_retry()?;
+    let stuck = now.before(seconds(deps.config.stuck_seconds));
+    let requeued = deps.db.requeue_stuck_jobs(stuck).await.or_retry()?;
+    let announced = deps.db.announce_untold_jobs(stuck).await.or_retry()?;
     let forgotten =
         deps.db.forget_abandoned_uploads(now.before(seconds(deps.config.upload_seconds))).await.or_retry()?;
-    if taken_back + requeued > 0 || forgotten > 0 {
-        tracing::info!(taken_back, requeued, forgotten, "swept");
+    if taken_back + requeued + announced > 0 || forgotten > 0 {
+        tracing::info!(taken_back, requeued, announced, forgotten, "swept");
         deps.broker.publish_pending().await;
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use blobs::Blob;
+use blobs::{Blob, Description};
 use bytes::{Bytes, BytesMut};
-use contracts::{JobId, Options, UserId, VideoId};
+use contracts::{JobId, Options, State, UserId, VideoId};
 use db::NewJob;
 use futures_util::{Stream, StreamExt as _};
 
@@ -66,7 +66,8 @@ impl Receiver {
         let (head, container) = body.sniffed_head().await?;
         let (job_id, video_id) = (JobId::generate(), VideoId::generate());
         self.deps.db.create_job(&NewJob { id: job_id, user_id: self.user_id, video_id }).await?;
-        match self.pour(job_id, video_id, head, body).await {
+        let described = description(job_id, container);
+        match self.pour(job_id, (video_id, described), head, body).await {
             Ok(bytes) => Ok(Stored { job_id, name, bytes, container, video_id }),
             Err(refusal) => {
                 forget(&self.deps, job_id).await;
@@ -78,7 +79,7 @@ impl Receiver {
     async fn pour<S, E>(
         &self,
         job_id: JobId,
-        video_id: VideoId,
+        (video_id, described): (VideoId, Description),
         head: Bytes,
         mut body: Body<S>,
     ) -> Result<u64, Refusal>
@@ -88,6 +89,7 @@ impl Receiver {
     {
         let limit = self.deps.config.max_bytes;
         let mut upload = self.deps.blobs.put(Blob::Video(video_id)).await?;
+        upload.describe(described);
         let (mut total, mut next, mut sign) = (0, Some(head), Instant::now());
         while let Some(bytes) = next {
             total += bytes.len() as u64;
@@ -103,6 +105,12 @@ impl Receiver {
         }
         Ok(upload.finish().await?)
     }
+}
+
+/// Nobody sees a blob before it is whole, and then its job is queued.
+fn description(job_id: JobId, container: &str) -> Description {
+    let (job, container, status) = (Some(job_id), Some(container.into()), Some(State::Queued));
+    Description { job, container, status, ..Description::default() }
 }
 
 struct Body<S> {

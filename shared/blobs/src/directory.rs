@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write as _},
+    ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::{
@@ -13,9 +14,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{Stream, stream};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::{Blob, Bucket, Error, Result};
+use crate::{Blob, Bucket, CHUNK, Error, Result};
 
 /// Bytes that are gathered before they are handed to the disk.
 const GATHER: usize = 1024 * 1024;
@@ -220,5 +222,24 @@ impl FileReader {
             Ok(Bytes::from(buffer))
         })
         .await
+    }
+
+    pub(crate) fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
+        let reader = self.clone();
+        stream::try_unfold(range, move |rest| {
+            let reader = reader.clone();
+            async move {
+                if rest.is_empty() {
+                    return Ok(None);
+                }
+                let len = usize::try_from(rest.end - rest.start).map_or(CHUNK, |len| len.min(CHUNK));
+                let bytes = reader.read_at(rest.start, len).await?;
+                if bytes.is_empty() {
+                    return Err(Error::Unavailable(ErrorKind::UnexpectedEof.into()));
+                }
+                let next = rest.start + bytes.len() as u64..rest.end;
+                Ok(Some((bytes, next)))
+            }
+        })
     }
 }

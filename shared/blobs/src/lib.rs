@@ -1,16 +1,20 @@
-//! Where videos and audios are kept: put a stream, read a range, delete. `file:DIRECTORY` for now.
+//! Where videos and audios are kept: put a stream, read a range, delete. `file:DIRECTORY` or `mongodb://HOST/DATABASE`.
 //!
 //! The port is one public struct over a private choice of store, made by the URL in [`Blobs::open`].
 //! `tests/conformance.rs` says what every store guarantees:
 //!
-//! - a blob appears whole at [`Upload::finish`] or not at all; a dropped [`Upload`] leaves nothing;
+//! - a blob appears whole at [`Upload::finish`] or not at all; a dropped [`Upload`] leaves nothing (at once in a directory,
+//!   soon in MongoDB, where a process that dies leaves it to [`Blobs::remove_partials`]);
 //! - what `finish` has returned for survives a power cut;
+//! - a blob that is deleted while it is read either reads on or fails; it never gives wrong bytes;
 //! - ids are ours and typed, so no name from outside ever becomes a path.
 //!
 //! Architecture invariant: this crate never sees HTTP, an event or a user.
 
 mod blob;
+mod description;
 mod directory;
+mod gridfs;
 
 use std::{
     ops::Range,
@@ -19,9 +23,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 
 pub use blob::{Blob, Bucket};
+pub use description::Description;
 
 /// How many bytes one item of [`Reader::stream`] has at the most.
 pub const CHUNK: usize = 256 * 1024;
@@ -36,7 +41,7 @@ pub enum Error {
     #[error("the blob store is full")]
     Full,
     /// The URL is of no store that we know.
-    #[error("BLOBS_URL: expected file:DIRECTORY")]
+    #[error("BLOBS_URL: expected file:DIRECTORY or mongodb://HOST/DATABASE")]
     Url,
 }
 
@@ -52,14 +57,18 @@ pub struct Blobs {
 #[derive(Clone, Debug)]
 enum Store {
     Directory(Arc<directory::Directory>),
+    GridFs(Arc<gridfs::GridFs>),
 }
 
 impl Blobs {
-    /// `file:DIRECTORY` (made if absent).
+    /// `file:DIRECTORY` (made if absent) or `mongodb://HOST/DATABASE` (connected at the first call).
     ///
     /// # Errors
     /// [`Error::Url`] for any other URL; [`Error::Unavailable`] if the directory can't be made.
     pub fn open(url: &str) -> Result<Self> {
+        if url.starts_with("mongodb") {
+            return Ok(Self { store: Store::GridFs(Arc::new(gridfs::GridFs::open(url)?)) });
+        }
         let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).ok_or(Error::Url)?;
         Ok(Self { store: Store::Directory(Arc::new(directory::Directory::open(path.as_ref())?)) })
     }
@@ -73,6 +82,7 @@ impl Blobs {
             Store::Directory(directory) => {
                 Ok(Upload { writer: Writer::Directory(directory.put(blob).await?) })
             }
+            Store::GridFs(grid) => Ok(Upload { writer: Writer::GridFs(grid.put(blob).await?) }),
         }
     }
 
@@ -86,6 +96,10 @@ impl Blobs {
                 let file = directory.read(blob).await?;
                 Ok(file.map(|file| Reader { source: Source::Directory(file) }))
             }
+            Store::GridFs(grid) => {
+                let file = grid.read(blob).await?;
+                Ok(file.map(|file| Reader { source: Source::GridFs(file) }))
+            }
         }
     }
 
@@ -96,6 +110,18 @@ impl Blobs {
     pub async fn delete(&self, blob: Blob) -> Result<bool> {
         match &self.store {
             Store::Directory(directory) => directory.delete(blob).await,
+            Store::GridFs(grid) => grid.delete(blob).await,
+        }
+    }
+
+    /// Notes what has become known of a stored blob. No error if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn describe(&self, blob: Blob, description: &Description) -> Result<()> {
+        match &self.store {
+            Store::Directory(_) => Ok(()),
+            Store::GridFs(grid) => grid.describe(blob, description).await,
         }
     }
 
@@ -106,6 +132,7 @@ impl Blobs {
     pub async fn older_than(&self, bucket: Bucket, age: Duration) -> Result<Vec<Blob>> {
         match &self.store {
             Store::Directory(directory) => directory.older_than(bucket, before(age)).await,
+            Store::GridFs(grid) => grid.older_than(bucket, before(age)).await,
         }
     }
 
@@ -116,6 +143,7 @@ impl Blobs {
     pub async fn remove_partials(&self, age: Duration) -> Result<usize> {
         match &self.store {
             Store::Directory(directory) => directory.remove_partials(before(age)).await,
+            Store::GridFs(grid) => grid.remove_partials(before(age)).await,
         }
     }
 }
@@ -133,6 +161,7 @@ pub struct Upload {
 #[derive(Debug)]
 enum Writer {
     Directory(directory::FileUpload),
+    GridFs(gridfs::GridUpload),
 }
 
 impl Upload {
@@ -143,6 +172,15 @@ impl Upload {
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         match &mut self.writer {
             Writer::Directory(file) => file.write(bytes).await,
+            Writer::GridFs(file) => file.write(bytes).await,
+        }
+    }
+
+    /// What stands beside the blob from the start; replaces what was said before.
+    pub fn describe(&mut self, description: Description) {
+        match &mut self.writer {
+            Writer::Directory(_) => {}
+            Writer::GridFs(file) => file.describe(description),
         }
     }
 
@@ -154,6 +192,7 @@ impl Upload {
     pub async fn rewrite(&mut self, offset: u64, bytes: Bytes) -> Result<()> {
         match &mut self.writer {
             Writer::Directory(file) => file.rewrite(offset, bytes).await,
+            Writer::GridFs(file) => file.rewrite(offset, bytes).await,
         }
     }
 
@@ -164,11 +203,12 @@ impl Upload {
     pub async fn finish(self) -> Result<u64> {
         match self.writer {
             Writer::Directory(file) => file.finish().await,
+            Writer::GridFs(file) => file.finish().await,
         }
     }
 }
 
-/// A stored blob, open for reading; cheap to clone. It can be read to its end even if it is deleted meanwhile.
+/// A stored blob, open for reading; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reader {
     source: Source,
@@ -177,6 +217,7 @@ pub struct Reader {
 #[derive(Clone, Debug)]
 enum Source {
     Directory(directory::FileReader),
+    GridFs(gridfs::GridReader),
 }
 
 impl Reader {
@@ -185,6 +226,7 @@ impl Reader {
     pub fn size(&self) -> u64 {
         match &self.source {
             Source::Directory(file) => file.size(),
+            Source::GridFs(file) => file.size(),
         }
     }
 
@@ -195,26 +237,15 @@ impl Reader {
     pub async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
         match &self.source {
             Source::Directory(file) => file.read_at(offset, len).await,
+            Source::GridFs(file) => file.read_at(offset, len).await,
         }
     }
 
     /// The bytes of `range` in pieces of at most [`CHUNK`].
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
-        let reader = self.clone();
-        futures_util::stream::try_unfold(range, move |rest| {
-            let reader = reader.clone();
-            async move {
-                if rest.is_empty() {
-                    return Ok(None);
-                }
-                let len = usize::try_from(rest.end - rest.start).map_or(CHUNK, |len| len.min(CHUNK));
-                let bytes = reader.read_at(rest.start, len).await?;
-                if bytes.is_empty() {
-                    return Err(Error::Unavailable(std::io::ErrorKind::UnexpectedEof.into()));
-                }
-                let next = rest.start + bytes.len() as u64..rest.end;
-                Ok(Some((bytes, next)))
-            }
-        })
+        match &self.source {
+            Source::Directory(file) => file.stream(range).left_stream(),
+            Source::GridFs(file) => file.stream(range).right_stream(),
+        }
     }
 }

@@ -1,23 +1,68 @@
 //! The publishing side.
 
+use std::{fmt, sync::Arc};
+
 use contracts::Envelope;
+use db::Db;
 use tokio::sync::watch;
+
+use crate::{
+    BrokerConfig, Error,
+    amqp::publisher::Publisher,
+    knative::Sink,
+    relay::{Relay, Wire},
+};
 
 /// Passes recorded events on; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Broker {
-    transport: Transport,
+    pub(crate) transport: Transport,
 }
 
-#[derive(Clone, Debug)]
-enum Transport {
+#[derive(Clone)]
+pub(crate) enum Transport {
     /// The rows are in the database already: wake whoever delivers them.
     Local(watch::Sender<()>),
+    /// A broker elsewhere.
+    Remote(Arc<Relay>, Arc<BrokerConfig>),
+}
+
+impl fmt::Debug for Transport {
+    // By hand: the configuration holds a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local(_) => "Local",
+            Self::Remote(..) => "Remote",
+        })
+    }
 }
 
 impl Broker {
     pub(crate) fn local(wake: watch::Sender<()>) -> Self {
         Self { transport: Transport::Local(wake) }
+    }
+
+    /// The broker of a function on its own: Knative if there is a `K_SINK`, else AMQP. Connects when it is first
+    /// needed.
+    ///
+    /// # Errors
+    /// [`Error::Url`] or [`Error::Overrides`] for a configuration that can't be used.
+    pub fn open(config: &BrokerConfig, db: Db) -> Result<Self, Error> {
+        let wire = match &config.k_sink {
+            Some(url) => Wire::Knative(Sink::open(url, config)?),
+            None => {
+                config.amqp_url()?;
+                Wire::Amqp(Box::new(Publisher::to_events(config.clone())))
+            }
+        };
+        let relay = Relay { db, wire };
+        Ok(Self { transport: Transport::Remote(Arc::new(relay), Arc::new(config.clone())) })
+    }
+
+    /// Whether Knative brings the events, and ticks the sweep.
+    #[must_use]
+    pub fn is_knative(&self) -> bool {
+        matches!(&self.transport, Transport::Remote(_, config) if config.is_knative())
     }
 
     /// Passes an event on at once, as well as it can: the row stays in the outbox until it has worked, so a
@@ -28,6 +73,7 @@ impl Broker {
                 tracing::debug!(event = %envelope.id, kind = %envelope.kind, "published");
                 wake.send_replace(());
             }
+            Transport::Remote(relay, _) => relay.publish(envelope).await,
         }
     }
 
@@ -37,6 +83,7 @@ impl Broker {
             Transport::Local(wake) => {
                 wake.send_replace(());
             }
+            Transport::Remote(relay, _) => relay.publish_pending().await,
         }
     }
 }

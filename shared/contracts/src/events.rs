@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{AudioId, EventId, FailureCode, JobId, Timestamp, UserId};
+use crate::{AudioId, EventId, FailureCode, JobId, State, Timestamp, UserId};
 
 /// A CloudEvent of ours: its `type`, its `source`, and the `subject` that one occurrence is about.
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -24,6 +24,22 @@ pub struct UserRegistered {
 }
 impl Event for UserRegistered {
     const TYPE: &'static str = "dev.tapedeck.user.registered.v1";
+    const SOURCE: &'static str = "/tapedeck/functions/auth";
+    fn subject(&self) -> String {
+        self.user_id.to_string()
+    }
+}
+
+/// Somebody who has forgotten the password of this account asked for a mail that sets a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordResetAsked {
+    /// Whose password.
+    pub user_id: UserId,
+    /// When: the mail is good for a while from then on.
+    pub asked_at: Timestamp,
+}
+impl Event for PasswordResetAsked {
+    const TYPE: &'static str = "dev.tapedeck.user.password-reset-asked.v1";
     const SOURCE: &'static str = "/tapedeck/functions/auth";
     fn subject(&self) -> String {
         self.user_id.to_string()
@@ -76,6 +92,27 @@ impl Event for ConversionFailed {
     }
 }
 
+/// The webhook of a job that has ended is due to be called, for the first time or again.
+///
+/// Each attempt is an event of its own that becomes due in the outbox: hours may lie between two, which no broker's
+/// redelivery can do, and a webhook that fails holds up nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookDue {
+    /// The job that the webhook tells of.
+    pub job_id: JobId,
+    /// The end that it tells of: [`State::Done`] or [`State::Failed`].
+    pub state: State,
+    /// 1 for the first.
+    pub attempt: u32,
+}
+impl Event for WebhookDue {
+    const TYPE: &'static str = "dev.tapedeck.webhook.due.v1";
+    const SOURCE: &'static str = "/tapedeck/functions/notify";
+    fn subject(&self) -> String {
+        self.job_id.to_string()
+    }
+}
+
 /// Time to publish the outbox rows that nobody published.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepOutbox {}
@@ -119,11 +156,13 @@ impl Event for SweepOrphans {
 }
 
 /// Every event type, for the checks that hold the manifests against this page.
-pub const ALL_EVENT_TYPES: [&str; 8] = [
+pub const ALL_EVENT_TYPES: [&str; 10] = [
     UserRegistered::TYPE,
+    PasswordResetAsked::TYPE,
     VideoUploaded::TYPE,
     AudioReady::TYPE,
     ConversionFailed::TYPE,
+    WebhookDue::TYPE,
     SweepOutbox::TYPE,
     SweepLeases::TYPE,
     SweepRetention::TYPE,

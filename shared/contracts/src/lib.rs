@@ -13,11 +13,11 @@ mod state;
 mod timestamp;
 
 pub use events::{
-    ALL_EVENT_TYPES, AudioReady, ConversionFailed, Envelope, Event, Recorded, SweepLeases, SweepOrphans,
-    SweepOutbox, SweepRetention, UserRegistered, VideoUploaded,
+    ALL_EVENT_TYPES, AudioReady, ConversionFailed, Envelope, Event, PasswordResetAsked, Recorded,
+    SweepLeases, SweepOrphans, SweepOutbox, SweepRetention, UserRegistered, VideoUploaded, WebhookDue,
 };
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use id::{AudioId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
-pub use options::{Format, InvalidOption, MP3_SAMPLE_RATES, NotifyBy, Options, TagPolicy, mp3_bitrates};
+pub use options::{ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, TagPolicy};
 pub use state::{State, UnknownState};
 pub use timestamp::Timestamp;

@@ -1,21 +1,26 @@
 //! Conversion options: what a client may ask for, parsed and validated in one place.
 
+mod format;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::format::Format;
+
 /// What the audio shall be like. The default is MP3 at VBR quality 2, the source's sample rate, at most two
-/// channels, tags kept, and a mail at the end.
+/// channels, tags, cover and chapters kept, and a mail at the end. Sound that already is in the wanted format is copied
+/// if no option asks for a change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// The audio format.
     pub format: Format,
-    /// Constant bitrate in kbit/s; one of [`mp3_bitrates`]. Excludes `quality`.
+    /// Constant bitrate in kbit/s, for formats other than MP3 the average. Excludes `quality`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u32>,
-    /// Variable bitrate quality, 0 (best) to 9 (smallest). Excludes `bitrate`.
+    /// Quality, 0 (best) to 9 (smallest): for MP3 that of LAME's variable bitrate. Excludes `bitrate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
-    /// Sample rate in Hz; one of [`MP3_SAMPLE_RATES`].
+    /// Sample rate in Hz; one that the format has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
     /// 1 (mono) or 2 (stereo).
@@ -27,8 +32,18 @@ pub struct Options {
     /// Where the audio ends, in seconds from the beginning of the video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<f64>,
+    /// How loud on the whole, in LUFS (EBU R128), -70 to -5; commonly -16.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<f64>,
+    /// Which of several sounds: its number among them, from 0, or its language as the video has it, as `eng`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub track: Option<String>,
     /// Whether the video's own tags are kept.
     pub tags: TagPolicy,
+    /// Whether the video's cover picture is kept.
+    pub cover: CoverPolicy,
+    /// What becomes of the video's chapters.
+    pub chapters: ChapterPolicy,
     /// Title tag, instead of the video's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -40,15 +55,9 @@ pub struct Options {
     pub album: Option<String>,
     /// How the owner hears of the end.
     pub notify: NotifyBy,
-}
-
-/// An audio format that we write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// MPEG-1/2/2.5 layer III.
-    #[default]
-    Mp3,
+    /// An `https` address that is called when the job has ended, beside the mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
 }
 
 /// Whether the video's own tags are kept.
@@ -59,6 +68,28 @@ pub enum TagPolicy {
     #[default]
     Keep,
     /// Only the tags that the options name are written.
+    None,
+}
+
+/// Whether the video's cover picture is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CoverPolicy {
+    /// Where the format has a place for it.
+    #[default]
+    Keep,
+    /// It is left out.
+    None,
+}
+
+/// What becomes of the video's chapters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChapterPolicy {
+    /// Marks in the audio, where the format has a place for them.
+    #[default]
+    Keep,
+    /// They are left out.
     None,
 }
 
@@ -73,25 +104,12 @@ pub enum NotifyBy {
     None,
 }
 
-/// The bitrates of MPEG-1 layer III in kbit/s, for 32 kHz and above (ISO/IEC 11172-3, table of bit rates).
-const MPEG1_BITRATES: [u32; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
-/// The bitrates of MPEG-2 layer III in kbit/s, for 16 to 24 kHz (ISO/IEC 13818-3); MPEG-2.5, below that, has the
-/// first eight of them.
-const MPEG2_BITRATES: [u32; 14] = [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
-
-/// The bitrates in kbit/s that MP3 has at a sample rate in Hz.
-#[must_use]
-pub fn mp3_bitrates(sample_rate: u32) -> &'static [u32] {
-    match sample_rate {
-        0..=12_000 => &MPEG2_BITRATES[..8],
-        12_001..=24_000 => &MPEG2_BITRATES,
-        _ => &MPEG1_BITRATES,
-    }
-}
-/// The sample rates of MPEG-1, 2 and 2.5 audio in Hz.
-pub const MP3_SAMPLE_RATES: [u32; 9] = [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000];
+/// Longest name of a track, in characters.
+const TRACK_CHARACTERS: usize = 16;
 /// Longest tag that we write, in characters.
 const TAG_CHARACTERS: usize = 500;
+/// Longest address of a webhook: all options together fit into one column.
+const WEBHOOK_BYTES: usize = 1000;
 
 /// An option that is unknown, has a value out of range, or contradicts another.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,18 +150,24 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidOption> {
         match name {
-            "format" => self.format = word(name, value, "mp3")?,
+            "format" => self.format = word(name, value, "mp3, m4a, opus, ogg, flac or wav")?,
             "bitrate" => self.bitrate = Some(number(name, value)?),
             "quality" => self.quality = Some(number(name, value)?),
             "sample_rate" => self.sample_rate = Some(number(name, value)?),
             "channels" => self.channels = Some(number(name, value)?),
             "start" => self.start = Some(seconds(name, value)?),
             "end" => self.end = Some(seconds(name, value)?),
+            "loudness" if value == "off" => self.loudness = None,
+            "loudness" => self.loudness = Some(loudness(name, value)?),
+            "track" => self.track = Some(value.to_owned()),
+            "cover" => self.cover = word(name, value, "keep or none")?,
+            "chapters" => self.chapters = word(name, value, "keep or none")?,
             "tags" => self.tags = word(name, value, "keep or none")?,
             "title" => self.title = Some(value.to_owned()),
             "artist" => self.artist = Some(value.to_owned()),
             "album" => self.album = Some(value.to_owned()),
             "notify" => self.notify = word(name, value, "mail or none")?,
+            "webhook" => self.webhook = Some(value.to_owned()),
             _ => {
                 return Err(InvalidOption::new(
                     name,
@@ -161,6 +185,8 @@ impl Options {
     pub fn check(&self) -> Result<(), InvalidOption> {
         self.check_rate()?;
         self.check_range()?;
+        self.check_sound()?;
+        self.check_webhook()?;
         for (name, tag) in [("title", &self.title), ("artist", &self.artist), ("album", &self.album)] {
             if tag.as_ref().is_some_and(|text| text.chars().count() > TAG_CHARACTERS) {
                 return Err(InvalidOption::new(name, format!("longer than {TAG_CHARACTERS} characters")));
@@ -169,14 +195,56 @@ impl Options {
         Ok(())
     }
 
+    /// The media type of the result.
+    #[must_use]
+    pub fn media_type(&self) -> &'static str {
+        self.format.media_type()
+    }
+
+    /// What the result's file name ends in, without the dot.
+    #[must_use]
+    pub fn extension(&self) -> &'static str {
+        self.format.extension()
+    }
+
     fn check_rate(&self) -> Result<(), InvalidOption> {
         if self.bitrate.is_some() && self.quality.is_some() {
             return Err(InvalidOption::new("quality", "give either bitrate or quality, not both"));
         }
-        one_of("bitrate", self.bitrate, mp3_bitrates(self.sample_rate.unwrap_or(44_100)))?;
-        one_of("quality", self.quality.map(u32::from), &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])?;
-        one_of("sample_rate", self.sample_rate, &MP3_SAMPLE_RATES)?;
+        self.format.check_bitrate(self.bitrate, self.sample_rate.unwrap_or(44_100))?;
+        self.format.check_quality(self.quality)?;
+        one_of("sample_rate", self.sample_rate, self.format.sample_rates())?;
         one_of("channels", self.channels.map(u32::from), &[1, 2])
+    }
+
+    /// The form only; whether the address is a public one is seen when it is called. ASCII, so that what stands in
+    /// the job is what is called; no user name, because nobody wants a password in a list of jobs.
+    fn check_webhook(&self) -> Result<(), InvalidOption> {
+        let Some(url) = &self.webhook else { return Ok(()) };
+        let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?']).next());
+        let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if plain
+            && url.len() <= WEBHOOK_BYTES
+            && host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
+        {
+            return Ok(());
+        }
+        let wanted = format!("must be an https address of at most {WEBHOOK_BYTES} ASCII characters");
+        Err(InvalidOption::new("webhook", format!("{wanted}, without user name and #")))
+    }
+
+    fn check_sound(&self) -> Result<(), InvalidOption> {
+        if self.loudness.is_some_and(|loudness| !(-70.0..=-5.0).contains(&loudness)) {
+            return Err(InvalidOption::new("loudness", "must be off or -70 to -5"));
+        }
+        let plain = |track: &String| {
+            let ascii = track.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            ascii && (1..=TRACK_CHARACTERS).contains(&track.len())
+        };
+        if self.track.as_ref().is_some_and(|track| !plain(track)) {
+            return Err(InvalidOption::new("track", "must be a number from 0 or a language, as eng"));
+        }
+        Ok(())
     }
 
     fn check_range(&self) -> Result<(), InvalidOption> {
@@ -205,6 +273,10 @@ fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, InvalidOpt
 /// A value of an enumeration by its name in JSON.
 fn word<T: for<'de> Deserialize<'de>>(name: &str, value: &str, allowed: &str) -> Result<T, InvalidOption> {
     serde_json::from_value(value.into()).map_err(|_| InvalidOption::new(name, format!("must be {allowed}")))
+}
+
+fn loudness(name: &str, value: &str) -> Result<f64, InvalidOption> {
+    value.parse().map_err(|_| InvalidOption::new(name, "must be off or a number of LUFS, as -16"))
 }
 
 /// `90`, `90.5`, `1:30`, `0:01:30.5` -> seconds. At most 1000 hours.
@@ -244,8 +316,32 @@ mod tests {
     }
 
     #[test]
+    fn the_result_is_named_for_what_it_is() {
+        let named = |fields: &[(&'static str, &'static str)]| {
+            let options = Options::from_fields(fields.iter().copied()).unwrap();
+            (options.media_type(), options.extension())
+        };
+        assert_eq!(named(&[]), ("audio/mpeg", "mp3"));
+        assert_eq!(named(&[("format", "m4a"), ("bitrate", "100")]), ("audio/mp4", "m4a"));
+    }
+
+    #[test]
+    fn loudness_is_a_number_or_off() {
+        let loudness = |value| Options::from_fields([("loudness", value)]).unwrap().loudness;
+        assert_eq!((loudness("off"), loudness("-16"), loudness("-23.5")), (None, Some(-16.0), Some(-23.5)));
+    }
+
+    #[test]
     fn each_wrong_option_is_named_with_what_is_allowed() {
-        let wrong: [(&[(&str, &str)], &str); 13] = [
+        let wrong: [(&[(&str, &str)], &str); 21] = [
+            (&[("format", "flac"), ("bitrate", "128")], "bitrate"),
+            (&[("format", "wav"), ("quality", "2")], "quality"),
+            (&[("format", "opus"), ("sample_rate", "44100")], "sample_rate"),
+            (&[("format", "m4a"), ("bitrate", "1000")], "bitrate"),
+            (&[("loudness", "loud")], "loudness"),
+            (&[("loudness", "-4")], "loudness"),
+            (&[("track", "Klingon, please")], "track"),
+            (&[("chapters", "all")], "chapters"),
             (&[("bitrate", "320"), ("sample_rate", "22050")], "bitrate"),
             (&[("formt", "mp3")], "formt"),
             (&[("format", "exe")], "format"),
@@ -263,6 +359,29 @@ mod tests {
         for (fields, name) in wrong {
             let error = Options::from_fields(fields.iter().copied()).unwrap_err();
             assert_eq!(error.option, name, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_an_https_address() {
+        for good in ["https://example.org", "https://example.org:8443/hooks?key=1", "https://[2001:db8::1]/x"]
+        {
+            assert_eq!(Options::from_fields([("webhook", good)]).unwrap().webhook.as_deref(), Some(good));
+        }
+        let long = format!("https://example.org/{}", "x".repeat(1000));
+        for bad in [
+            "",
+            "http://example.org",
+            "https://",
+            "https:///x",
+            "https://a:b@example.org",
+            "https://b\u{fc}cher.example",
+            "https://x/ y",
+            "https://x/#y",
+            "HTTPS",
+            &long,
+        ] {
+            assert_eq!(Options::from_fields([("webhook", bad)]).unwrap_err().option, "webhook", "{bad}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong, named for what the caller can do about it.
 
+use sqlx::error::{DatabaseError, ErrorKind};
+
 /// A failed call. Absence is no error: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -9,8 +11,8 @@ pub enum Error {
     /// A row with this unique value exists already.
     #[error("exists already")]
     Exists,
-    /// A row holds what this version can't read.
-    #[error("a row can't be read: {0}")]
+    /// A row holds what this version can't read, or was to hold what the database can't keep.
+    #[error("a row can't be read or written: {0}")]
     Corrupt(String),
     /// The URL is of no database that we know.
     #[error("DATABASE_URL: {0}")]
@@ -24,10 +26,28 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::Exists,
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => {
-                Self::Corrupt(error.to_string())
-            }
+            sqlx::Error::Database(cause) if is_about_data(cause.as_ref()) => Self::Corrupt(error.to_string()),
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::RowNotFound
+            | sqlx::Error::TypeNotFound { .. } => Self::Corrupt(error.to_string()),
             _ => Self::Unavailable(error),
         }
     }
+}
+
+/// Whether the database refused a value: trying again will not help.
+fn is_about_data(cause: &dyn DatabaseError) -> bool {
+    let violates = matches!(
+        cause.kind(),
+        ErrorKind::CheckViolation | ErrorKind::ForeignKeyViolation | ErrorKind::NotNullViolation
+    );
+    // SQLSTATE class 22 is "data exception" (MySQL); 18 and 20 are SQLITE_TOOBIG and SQLITE_MISMATCH.
+    violates
+        || cause
+            .code()
+            .is_some_and(|code| (code.len() == 5 && code.starts_with("22")) || code == "18" || code == "20")
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use contracts::Timestamp;
+use contracts::{Event, Recorded, Timestamp};
 
-use crate::{Db, Error, Result};
+use crate::{Db, Error, Result, outbox};
 
 /// Who sends a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,35 @@ impl Db {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// The same, and what follows from it: `event`, which nobody hears before `due`, in one transaction. `None` if the
+    /// notification is sent already (then so is what follows from it) or gone.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn follow_notification<E: Event>(
+        &self,
+        subject: &str,
+        kind: &str,
+        event: E,
+        due: Timestamp,
+    ) -> Result<Option<Recorded<E>>> {
+        let mut tx = self.begin().await?;
+        let marked = sqlx::query(
+            "UPDATE notifications SET sent_at = ? WHERE subject = ? AND kind = ? AND sent_at IS NULL",
+        )
+        .bind(Timestamp::now().millis())
+        .bind(subject)
+        .bind(kind)
+        .execute(&mut *tx)
+        .await?;
+        if marked.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let recorded = outbox::record_for(&mut tx, event, due).await?;
+        tx.commit().await?;
+        Ok(Some(recorded))
     }
 
     /// Gives the right to send back after a failure, for the next delivery.

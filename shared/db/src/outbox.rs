@@ -29,6 +29,11 @@ pub struct DeadLetter {
 
 /// Writes `event` to the outbox as part of the transaction that makes it true.
 pub(crate) async fn record<E: Event>(tx: &mut Tx, event: E) -> Result<Recorded<E>> {
+    record_for(tx, event, Timestamp::now()).await
+}
+
+/// The same for an event that nobody is to hear before `due`.
+pub(crate) async fn record_for<E: Event>(tx: &mut Tx, event: E, due: Timestamp) -> Result<Recorded<E>> {
     let envelope = Envelope::of(&event).map_err(|error| Error::Corrupt(error.to_string()))?;
     sqlx::query("INSERT INTO outbox (id, kind, source, subject, time, data, attempts, due_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)")
         .bind(&envelope.id)
@@ -37,7 +42,7 @@ pub(crate) async fn record<E: Event>(tx: &mut Tx, event: E) -> Result<Recorded<E
         .bind(&envelope.subject)
         .bind(envelope.time.millis())
         .bind(envelope.data.to_string())
-        .bind(envelope.time.millis())
+        .bind(due.millis())
         .execute(&mut **tx)
         .await?;
     Ok(Recorded { event, envelope })
@@ -64,6 +69,21 @@ impl Db {
             .filter(|pending| !except.contains(&pending.envelope.id))
             .take(limit as usize)
             .collect())
+    }
+
+    /// Events of all types that are due, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn unpublished_events(&self, limit: u32) -> Result<Vec<Pending>> {
+        let rows = sqlx::query(
+            "SELECT * FROM outbox WHERE dead_at IS NULL AND due_at <= ? ORDER BY due_at, id LIMIT ?",
+        )
+        .bind(Timestamp::now().millis())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read).collect()
     }
 
     /// When the next event becomes due, if any waits.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AnyPool, any::AnyPoolOptions};
+use sqlx::{AnyPool, any::AnyPoolOptions, migrate::MigrateDatabase as _};
 
 use crate::{Error, Result};
 
@@ -16,6 +16,8 @@ pub struct Db {
 /// A transaction in hand.
 pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
 
+/// Connections of one process at the most, where nothing asks for another number.
+pub const CONNECTIONS: u32 = 8;
 /// How long a call waits for a connection before it is answered with [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -46,6 +48,18 @@ impl Db {
             return Ok(Self { pool, begin: "BEGIN" });
         }
         Err(Error::Url("expected sqlite:PATH or mysql://user:password@host/database".into()))
+    }
+
+    /// Makes the database at `url` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the server is away or does not let this user make databases.
+    pub async fn create_if_absent(url: &str) -> Result<()> {
+        sqlx::any::install_default_drivers();
+        if !sqlx::Any::database_exists(url).await? {
+            sqlx::Any::create_database(url).await?;
+        }
+        Ok(())
     }
 
     /// Brings the schema up to date. Safe when several processes do it at once.

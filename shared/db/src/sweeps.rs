@@ -1,6 +1,8 @@
 //! What the sweep asks of the database. Everything here works by range and may run twice.
 
-use contracts::{AudioId, ConversionFailed, FailureCode, JobId, State, Timestamp, VideoId, VideoUploaded};
+use contracts::{
+    AudioId, AudioReady, ConversionFailed, FailureCode, JobId, State, Timestamp, VideoId, VideoUploaded,
+};
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{Db, MAX_ATTEMPTS, Result, outbox, row::parsed, transitions::set_failed};
@@ -86,6 +88,52 @@ impl Db {
             tx.commit().await?;
         }
         Ok(rows.len())
+    }
+
+    /// Says again how a job ended, for every job that ended before `before` and whose owner nobody has begun to
+    /// tell: its event was lost on the way. Returns how many.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn announce_untold_jobs(&self, before: Timestamp) -> Result<usize> {
+        let rows = sqlx::query(
+            "SELECT id, state, audio_id, error_code FROM jobs WHERE state IN ('done', 'failed') AND finished_at < ? \
+             AND options NOT LIKE '%\"notify\":\"none\"%' \
+             AND NOT EXISTS (SELECT 1 FROM notifications WHERE subject = jobs.id AND kind = CASE state WHEN 'done' THEN 'ready' ELSE 'failed' END) \
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE subject = jobs.id) \
+             ORDER BY id LIMIT ?",
+        )
+        .bind(before.millis())
+        .bind(BATCH)
+        .fetch_all(&self.pool)
+        .await?;
+        for row in &rows {
+            let job_id: JobId = parsed(row, "id")?;
+            let mut tx = self.begin().await?;
+            if row.try_get::<String, _>("state")? == State::Done.as_str() {
+                outbox::record(&mut tx, AudioReady { job_id, audio_id: parsed(row, "audio_id")? }).await?;
+            } else {
+                outbox::record(&mut tx, ConversionFailed { job_id, code: parsed(row, "error_code")? })
+                    .await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(rows.len())
+    }
+
+    /// How many jobs ended whose owner wants to be told and has not been.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn untold_jobs(&self) -> Result<u64> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM jobs WHERE state IN ('done', 'failed') AND options NOT LIKE '%\"notify\":\"none\"%' \
+             AND NOT EXISTS (SELECT 1 FROM notifications WHERE subject = jobs.id AND sent_at IS NOT NULL \
+             AND kind = CASE state WHEN 'done' THEN 'ready' ELSE 'failed' END)",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(crate::row::count_or_null(&row, "n")?.unwrap_or(0))
     }
 
     /// Forgets uploads that began before `before` and never ended. Their blobs are named by no row any more.

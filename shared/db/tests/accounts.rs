@@ -1,21 +1,17 @@
-//! Users, refresh tokens and API keys, the same on every database: SQLite always, and the one that
-//! `TEST_DATABASE_URL` names (an empty schema on MySQL or MariaDB) if it is set.
+//! Users, refresh tokens and API keys, the same on every database.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod databases;
 
 use std::{future::Future, time::Duration};
 
-use contracts::{Event as _, KeyId, Timestamp, UserId, UserRegistered};
-use db::{Db, Error, NewRefreshToken, NewUser, Role, Rotation, User, UserChanges};
+use contracts::{Event as _, JobId, KeyId, State, Timestamp, UserId, UserRegistered, WebhookDue};
+use databases::databases;
+use db::{Claim, Db, Error, NewRefreshToken, NewUser, RESET_NOTIFICATION, Role, Rotation, User, UserChanges};
 
-/// Runs `test` on each database. Databases are shared and old rows stay, so tests use [`unique`] names.
+/// Runs `test` on each database.
 async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(Db) -> F) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut urls = vec![format!("sqlite:{}", folder.path().join("db").display())];
-    #[expect(clippy::disallowed_methods, reason = "a test has no Config")]
-    urls.extend(std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()));
-    for url in urls {
-        let db = Db::open(&url, 4).unwrap();
-        db.migrate().await.unwrap();
+    for (db, _folder) in databases().await {
         test(db.clone()).await;
         db.close().await;
     }
@@ -299,6 +295,89 @@ async fn with_a_user_go_their_keys_and_tokens_and_nobody_elses() {
         assert!(db.use_key(&others).await.unwrap().is_some() && db.user(bob.id).await.unwrap().is_some());
         let (again, _) = db.create_user(new_user(ada.email)).await.unwrap();
         assert_ne!(again.id, ada.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_is_proven_once_and_for_all() {
+    on_each_database(|db| async move {
+        let ada = user(&db).await;
+        assert!(db.verify_user(ada.id).await.unwrap());
+        let first = db.user(ada.id).await.unwrap().unwrap().verified_at;
+        assert!(first.is_some());
+        assert!(db.verify_user(ada.id).await.unwrap());
+        assert_eq!(db.user(ada.id).await.unwrap().unwrap().verified_at, first);
+        assert!(!db.verify_user(UserId::generate()).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reset_mail_is_asked_for_once_in_a_while() {
+    on_each_database(|db| async move {
+        let (ada, pause) = (user(&db).await, Duration::from_secs(600));
+        let asked = db.ask_password_reset(ada.id, pause).await.unwrap().unwrap();
+        assert_eq!(asked.event.user_id, ada.id);
+        let lease = Duration::from_secs(60);
+        let claim = || db.claim_notification(&asked.envelope.subject, RESET_NOTIFICATION, lease);
+        assert_eq!(claim().await.unwrap(), Claim::Yours);
+        db.mark_notification_sent(&asked.envelope.subject, RESET_NOTIFICATION).await.unwrap();
+        assert!(db.ask_password_reset(ada.id, pause).await.unwrap().is_none());
+        assert_eq!(claim().await.unwrap(), Claim::Sent);
+        assert!(db.ask_password_reset(ada.id, Duration::ZERO).await.unwrap().is_some());
+        assert_eq!(claim().await.unwrap(), Claim::Yours, "the next one is a mail of its own");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_who_ask_for_a_reset_at_once_one_is_heard() {
+    on_each_database(|db| async move {
+        let (ada, pause) = (user(&db).await, Duration::from_secs(600));
+        let ask = || db.ask_password_reset(ada.id, pause);
+        let asked = tokio::join!(ask(), ask(), ask(), ask());
+        let asked = [asked.0, asked.1, asked.2, asked.3];
+        assert_eq!(asked.iter().filter(|asked| matches!(asked, Ok(Some(_)))).count(), 1, "{asked:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_password_is_reset_once_and_ends_what_strangers_made() {
+    on_each_database(|db| async move {
+        let (ada, refresh, hash) = (user(&db).await, token(later()), unique("hash"));
+        db.start_token_family(ada.id, &refresh).await.unwrap();
+        db.create_key(ada.id, "before the address was proven", "read", &hash).await.unwrap();
+        let reset = |new: &'static str| db.reset_password(ada.id, "$argon2id$", new);
+        assert!(reset("new").await.unwrap());
+        assert!(!reset("newer").await.unwrap());
+        let after = db.user(ada.id).await.unwrap().unwrap();
+        assert!(after.verified_at.is_some(), "the mail was read");
+        assert_eq!(after.password_hash, "new");
+        assert!(!db.revoke_token_family(&refresh.secret_hash).await.unwrap());
+        assert!(db.use_key(&hash).await.unwrap().is_none());
+        let key = unique("hash");
+        db.create_key(ada.id, "after", "read", &key).await.unwrap();
+        assert!(db.reset_password(ada.id, "new", "newest").await.unwrap());
+        assert!(db.use_key(&key).await.unwrap().is_some(), "keys of a proven owner stay");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_follows_from_a_notification_follows_once_and_in_time() {
+    on_each_database(|db| async move {
+        let job_id = JobId::generate();
+        let subject = job_id.to_string();
+        let event = || WebhookDue { job_id, state: State::Done, attempt: 2 };
+        let due = Timestamp::now().after(Duration::from_secs(3600));
+        assert!(db.follow_notification(&subject, "x", event(), due).await.unwrap().is_none(), "no such row");
+        db.claim_notification(&subject, "x", Duration::from_secs(60)).await.unwrap();
+        assert!(db.follow_notification(&subject, "x", event(), due).await.unwrap().is_some());
+        assert!(db.follow_notification(&subject, "x", event(), due).await.unwrap().is_none());
+        let heard = db.due_events(WebhookDue::TYPE, 1000, &[]).await.unwrap();
+        assert!(heard.iter().all(|pending| pending.envelope.subject != subject), "not due yet");
     })
     .await;
 }

@@ -7,11 +7,16 @@ mod databases;
 use std::time::Duration;
 
 use contracts::{
-    AudioReady, ConversionFailed, Event as _, FailureCode, JobId, Options, State, Timestamp, UserId, VideoId,
-    VideoUploaded,
+    AudioReady, ConversionFailed, Envelope, Event as _, FailureCode, JobId, Options, State, Timestamp,
+    UserId, VideoId, VideoUploaded,
 };
-use databases::{databases, due};
+use databases::databases;
 use db::{Audio, Claim, Claimed, Db, Finished, MAX_ATTEMPTS, NewJob, Source};
+
+/// The events of this type that are due.
+async fn due(db: &Db, kind: &str) -> Vec<Envelope> {
+    db.due_events(kind, 100, &[]).await.unwrap().into_iter().map(|pending| pending.envelope).collect()
+}
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -192,6 +197,27 @@ async fn a_queued_job_whose_event_is_gone_is_announced_again_once() {
         assert_eq!(db.requeue_stuck_jobs(later).await.unwrap(), 1);
         assert_eq!(db.requeue_stuck_jobs(later).await.unwrap(), 0);
         assert_eq!(due(&db, VideoUploaded::TYPE).await[0].subject, id.to_string());
+    }
+}
+
+#[tokio::test]
+async fn an_ended_job_whose_event_was_lost_is_announced_again_until_somebody_begins_to_tell() {
+    for (db, _folder) in databases().await {
+        let job = claimed(&db).await;
+        let later = Timestamp::now().after(Duration::from_secs(1));
+        let event = db.finish_job(&job.lease, &finished(&job)).await.unwrap().unwrap().envelope;
+        assert_eq!(db.announce_untold_jobs(later).await.unwrap(), 0, "its event waits");
+        for lost in [event, due(&db, VideoUploaded::TYPE).await.remove(0)] {
+            db.event_sent(&lost.id).await.unwrap();
+        }
+        assert_eq!(db.announce_untold_jobs(later).await.unwrap(), 1);
+        let again = due(&db, AudioReady::TYPE).await.remove(0);
+        db.event_sent(&again.id).await.unwrap();
+        assert_eq!(db.untold_jobs().await.unwrap(), 1);
+        db.claim_notification(&job.job.id.to_string(), "ready", LEASE).await.unwrap();
+        assert_eq!(db.announce_untold_jobs(later).await.unwrap(), 0);
+        db.mark_notification_sent(&job.job.id.to_string(), "ready").await.unwrap();
+        assert_eq!(db.untold_jobs().await.unwrap(), 0);
     }
 }
 

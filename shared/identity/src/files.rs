@@ -28,6 +28,15 @@ pub(crate) fn load_or_create(
     made.and_then(|()| fs::read_to_string(path)).map_err(failed)
 }
 
+/// The secret of a signer that all processes with the same file share.
+pub(crate) fn load_or_create_secret(path: &Path) -> Result<String, Error> {
+    let secret = load_or_create(path, || new_secret(""))?.trim().to_owned();
+    if secret.len() < 32 {
+        return Err(Error::Key(format!("{}: expected at least 32 random characters", path.display())));
+    }
+    Ok(secret)
+}
+
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;

@@ -2,7 +2,9 @@
 //!
 //! - [`Caller`] is the extractor that every guarded handler takes; [`Verifier`] is what it needs in the state.
 //! - [`SigningKey`] is held by `auth` alone; everybody else has its [`VerifyingKey`].
-//! - [`Links`] signs the addresses that stand in mails.
+//! - [`Links`] signs the addresses of audio that stand in mails.
+//! - [`Proofs`] signs the mails that prove an address or set a new password, and knows everybody's
+//!   [`WebhookSecret`]. Only `auth` and `notify` hold it: who has it can open every account.
 //! - [`new_secret`] and [`hash_secret`]: opaque tokens (API keys, refresh tokens); only their hash is stored.
 //!
 //! Architecture invariant: this is the only crate that names jsonwebtoken; algorithm, issuer, audience and
@@ -12,18 +14,22 @@ mod caller;
 mod error;
 mod files;
 mod links;
+mod proofs;
 mod scope;
 mod secret;
 mod signing;
 mod verifier;
+mod webhook;
 
 pub use caller::Caller;
 pub use error::Error;
 pub use links::{LinkError, Links};
+pub use proofs::{Proofs, Reset};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use secret::{hash_secret, new_secret};
 pub use signing::{Claims, SigningKey, VerifyingKey};
 pub use verifier::Verifier;
+pub use webhook::WebhookSecret;
 
 /// What an API key begins with, so that it can be told from an access token, and found where it leaked.
 pub const KEY_PREFIX: &str = "td_";

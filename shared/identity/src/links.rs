@@ -6,9 +6,9 @@ use contracts::{AudioId, Timestamp};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, files::load_or_create, new_secret};
+use crate::{Error, files::load_or_create_secret};
 
 /// For whom link tokens are. Not the audience of access tokens: one is never taken for the other.
 const AUDIENCE: &str = "tapedeck-link";
@@ -23,12 +23,12 @@ pub enum LinkError {
     /// It was good once.
     #[error("the link has expired")]
     Expired,
-    /// It was never good, or it is another audio's.
+    /// It was never good, or it is for something else.
     #[error("the link is not valid")]
     Invalid,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Link {
     sub: AudioId,
     aud: String,
@@ -41,11 +41,8 @@ impl Links {
     /// # Errors
     /// [`Error::File`] if the file can't be read or made, [`Error::Key`] if the secret is too short to be one.
     pub fn load_or_create(path: &Path) -> Result<Self, Error> {
-        let secret = load_or_create(path, || new_secret(""))?;
-        let secret = secret.trim().as_bytes();
-        if secret.len() < 32 {
-            return Err(Error::Key(format!("{}: expected at least 32 random characters", path.display())));
-        }
+        let secret = load_or_create_secret(path)?;
+        let secret = secret.as_bytes();
         Ok(Self(Arc::new((EncodingKey::from_secret(secret), DecodingKey::from_secret(secret)))))
     }
 
@@ -62,16 +59,26 @@ impl Links {
     /// # Errors
     /// [`LinkError`].
     pub fn verify(&self, token: &str, audio_id: AudioId) -> Result<(), LinkError> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = 0;
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["exp", "aud", "sub"]);
-        let link = decode::<Link>(token, &self.0.1, &validation).map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => LinkError::Expired,
-            _ => LinkError::Invalid,
-        })?;
-        if link.claims.sub == audio_id { Ok(()) } else { Err(LinkError::Invalid) }
+        let link: Link = read(token, &self.0.1, AUDIENCE)?;
+        if link.sub == audio_id { Ok(()) } else { Err(LinkError::Invalid) }
     }
+}
+
+/// The claims of a token that was signed with this key for this audience and has not expired.
+pub(crate) fn read<T: DeserializeOwned + Clone>(
+    token: &str,
+    key: &DecodingKey,
+    audience: &str,
+) -> Result<T, LinkError> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.leeway = 0;
+    validation.set_audience(&[audience]);
+    validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+    let token = decode::<T>(token, key, &validation).map_err(|error| match error.kind() {
+        ErrorKind::ExpiredSignature => LinkError::Expired,
+        _ => LinkError::Invalid,
+    })?;
+    Ok(token.claims)
 }
 
 #[cfg(test)]

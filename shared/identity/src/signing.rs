@@ -2,11 +2,14 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use contracts::{Timestamp, UserId};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, encode,
-    jwk::{Jwk, PublicKeyUse, ThumbprintHash},
+    jwk::{AlgorithmParameters, Jwk, PublicKeyUse, ThumbprintHash},
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,9 @@ use crate::{Error, files::load_or_create, secret::random};
 /// The DER of an Ed25519 private key in PKCS#8 without the key itself (RFC 8410, section 7).
 const PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+/// The DER of an Ed25519 public key (SPKI) without the key itself (RFC 8410, section 4).
+const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// What stands in an access token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -149,6 +155,19 @@ impl VerifyingKey {
     pub fn jwks(&self) -> serde_json::Value {
         serde_json::json!({ "keys": [self.jwk] })
     }
+
+    /// As [`VerifyingKey::load`] reads it.
+    ///
+    /// # Errors
+    /// [`Error::Key`] if the key is no Ed25519 key.
+    pub fn to_pem(&self) -> Result<String, Error> {
+        let AlgorithmParameters::OctetKeyPair(pair) = &self.jwk.algorithm else {
+            return Err(Error::Key("expected Ed25519".into()));
+        };
+        let key = URL_SAFE_NO_PAD.decode(&pair.x).map_err(|error| Error::Key(error.to_string()))?;
+        let der = [SPKI_HEAD.as_slice(), &key].concat();
+        Ok(format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der)))
+    }
 }
 
 #[cfg(test)]
@@ -167,7 +186,9 @@ mod tests {
         fs::write(&public, PUBLIC).unwrap();
         // The key pair is the one of RFC 8037, appendix A.
         let kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
-        assert_eq!(SigningKey::load_or_create(&private).unwrap().kid(), kid);
+        let signing = SigningKey::load_or_create(&private).unwrap();
+        assert_eq!(signing.kid(), kid);
+        assert_eq!(signing.verifying_key().to_pem().unwrap(), PUBLIC);
         assert_eq!(VerifyingKey::load(&public).unwrap().kid(), kid);
     }
 

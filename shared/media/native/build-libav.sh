@@ -1,10 +1,11 @@
 #!/bin/sh
-# Builds the minimal static libav that `media` links, from the distribution's own FFmpeg source package.
+# Builds the minimal static libav that `media` links, with libopus and libvorbis in it, from the distribution's own
+# source packages.
 #
 #   FFMPEG_DIR=$(shared/media/native/build-libav.sh target/native)
 #
 # The one line on stdout is the prefix: DIR/libav-<hash of this script, parts.txt and the compiler>. If it is
-# there already nothing is done and no network is needed. Needs: dpkg-dev gcc make nasm xz-utils. Not root.
+# there already nothing is done and no network is needed. Needs: dpkg-dev gcc make nasm pkg-config xz-utils. Not root.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,23 +37,59 @@ fetch() {
     mkdir -p "$work/apt/sources" "$work/apt/state" "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
     sources "$work/apt/sources"
     apt update
-    apt source ffmpeg
+    apt source ffmpeg libogg libvorbis opus
 }
 
-# `demuxer mov # comment` -> `--enable-demuxer=mov`
+# `demuxer mov # comment` -> `--enable-demuxer=mov`, `library libopus` -> `--enable-libopus`
 options() {
     sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$parts" | while read -r kind name; do
-        echo "--enable-$kind=$name"
+        case $kind in
+        library) echo "--enable-$name" ;;
+        *) echo "--enable-$kind=$name" ;;
+        esac
     done
+}
+
+# An encoder library from the folder $1, static, to where libav's configure finds it.
+library() {
+    name=$1
+    shift
+    (
+        cd "$work/$name"-*/
+        export CFLAGS="-O3" PKG_CONFIG_PATH="$work/libraries/lib/pkgconfig"
+        ./configure --prefix="$work/libraries" --disable-shared --enable-static --with-pic "$@"
+        make -j"$(nproc)"
+        make install
+        mkdir -p "$prefix.new"
+        cp COPYING "$prefix.new/COPYING.$name"
+    )
+}
+
+libraries() {
+    library libogg
+    library libvorbis --disable-docs --disable-examples --disable-oggtest
+    library opus --disable-doc --disable-extra-programs
+}
+
+# One archive, so that whoever links libavcodec has them: the bindings know nothing of further libraries.
+merge() {
+    {
+        echo "create $prefix.new/lib/merged.a"
+        for archive in "$prefix.new/lib/libavcodec.a" "$work"/libraries/lib/*.a; do echo "addlib $archive"; done
+        echo "save"
+        echo "end"
+    } | ar -M
+    mv "$prefix.new/lib/merged.a" "$prefix.new/lib/libavcodec.a"
+    ranlib "$prefix.new/lib/libavcodec.a"
 }
 
 build() {
     # Word splitting is wanted: one option a word. An unmatched part is only a warning to configure: not to us.
     # shellcheck disable=SC2046
-    ./configure --prefix="$prefix.new" --cc="${CC:-gcc}" \
+    PKG_CONFIG_PATH="$work/libraries/lib/pkgconfig" ./configure --prefix="$prefix.new" --cc="${CC:-gcc}" \
         --disable-everything --disable-autodetect --disable-network --disable-programs --disable-doc \
         --disable-avdevice --disable-avfilter --disable-swscale --disable-pthreads --disable-debug \
-        --enable-static --disable-shared --enable-pic $(options) >"$work/configure.log" 2>&1 ||
+        --enable-static --disable-shared --enable-pic --pkg-config-flags=--static $(options) >"$work/configure.log" 2>&1 ||
         { cat "$work/configure.log" && exit 1; }
     if grep "did not match anything" "$work/configure.log"; then exit 1; fi
     make -j"$(nproc)"
@@ -65,8 +102,10 @@ if [ ! -d "$prefix" ]; then
     (
         cd "$work"
         fetch
+        libraries
         cd ffmpeg-*/
         build
+        merge
         cp COPYING.LGPLv2.1 "$prefix.new/"
     ) >&2
     mv "$prefix.new" "$prefix"

@@ -4,7 +4,9 @@ mod blocks;
 mod output;
 
 use std::io;
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -18,12 +20,16 @@ use crate::report::{Probe, Progress, Summary};
 use crate::settings::Settings;
 use crate::worker::child::Child;
 
+/// Threads beyond this many wait for the one that decodes.
+const MOST_THREADS: usize = 8;
+
 /// How to start workers, and what each of them may use. Cheap to clone. Its futures need a tokio runtime with IO and
 /// time enabled.
 #[derive(Debug, Clone)]
 pub struct Engine {
     program: PathBuf,
     limits: Limits,
+    threads: usize,
 }
 
 /// What one job may use at most.
@@ -68,13 +74,21 @@ impl Engine {
 
     /// Workers are `program`, whose `main` must call [`worker::run_if_asked`](crate::worker::run_if_asked) first thing.
     pub fn at(program: PathBuf) -> Self {
-        Self { program, limits: Limits::default() }
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self { program, limits: Limits::default(), threads: cores.min(MOST_THREADS) }
     }
 
     /// The same, with other limits.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same, with another number of threads that encode in each worker; by default one for each core that this
+    /// process may use, at most 8. The result doesn't depend on it. Each takes about 6 MiB.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads: threads.clamp(1, MOST_THREADS), ..self }
     }
 
     /// Finds out what `source` is, reading little of it.
@@ -115,7 +129,7 @@ impl Engine {
         progress: impl FnMut(Progress) + Send,
     ) -> Result<Outcome, Error> {
         let Limits { wall, cpu, memory_bytes, output_bytes } = self.limits;
-        let job = Job { task, size: source.size(), cpu, memory_bytes };
+        let job = Job { task, size: source.size(), cpu, memory_bytes, threads: self.threads };
         let child = Child::start(&self.program).map_err(|error| Error::Crashed(error.to_string()))?;
         let output = Output::new(sink, output_bytes);
         let conversation = Conversation { child, blocks: Blocks::new(source), output, progress };
@@ -203,6 +217,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::NoAudio => Self::NoAudio,
+            Failure::NoTrack(which) => Self::NoTrack(brief(&which)),
             Failure::Unreadable(why) => Self::Unreadable(brief(&why)),
             Failure::UnsupportedCodec(codec) => Self::UnsupportedCodec(brief(&codec)),
             Failure::Internal(why) => Self::Crashed(brief(&why)),

@@ -9,6 +9,9 @@ pub enum Error {
     /// A media file, but without an audio stream.
     #[error("The video has no sound.")]
     NoAudio,
+    /// There is sound, but not the one that was asked for; holds which one that was.
+    #[error("The video has no sound {0}.")]
+    NoTrack(String),
     /// Not a media file, or too damaged to get any sound out of it. Says what was tried.
     #[error("The file can't be read as a video: {0}.")]
     Unreadable(String),

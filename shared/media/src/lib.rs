@@ -14,7 +14,10 @@
 //!   future kills the worker; a worker that dies is an [`Error`].
 //! - [`worker`] holds both ends of that process; `worker/steps.rs` is the list of what it does.
 //! - `libav` and `lame` are the only `unsafe` code next to the worker's limits, a file to a concern.
-//! - `native/` builds the libav that is linked: only the parts named in `native/parts.txt`.
+//! - `worker/mp3.rs` encodes on all cores, with the same bytes for any number of them; `worker/confine.rs` is the
+//!   sandbox. `src/bin/engine-bench.rs` measures both beside ffmpeg and moviepy; `src/bin/media-test-helper.rs` is what
+//!   tests need another process for.
+//! - `native/` builds the libav that is linked: only the parts named in `native/parts.txt`; `build.rs` builds LAME.
 //!
 //! A binary that uses this crate calls [`worker::run_if_asked`] first thing in `main`, before its runtime starts.
 //!
@@ -29,6 +32,7 @@
 mod engine;
 mod error;
 mod files;
+mod format;
 mod lame;
 mod libav;
 mod ports;
@@ -41,5 +45,5 @@ pub use engine::{Engine, Limits};
 pub use error::Error;
 pub use files::{FileSink, FileSource};
 pub use ports::{REWRITE_WITHIN, Sink, Source};
-pub use report::{Kind, Probe, Progress, Stream, Summary, Warning};
-pub use settings::{Format, InvalidSettings, MP3_SAMPLE_RATES, Rate, Settings, Tags};
+pub use report::{Chapter, Kind, Probe, Progress, Stream, Summary, Warning};
+pub use settings::{Chapters, Cover, Format, InvalidSettings, MP3_SAMPLE_RATES, Rate, Settings, Tags, Track};

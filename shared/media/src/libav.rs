@@ -4,13 +4,19 @@
 
 mod decoder;
 mod describe;
+mod encoder;
 mod fault;
 mod input;
+mod muxer;
+mod picture;
 mod resample;
 mod source;
 
 pub(crate) use decoder::{Decoder, Received};
+pub(crate) use encoder::{Encoder, Spend};
 pub(crate) use fault::{Fault, quiet};
-pub(crate) use input::{Input, Packet};
+pub(crate) use input::{Input, Packet, Sound};
+pub(crate) use muxer::Muxer;
+pub(crate) use picture::Picture;
 pub(crate) use resample::{Resampler, Shape};
 pub(crate) use source::ReadAt;

@@ -34,5 +34,6 @@ pub trait Sink {
     fn rewrite(&mut self, offset: u64, bytes: Bytes) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// [`Sink::rewrite`] stays within this many bytes from the start of the result.
-pub const REWRITE_WITHIN: u64 = 64 * 1024;
+/// [`Sink::rewrite`] stays within this many bytes from the start of the result: a chunk of GridFS, so that it is the
+/// first one that is held. The tag, cover included, stands before an MP3's header frame and must leave room for it.
+pub const REWRITE_WITHIN: u64 = 255 * 1024;

@@ -55,6 +55,8 @@ pub(crate) struct Job {
     pub(crate) size: u64,
     pub(crate) cpu: Duration,
     pub(crate) memory_bytes: u64,
+    /// That encode.
+    pub(crate) threads: usize,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +83,8 @@ pub(crate) enum Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Failure {
     NoAudio,
+    /// Which one was wanted.
+    NoTrack(String),
     Unreadable(String),
     UnsupportedCodec(String),
     /// Our fault, not the file's: a broken socket, an encoder that refuses.

@@ -17,6 +17,21 @@ pub struct Probe {
     pub streams: Vec<Stream>,
     /// Title, artist and so on, at most 32; keys in lower case.
     pub tags: BTreeMap<String, String>,
+    /// In the order of time, at most 256.
+    pub chapters: Vec<Chapter>,
+    /// Whether there is a cover picture.
+    pub cover: bool,
+}
+
+/// A part of a file that has a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// From the start of the file.
+    pub start: Duration,
+    /// From the start of the file; never before `start`.
+    pub end: Duration,
+    /// Its name; empty if it has none.
+    pub title: String,
 }
 
 /// One stream of a file.

@@ -1,20 +1,28 @@
 //! What the caller can choose about the result.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Sample rates that MP3 has, in Hz: MPEG-2.5, MPEG-2, MPEG-1 (ISO/IEC 13818-3, 11172-3).
-pub const MP3_SAMPLE_RATES: [u32; 9] = [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000];
+pub use crate::format::{Format, MP3_SAMPLE_RATES};
+
+/// Loudness targets that make sense, in LUFS (EBU R128 knows nothing below -70).
+const LOUDNESS: RangeInclusive<f64> = -70.0..=-5.0;
 
 /// How the result is to be. The default is MP3, VBR quality 2, the source's sample rate, at most 2 channels, the
-/// whole length, tags kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// whole length, tags, cover and chapters kept, encoded anew.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// The output's format.
     pub format: Format,
-    /// Constant bit rate, or variable with a quality.
+    /// Constant bit rate, or variable with a quality; formats without loss have neither.
     pub rate: Rate,
+    /// Take the sound as it is, without encoding it again, where it already is in the wanted format and nothing here
+    /// asks for a change. Its rate then is the source's.
+    pub copy: bool,
+    /// Which of the source's sounds.
+    pub track: Track,
     /// In Hz; `None` is the source's, or the nearest that the format has.
     pub sample_rate: Option<u32>,
     /// 1 or 2; `None` is the source's, at most 2. More than 2 are mixed down.
@@ -23,26 +31,59 @@ pub struct Settings {
     pub start: Option<Duration>,
     /// Where to stop, counted from the start of the video. Exact to the sample.
     pub end: Option<Duration>,
+    /// How loud on the whole, in LUFS (EBU R128), -70 to -5; `None` is as the source is.
+    pub loudness: Option<f64>,
     /// What the result says about itself.
     pub tags: Tags,
+    /// The source's cover picture.
+    pub cover: Cover,
+    /// The source's chapters.
+    pub chapters: Chapters,
 }
 
-/// The output's format.
+/// Which of several sounds is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Track {
+    /// The one that players take: marked as default, else with the most channels and bits.
+    #[default]
+    Best,
+    /// The sound of this number among the sounds, from 0.
+    Number(u32),
+    /// The best of those in a language, as the file has it: commonly three letters.
+    Language(String),
+}
+
+/// What becomes of the source's cover picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// MPEG layer III with ID3v2.4 tag and Xing/LAME header: seekable, gapless.
+pub enum Cover {
+    /// It goes into the result, where the format has a place for it.
     #[default]
-    Mp3,
+    Keep,
+    /// It is left out.
+    None,
+}
+
+/// What becomes of the source's chapters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Chapters {
+    /// They go into the result as marks, where the format has a place for them.
+    #[default]
+    Keep,
+    /// They are left out.
+    None,
 }
 
 /// How many bits are spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rate {
-    /// As many as the sound needs; LAME's `-V`: 0 is best, 9 is smallest, 2 is about 190 kbit/s for stereo music.
+    /// As many as the sound needs: 0 is best, 9 is smallest. For MP3 it is LAME's `-V`, where 2 is about 190 kbit/s for
+    /// stereo music; [`Format`] says what it is for the others.
     Vbr(u8),
-    /// Always as many, in kbit/s.
+    /// Always or on average as many, in kbit/s.
     Cbr(u32),
 }
 
@@ -90,27 +131,29 @@ impl Settings {
         if self.end.is_some_and(|end| end <= self.start.unwrap_or_default()) {
             return Err(InvalidSettings("end must be after start".into()));
         }
+        if self.loudness.is_some_and(|loudness| !LOUDNESS.contains(&loudness)) {
+            return Err(InvalidSettings("loudness is -70 to -5 LUFS".into()));
+        }
         self.tags.check()
     }
 
     fn check_sample_rate(&self) -> Result<(), InvalidSettings> {
+        let allowed = self.format.sample_rates();
         match self.sample_rate {
-            Some(rate) if !MP3_SAMPLE_RATES.contains(&rate) => {
-                Err(InvalidSettings(format!("sample_rate is one of {}", list(&MP3_SAMPLE_RATES))))
+            Some(rate) if !allowed.contains(&rate) => {
+                Err(InvalidSettings(format!("sample_rate is one of {}", list(allowed))))
             }
             _ => Ok(()),
         }
     }
 
     fn check_rate(&self) -> Result<(), InvalidSettings> {
-        let allowed = bitrates(self.sample_rate.unwrap_or(44100));
         match self.rate {
             Rate::Vbr(10..) => Err(InvalidSettings("quality is 0 (best) to 9 (smallest)".into())),
-            Rate::Cbr(rate) if !allowed.contains(&rate) => Err(InvalidSettings(format!(
-                "bitrate is one of {} kbit/s at this sample rate",
-                list(allowed)
-            ))),
-            _ => Ok(()),
+            Rate::Vbr(_) => Ok(()),
+            Rate::Cbr(rate) => {
+                self.format.check_bitrate(rate, self.sample_rate.unwrap_or(44100)).map_err(InvalidSettings)
+            }
         }
     }
 }
@@ -131,16 +174,7 @@ impl Tags {
     }
 }
 
-/// The bit rates in kbit/s that MP3 has at a sample rate in Hz (ISO/IEC 13818-3, table of layer III).
-fn bitrates(sample_rate: u32) -> &'static [u32] {
-    match sample_rate {
-        0..=12000 => &[8, 16, 24, 32, 40, 48, 56, 64],
-        12001..=24000 => &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-        _ => &[32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-    }
-}
-
-fn list(numbers: &[u32]) -> String {
+pub(crate) fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -169,6 +203,24 @@ mod tests {
     fn the_bit_rates_depend_on_the_sample_rate() {
         let settings = Settings { rate: Rate::Cbr(320), sample_rate: Some(22050), ..Settings::default() };
         assert!(says(settings).contains("144, 160 kbit/s"));
+    }
+
+    #[test]
+    fn each_format_has_rates_of_its_own() {
+        let with = |format, rate| Settings { format, rate, ..Settings::default() };
+        assert!(says(with(Format::Flac, Rate::Cbr(128))).contains("without loss"));
+        assert!(says(with(Format::Opus, Rate::Cbr(600))).contains("6 to 510"));
+        assert_eq!(with(Format::M4a, Rate::Cbr(100)).check(), Ok(()));
+        let sample_rate = Some(44100);
+        assert!(
+            says(Settings { format: Format::Opus, sample_rate, ..Settings::default() }).contains("24000")
+        );
+    }
+
+    #[test]
+    fn a_loudness_beyond_all_measure_is_refused() {
+        assert!(says(Settings { loudness: Some(0.0), ..Settings::default() }).contains("-70 to -5"));
+        assert!(says(Settings { loudness: Some(f64::NAN), ..Settings::default() }).contains("-70 to -5"));
     }
 
     #[test]

@@ -2,15 +2,29 @@
 //!
 //! [`run_if_asked`] is the worker's side, `child` the service's; `confine` takes away what the worker must not do.
 
+mod about;
 pub(crate) mod child;
 mod confine;
+mod copy;
 mod encode;
 mod extract;
+mod level;
+mod library;
 mod link;
+mod loudness;
+mod mp3;
 mod output;
+mod pool;
 mod steps;
 mod tag;
 mod timeline;
+#[cfg(test)]
+mod wave;
+mod xing;
+
+use std::io;
+
+use crate::engine::Limits;
 
 /// The first argument that makes the program a worker. Private to this crate and the programs that use it.
 pub(crate) const ARGUMENT: &str = "--media-worker";
@@ -26,4 +40,14 @@ pub fn run_if_asked() {
             Err(_) => 1,
         });
     }
+}
+
+/// Makes this process as powerless as a worker is when it meets its file: for programs that try whether it holds. Not
+/// undone until the process ends.
+///
+/// # Errors
+/// If the system has no seccomp, or refuses a limit.
+pub fn confine(limits: &Limits) -> io::Result<()> {
+    confine::turn_inwards()?;
+    confine::close(limits.cpu, limits.memory_bytes, 1).map(std::mem::forget)
 }

@@ -5,55 +5,15 @@
 mod common;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Bytewise, Memory, convert_source, engine, fixture, path};
+use common::{Bytewise, Memory, Program, convert_source, engine, fixture, hanging, path};
 use media::{Engine, Error, Limits, Settings, Sink, Source};
 
 const BLOCK: u64 = 255 * 1024;
-
-/// A worker program under a name of its own, so that a test finds its workers among those of others.
-struct Program {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
-}
-
-impl Program {
-    fn new() -> Self {
-        let original = Path::new(env!("CARGO_BIN_EXE_media-worker"));
-        let folder = tempfile::tempdir_in(original.parent().unwrap()).unwrap();
-        let path = folder.path().join("worker");
-        std::fs::hard_link(original, &path).unwrap();
-        Self { _folder: folder, path }
-    }
-
-    fn pids(&self) -> Vec<i32> {
-        let processes = std::fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let ours =
-            |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == self.path);
-        processes.filter_map(|name| name.parse().ok()).filter(ours).collect()
-    }
-
-    /// Waits until there are so many workers.
-    async fn settle(&self, count: usize) -> Vec<i32> {
-        let start = Instant::now();
-        while self.pids().len() != count {
-            assert!(start.elapsed() < Duration::from_secs(5), "{:?} instead of {count} workers", self.pids());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        self.pids()
-    }
-}
-
-/// A source that answers nothing, so that its worker waits.
-fn hanging() -> Bytewise {
-    Bytewise { hangs_after: 0, ..Bytewise::new(vec![0; 1000]) }
-}
 
 /// Five minutes of a quiet hiss as WAV, which needs no decoder to speak of.
 fn long_wav() -> Bytes {
@@ -101,20 +61,11 @@ async fn a_killed_service_leaves_no_worker_behind() {
     program.settle(0).await;
 }
 
-#[tokio::test]
-#[ignore = "the service that the test above kills"]
-async fn a_service_that_waits_for_ever() {
-    #[expect(clippy::disallowed_methods, reason = "the one way to tell a test something")]
-    let program = std::env::var("MEDIA_TEST_WORKER").unwrap();
-    Engine::at(program.into()).probe(&hanging()).await.unwrap();
-}
-
-#[expect(clippy::disallowed_methods, reason = "the service that is killed is this test program again")]
+#[expect(clippy::disallowed_methods, reason = "the service that is killed is a process of its own")]
 fn service(worker: &Path) -> std::process::Child {
-    std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "a_service_that_waits_for_ever"])
-        .env("MEDIA_TEST_WORKER", worker)
-        .stdout(std::process::Stdio::null())
+    std::process::Command::new(env!("CARGO_BIN_EXE_media-test-helper"))
+        .arg("serve")
+        .arg(worker)
         .spawn()
         .unwrap()
 }
@@ -256,4 +207,21 @@ async fn a_conversion_can_run_in_any_task() {
         results.push(job.await.unwrap());
     }
     assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test]
+async fn eight_threads_make_what_one_makes() {
+    let mut results = vec![];
+    for threads in [1, 8] {
+        let mut sink = Memory::default();
+        let source = Bytewise::new(long_wav());
+        engine().threads(threads).convert(&source, &Settings::default(), &mut sink, |_| ()).await.unwrap();
+        results.push(common::Mp3::read(&sink.0).samples());
+        results.push(sink.0.len() as u64);
+        results.push(
+            sink.0.iter().fold(0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)),
+        );
+    }
+    assert_eq!(results[..3], results[3..]);
+    assert_eq!(results[0], 300 * 44100);
 }

@@ -12,7 +12,7 @@
 use ::cloudevents::{AttributesReader as _, Data, Event as CloudEvent, EventBuilder as _, EventBuilderV10};
 use axum::{
     Router,
-    extract::{FromRequest as _, Request, State},
+    extract::{FromRequest as _, Request},
     http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::post,
@@ -20,18 +20,28 @@ use axum::{
 use contracts::{Envelope, Timestamp};
 use tower_http::limit::RequestBodyLimitLayer;
 
-use crate::{Failure, Function, Problem};
+use crate::{Failure, Problem};
 
 /// Largest event that is taken. Ours carry ids only. The SDK's extractor has no limit of its own and ignores
 /// axum's.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// The event route of a function that is served on its own.
-pub fn event_routes(function: Function) -> Router {
-    Router::new().route("/", post(take)).layer(RequestBodyLimitLayer::new(BODY_LIMIT)).with_state(function)
+/// The event route of a function that is served on its own; `deliver` is what becomes of an event, and the first
+/// event that it returns is the reply.
+pub fn event_routes<F, Fut>(deliver: F) -> Router
+where
+    F: Fn(Envelope) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Vec<Envelope>, Failure>> + Send + 'static,
+{
+    let take = move |request| take(deliver.clone(), request);
+    Router::new().route("/", post(take)).layer(RequestBodyLimitLayer::new(BODY_LIMIT))
 }
 
-async fn take(State(function): State<Function>, request: Request) -> Response {
+async fn take<F, Fut>(deliver: F, request: Request) -> Response
+where
+    F: Fn(Envelope) -> Fut,
+    Fut: Future<Output = Result<Vec<Envelope>, Failure>>,
+{
     let event = match CloudEvent::from_request(request, &()).await {
         Ok(event) => event,
         Err(refusal) if refusal.status() == StatusCode::INTERNAL_SERVER_ERROR => {
@@ -44,7 +54,7 @@ async fn take(State(function): State<Function>, request: Request) -> Response {
         }
     };
     match to_envelope(event) {
-        Ok(envelope) => answer(function.deliver(envelope).await),
+        Ok(envelope) => answer(deliver(envelope).await),
         Err(problem) => Problem::bad_request(problem).into_response(),
     }
 }
@@ -114,6 +124,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::Function;
 
     async fn convert(
         deps: &'static str,
@@ -141,7 +152,12 @@ mod tests {
     }
 
     async fn post_event(deps: &'static str, request: Request) -> Response {
-        event_routes(Function::new().on(deps, convert)).oneshot(request).await.unwrap()
+        let function = Function::new().on(deps, convert);
+        let deliver = move |envelope| {
+            let function = function.clone();
+            async move { function.deliver(envelope).await }
+        };
+        event_routes(deliver).oneshot(request).await.unwrap()
     }
 
     #[tokio::test]

@@ -14,8 +14,10 @@ use crate::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn edge(request: Request, next: Next) -> Response {
+pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
+    // For whoever passes the request on.
+    request.headers_mut().insert(REQUEST_ID, id.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), %method, path);
     let mut response = next.run(request).instrument(span.clone()).await;

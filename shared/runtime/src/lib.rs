@@ -36,6 +36,7 @@ mod function;
 mod health;
 mod problem;
 mod serve;
+mod service;
 mod telemetry;
 
 pub use cloudevents::event_routes;
@@ -45,6 +46,7 @@ pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use problem::Problem;
 pub use serve::{DRAIN_TIME, ServeConfig, drain, http_router, serve, shutdown_signal};
+pub use service::{Missing, PartsConfig, Service, ended, required};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
 pub use utoipa_axum::{router::OpenApiRouter, routes};

@@ -1,6 +1,6 @@
 //! The HTTP server around a router: the edge, health, and an orderly end.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use bytes::Bytes;
@@ -57,6 +57,8 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let graceful = shutdown.clone();
+    // Who is at the other end: the gateway tells it to the functions.
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let server =
         axum::serve(listener, router).with_graceful_shutdown(async move { graceful.cancelled().await });
     let deadline = async {

@@ -16,7 +16,7 @@ use std::{
 
 use reqwest::{Body, Method};
 use serde_json::Value;
-use tapedeck_tests::{Platform, User, fixture_path};
+use tapedeck_tests::{Setup, User, fixture_path};
 use tokio::io::AsyncReadExt as _;
 
 #[tokio::main]
@@ -24,7 +24,7 @@ async fn main() {
     let video = std::env::args_os().nth(1).map_or_else(|| fixture_path("sample.mp4"), PathBuf::from);
     let mp3 = PathBuf::from(video.file_stem().expect("a file name")).with_added_extension("mp3");
     let start = Instant::now();
-    let platform = Platform::start().await;
+    let platform = Setup::default().start_embedded();
     println!(
         "started      {} after {} ms, with a throw-away data folder",
         platform.home(),
@@ -34,7 +34,7 @@ async fn main() {
     println!("registered   {}", user.email);
     let begun = Instant::now();
     let id = upload(&user, &video).await;
-    println!("uploaded     {} as job {id}", video.display());
+    println!("uploaded     {} as job {id}", video.file_name().unwrap_or_default().display());
     let job = follow(&user, &id).await;
     if job["state"] != "done" {
         println!("ended        {}: {}", job["state"], job["error"]["detail"]);
@@ -56,7 +56,7 @@ async fn main() {
     }
     platform.settle().await;
     for mail in platform.mails() {
-        println!("\nthe mail ({}):\n", mail.file);
+        println!("\nthe mail:\n");
         println!(
             "To: {}\nSubject: {}",
             mail.header("To").unwrap_or("?"),
@@ -101,6 +101,6 @@ async fn follow(user: &User, id: &str) -> Value {
 /// The plain-text half of a mail.
 fn text_part(mail: &str) -> &str {
     let text = mail.split("text/plain").nth(1).unwrap_or(mail);
-    let text = text.split_once("\r\n\r\n").map_or(text, |(_, body)| body);
-    text.split("\r\n--").next().unwrap_or(text)
+    let text = text.split_once("\n\n").map_or(text, |(_, body)| body);
+    text.split("\n--").next().unwrap_or(text)
 }

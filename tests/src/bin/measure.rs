@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use reqwest::{Body, Method};
-use tapedeck_tests::{Platform, User, mp4_of};
+use tapedeck_tests::{Setup, User, mp4_of};
 
 const STARTS: usize = 21;
 const CLIPS: usize = 21;
@@ -22,7 +22,7 @@ async fn start() {
     let (mut times, mut idle) = (Vec::new(), 0);
     for _ in 0..STARTS {
         let begun = Instant::now();
-        let platform = Platform::start().await;
+        let platform = Setup::default().start_embedded();
         times.push(begun.elapsed().as_secs_f64() * 1000.0);
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         idle = memory(platform.pid(), "VmRSS:");
@@ -33,7 +33,7 @@ async fn start() {
 }
 
 async fn small_clip() {
-    let platform = Platform::start().await;
+    let platform = Setup::default().start_embedded();
     let user = platform.new_user().await;
     let mut times = Vec::new();
     for _ in 0..CLIPS {
@@ -48,7 +48,7 @@ async fn small_clip() {
 }
 
 async fn large_upload() {
-    let platform = Platform::start().await;
+    let platform = Setup::default().start_embedded();
     let user = platform.new_user().await;
     let begun = Instant::now();
     let id = upload(&user).await;

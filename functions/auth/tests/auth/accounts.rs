@@ -203,7 +203,9 @@ async fn every_route_is_described() {
     let folder = tempfile::tempdir().unwrap();
     let db = db::Db::open("sqlite::memory:", 1).unwrap();
     let key = identity::SigningKey::load_or_create(&folder.path().join("key")).unwrap();
-    let (_, openapi) = auth::function(db.clone(), broker(&db), key, auth::AuthConfig::default()).into_parts();
+    let proofs = identity::Proofs::load_or_create(&folder.path().join("proofs")).unwrap();
+    let config = auth::AuthConfig::default();
+    let (_, openapi) = auth::function(db.clone(), broker(&db), key, proofs, config).into_parts();
     let paths: Vec<&String> = openapi.paths.paths.keys().collect();
     let expected = [
         "/.well-known/jwks.json",
@@ -214,9 +216,13 @@ async fn every_route_is_described() {
         "/login",
         "/logout",
         "/me",
+        "/me/webhook-secret",
         "/password",
+        "/password/reset",
+        "/password/reset/confirm",
         "/register",
         "/token/refresh",
+        "/verify",
     ];
     assert_eq!(paths, expected);
     let components = openapi.components.unwrap();

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use broker::{Broker, Local, LocalConfig};
 use contracts::UserId;
 use db::Db;
-use identity::SigningKey;
+use identity::{Proofs, SigningKey};
 use runtime::CancellationToken;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,6 +22,7 @@ pub(crate) struct House {
     _folder: TempDir,
     pub(crate) db: Db,
     pub(crate) key: SigningKey,
+    pub(crate) proofs: Proofs,
     router: Router,
 }
 
@@ -62,9 +63,11 @@ impl House {
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
         db.migrate().await.unwrap();
         let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
-        let (routes, _) = auth::function(db.clone(), broker(&db), key.clone(), config).into_parts();
+        let proofs = Proofs::load_or_create(&folder.path().join("proofs")).unwrap();
+        let (routes, _) =
+            auth::function(db.clone(), broker(&db), key.clone(), proofs.clone(), config).into_parts();
         let router = runtime::http_router(routes, CancellationToken::new());
-        Self { _folder: folder, db, key, router }
+        Self { _folder: folder, db, key, proofs, router }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

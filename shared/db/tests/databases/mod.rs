@@ -2,19 +2,33 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use contracts::Envelope;
+use contracts::JobId;
 use db::Db;
+use servers::{Shared, shared};
 use tempfile::TempDir;
 
-/// A migrated, empty database of every kind, with the folder that it lives in.
+/// A migrated, empty database of every kind, with the folder that SQLite's lives in.
 pub(crate) async fn databases() -> Vec<(Db, TempDir)> {
-    let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
-    db.migrate().await.unwrap();
-    vec![(db, folder)]
+    let mut all = Vec::new();
+    for url in [sqlite_url, mysql_url] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = url(&folder);
+        if !url.starts_with("sqlite:") {
+            Db::create_if_absent(&url).await.unwrap();
+        }
+        let db = Db::open(&url, 4).unwrap();
+        db.migrate().await.unwrap();
+        all.push((db, folder));
+    }
+    all
 }
 
-/// The events of this type that are due.
-pub(crate) async fn due(db: &Db, kind: &str) -> Vec<Envelope> {
-    db.due_events(kind, 100, &[]).await.unwrap().into_iter().map(|pending| pending.envelope).collect()
+fn sqlite_url(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("db").display())
+}
+
+/// A database of a fresh name on the server that the whole run shares.
+fn mysql_url(_: &TempDir) -> String {
+    let server = shared(Shared::Database);
+    format!("{}/t{}", server.rsplit_once('/').unwrap().0, JobId::generate())
 }

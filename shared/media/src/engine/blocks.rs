@@ -91,7 +91,9 @@ impl<'a, S: Source + Send + Sync> Blocks<'a, S> {
 
     fn keep(&mut self, index: u64, block: Bytes) -> Bytes {
         if self.kept.len() == KEPT {
-            self.kept.pop_front();
+            // The oldest of those behind: what is ahead, as the first bytes of an index at the end, will be read again.
+            let behind = self.kept.iter().position(|(kept, _)| *kept < index);
+            self.kept.remove(behind.unwrap_or(0));
         }
         self.kept.push_back((index, block.clone()));
         block
@@ -173,6 +175,18 @@ mod tests {
     #[tokio::test]
     async fn going_back_a_little_fetches_nothing() {
         assert_eq!(fetched([0, 99, 100, 0, 1, 0, 99]).await, [0, 99, 100, 1]);
+    }
+
+    #[tokio::test]
+    async fn the_end_is_fetched_once_though_it_is_read_first() {
+        let all = fetched([0, 98, 99, 100].into_iter().chain(1..=100)).await;
+        assert_eq!(all.len(), 101, "{all:?}");
+    }
+
+    #[tokio::test]
+    async fn two_places_in_turn_are_fetched_once() {
+        let all = fetched((0..40).flat_map(|step| [step, step, 50 + step, 50 + step])).await;
+        assert_eq!(all.len(), 80, "{all:?}");
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::ptr::{null, null_mut};
 
 use ffmpeg_sys_next as ff;
 
+use super::input::Sound;
 use super::{Fault, Input, Packet};
 
 /// A decoder and the frame that it decoded last.
@@ -50,13 +51,9 @@ impl<'a> Frame<'a> {
 }
 
 impl Decoder {
-    /// For the stream that libav finds best. `Ok(None)` if there is no sound, `Err` with the codec's name if we have
-    /// no decoder for it.
-    pub(crate) fn best(input: &Input) -> Result<Option<Result<Self, Fault>>, String> {
-        Ok(input.best_audio()?.map(|(index, codec)| Self::open(input, index, codec)))
-    }
-
-    fn open(input: &Input, index: u32, codec: &'static ff::AVCodec) -> Result<Self, Fault> {
+    /// For this stream of `input`.
+    pub(crate) fn open(input: &Input, sound: Sound) -> Result<Self, Fault> {
+        let Sound { index, codec } = sound;
         let stream = input.stream(index).ok_or(Fault::NO_STREAM)?;
         // SAFETY: null pointers are caught before use; `codec` and `stream` outlive the calls.
         unsafe {
@@ -78,6 +75,20 @@ impl Decoder {
     /// The index of the stream that it is for.
     pub(crate) fn stream(&self) -> u32 {
         self.stream
+    }
+
+    /// How many bits a sample has if the codec loses nothing; 16 if it does.
+    pub(crate) fn bits(&self) -> u8 {
+        // SAFETY: the context is open; descriptors are static.
+        let (context, properties) = unsafe {
+            let context = &*self.context;
+            let descriptor = ff::avcodec_descriptor_get(context.codec_id).as_ref();
+            (context, descriptor.map_or(0, |descriptor| descriptor.props))
+        };
+        match properties & ff::AV_CODEC_PROP_LOSSLESS {
+            0 => 16,
+            _ => context.bits_per_raw_sample.max(context.bits_per_coded_sample).clamp(16, 64) as u8,
+        }
     }
 
     /// Takes a packet. Call [`receive`](Decoder::receive) until it is hungry before the next.

@@ -8,14 +8,20 @@ use std::time::Duration;
 
 use ffmpeg_sys_next as ff;
 
-use crate::report::{Kind, Stream};
+use crate::report::{Chapter, Kind, Stream};
 
 /// Of streams per file that a probe tells.
 pub(super) const MOST_STREAMS: usize = 64;
+/// Of chapters per file.
+pub(super) const MOST_CHAPTERS: usize = 256;
+/// Of a chapter's name, in bytes.
+const LONGEST_TITLE: usize = 100;
 /// Of tags per file.
 const MOST_TAGS: usize = 32;
 /// Of a text, in bytes as the file has them; what is no UTF-8 becomes up to three times as many.
 const LONGEST: usize = 1000;
+/// Of a tag's key, in bytes.
+const LONGEST_KEY: usize = 100;
 /// Of a language, in bytes.
 const LONGEST_LANGUAGE: usize = 16;
 /// libav's own unit for whole files.
@@ -53,6 +59,15 @@ pub(super) fn kind(stream: &ff::AVStream) -> Kind {
     }
 }
 
+pub(super) fn chapter(chapter: &ff::AVChapter) -> Chapter {
+    let time =
+        |time| Duration::from_micros(u64::try_from(micros(time, chapter.time_base)).unwrap_or_default());
+    let (start, end) = (time(chapter.start), time(known(chapter.end).unwrap_or(chapter.start)));
+    let mut title = tags(chapter.metadata).remove("title").unwrap_or_default();
+    title.truncate(title.floor_char_boundary(LONGEST_TITLE));
+    Chapter { start, end: end.max(start), title }
+}
+
 /// A dictionary's first entries, with keys in lower case.
 pub(super) fn tags(dictionary: *const ff::AVDictionary) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
@@ -62,7 +77,9 @@ pub(super) fn tags(dictionary: *const ff::AVDictionary) -> BTreeMap<String, Stri
         unsafe {
             entry = ff::av_dict_get(dictionary, c"".as_ptr(), entry, ff::AV_DICT_IGNORE_SUFFIX);
             let Some(entry) = entry.as_ref() else { break };
-            tags.insert(text(entry.key).to_lowercase(), text(entry.value));
+            let mut key = text(entry.key).to_lowercase();
+            key.truncate(key.floor_char_boundary(LONGEST_KEY));
+            tags.insert(key, text(entry.value));
         }
     }
     tags

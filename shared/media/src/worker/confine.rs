@@ -1,20 +1,56 @@
 //! Takes from the worker what it doesn't need, before it reads the first foreign byte.
+//!
+//! Four walls, one behind the other: no descriptor but the socket; landlock (no file can be opened, no port
+//! connected); seccomp (`syscalls`: what is not listed answers EPERM); limits on time, memory, files and processes.
+//! The process can still compute, and talk to the service.
 #![expect(unsafe_code, reason = "resource limits and descriptors have no safe interface in std")]
+
+mod syscalls;
 
 use std::io;
 use std::time::Duration;
 
+use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope};
+
+use super::pool::Pool;
+
 /// Descriptors from this one on are closed: the socket is 0, stdout and stderr are /dev/null.
 const FIRST_FOREIGN: libc::c_uint = 3;
+/// What landlock is asked for; a kernel that knows less does what it can.
+const LANDLOCK: ABI = ABI::V6;
 
-/// Closes every descriptor that was inherited by mistake.
-pub(super) fn drop_descriptors() {
+/// First of all: closes every descriptor that was inherited by mistake, and gives up files and the network for all
+/// threads to come.
+pub(super) fn turn_inwards() -> io::Result<()> {
     // SAFETY: only numbers are passed; nothing in this fresh process has opened a descriptor yet.
     unsafe { libc::close_range(FIRST_FOREIGN, libc::c_uint::MAX, 0) };
+    // One heap for all threads: each further one would reserve 64 MiB of the memory that is allowed.
+    // SAFETY: no other thread runs yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    give_up_files().map_err(io::Error::other)
 }
 
-/// Sets the limits for good: no new files, processes, core dumps; CPU time and memory as given.
-pub(super) fn limit(cpu: Duration, memory_bytes: u64) -> io::Result<()> {
+fn give_up_files() -> Result<(), landlock::RulesetError> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .scope(Scope::from_all(LANDLOCK))?
+        .create()?
+        .restrict_self()
+        .map(drop)
+}
+
+/// Last: starts the threads that encode, and closes the sandbox for good around them and all others.
+pub(super) fn close(cpu: Duration, memory_bytes: u64, threads: usize) -> io::Result<Pool> {
+    let pool = Pool::start(threads)?;
+    limit(cpu, memory_bytes)?;
+    syscalls::filter()?;
+    Ok(pool)
+}
+
+/// Sets the limits for good: no new files, processes, threads, core dumps; CPU time and memory as given.
+fn limit(cpu: Duration, memory_bytes: u64) -> io::Result<()> {
     let seconds = cpu.as_secs().max(1);
     // SIGXCPU at the first, which tells the service why; SIGKILL at the second, which can't be ignored.
     set_both(libc::RLIMIT_CPU, seconds, seconds + 1)?;
@@ -42,7 +78,7 @@ fn set_both(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Re
 /// Ends the process as soon as the service's end of the socket is gone: a killed service leaves no worker behind.
 ///
 /// Not PR_SET_PDEATHSIG: it fires when the *thread* that started the worker ends, and threads of an async runtime may
-/// end at any time. Must come before [`limit`], which forbids new threads.
+/// end at any time. Must come before [`close`], which forbids new threads.
 pub(super) fn die_with_the_service() -> io::Result<()> {
     let watch = || {
         let mut hangup = libc::pollfd { fd: libc::STDIN_FILENO, events: libc::POLLRDHUP, revents: 0 };

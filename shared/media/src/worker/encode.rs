@@ -1,30 +1,61 @@
-//! The step from samples to bytes of the wanted format. One format today; the others become arms here.
+//! The step from samples to bytes of the wanted format.
 
-use crate::lame::{Lame, Refused};
+use super::about::About;
+use super::library::Library;
+use super::mp3::{Failed, Mp3, SEGMENT};
+use super::pool::Pool;
+use crate::lame::Config;
 use crate::libav::Shape;
 use crate::protocol::Failure;
-use crate::settings::{Format, MP3_SAMPLE_RATES, Settings};
+use crate::settings::{Format, Settings};
 
 /// The encoder for one result.
-pub(super) struct Encoder {
-    lame: Lame,
+pub(super) struct Encoder<'a> {
+    coder: Coder<'a>,
+    format: Format,
     shape: Shape,
     encoded: Vec<u8>,
-    /// Where the header frame stands in the result.
+    /// Where the result begins, in bytes after what was written before it: the tag.
     start: u64,
 }
 
-impl Encoder {
+enum Coder<'a> {
+    Mp3(Mp3<'a>),
+    Library(Box<Library>),
+}
+
+/// The sound that an encoder is for.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) shape: Shape,
+    /// Of a sample, where nothing was lost.
+    pub(super) bits: u8,
+    pub(super) about: &'a About,
+}
+
+impl<'a> Encoder<'a> {
     /// `start` is how many bytes, the tag, stand before the first frame.
-    pub(super) fn new(settings: &Settings, shape: Shape, start: u64) -> Result<Self, Failure> {
-        let Format::Mp3 = settings.format;
-        let lame = Lame::new(settings.rate, shape.rate, shape.channels).map_err(refused)?;
-        Ok(Self { lame, shape, encoded: Vec::new(), start })
+    pub(super) fn new(
+        settings: &Settings,
+        source: Source<'_>,
+        start: u64,
+        pool: &'a Pool,
+    ) -> Result<Self, Failure> {
+        let Source { shape, bits, about } = source;
+        let Shape { rate: sample_rate, channels } = shape;
+        let coder = match settings.format {
+            Format::Mp3 => {
+                let config = Config { rate: settings.rate, sample_rate, channels, reservoir: true };
+                Coder::Mp3(Mp3::new(pool, config, SEGMENT).map_err(failed)?)
+            }
+            _ => Coder::Library(Library::new(settings, shape, bits, about)?.into()),
+        };
+        Ok(Self { coder, format: settings.format, shape, encoded: Vec::new(), start })
     }
 
     /// The codec's short name.
     pub(super) fn codec(&self) -> &'static str {
-        "mp3"
+        codec(self.format)
     }
 
     /// What it takes and what the result has.
@@ -35,56 +66,60 @@ impl Encoder {
     /// Bytes that became ready with these samples.
     pub(super) fn encode(&mut self, pcm: &[f32]) -> Result<&[u8], Failure> {
         self.encoded.clear();
-        self.lame.encode(pcm, &mut self.encoded).map_err(refused)?;
+        match &mut self.coder {
+            Coder::Mp3(mp3) => mp3.encode(pcm, &mut self.encoded).map_err(failed)?,
+            Coder::Library(library) => library.encode(pcm, &mut self.encoded)?,
+        }
         Ok(&self.encoded)
     }
 
     /// The last bytes.
     pub(super) fn finish(&mut self) -> Result<&[u8], Failure> {
         self.encoded.clear();
-        self.lame.finish(&mut self.encoded).map_err(refused)?;
+        match &mut self.coder {
+            Coder::Mp3(mp3) => mp3.finish(&mut self.encoded).map_err(failed)?,
+            Coder::Library(library) => library.finish(&mut self.encoded)?,
+        }
         Ok(&self.encoded)
     }
 
     /// After [`finish`](Encoder::finish): what is to stand where.
-    pub(super) fn header(&mut self) -> (u64, &[u8]) {
-        (self.start, self.lame.header())
+    pub(super) fn header(&self) -> (u64, Vec<u8>) {
+        let (place, bytes) = match &self.coder {
+            Coder::Mp3(mp3) => (0, mp3.header()),
+            Coder::Library(library) => library.header(),
+        };
+        (self.start + place, bytes)
+    }
+}
+
+/// The short name of the codec that a format has.
+pub(super) fn codec(format: Format) -> &'static str {
+    match format {
+        Format::Mp3 => "mp3",
+        Format::M4a => "aac",
+        Format::Opus => "opus",
+        Format::Ogg => "vorbis",
+        Format::Flac => "flac",
+        Format::Wav => "pcm",
     }
 }
 
 /// The shape of the result for a source of this rate (Hz) and so many channels.
 pub(super) fn shape(settings: &Settings, rate: u32, channels: u32) -> Shape {
     Shape {
-        rate: settings.sample_rate.unwrap_or_else(|| nearest(rate)),
+        rate: settings.sample_rate.unwrap_or_else(|| settings.format.nearest_rate(rate)),
         channels: settings.channels.unwrap_or(if channels == 1 { 1 } else { 2 }),
     }
 }
 
-/// The rate itself if MP3 has it; else, above all of them, the highest of the same family (44.1 or 48 kHz); else the
-/// next higher, so that nothing is lost.
-fn nearest(rate: u32) -> u32 {
-    match rate {
-        _ if rate > 48000 && rate.is_multiple_of(44100) => 44100,
-        _ => MP3_SAMPLE_RATES.into_iter().find(|possible| *possible >= rate).unwrap_or(48000),
-    }
-}
-
-fn refused(refused: Refused) -> Failure {
-    Failure::Internal(refused.to_string())
+fn failed(failed: Failed) -> Failure {
+    Failure::Internal(failed.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rates_that_mp3_lacks_become_their_neighbours() {
-        let wanted =
-            [(44100, 44100), (8000, 8000), (5512, 8000), (37800, 44100), (88200, 44100), (96000, 48000)];
-        for (source, result) in wanted {
-            assert_eq!(nearest(source), result, "{source}");
-        }
-    }
 
     #[test]
     fn one_channel_stays_one_and_many_become_two() {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::encode;
 use super::steps::unreadable;
 use super::timeline::{Timeline, samples};
-use crate::libav::{Decoder, Fault, Input, Received, Resampler, Shape};
+use crate::libav::{Decoder, Fault, Input, Received, Resampler, Shape, Sound};
 use crate::protocol::Failure;
 use crate::report::Warning;
-use crate::settings::Settings;
+use crate::settings::{Settings, Track};
 
 /// Sound that starts later than the pictures, by at least this much, is preceded by silence; less is only how
 /// containers round their times.
@@ -18,7 +18,7 @@ const MOST_DELAY: Duration = Duration::from_secs(600);
 /// A shortfall of more than this against the declared length is worth a warning.
 const TOLERANCE: Duration = Duration::from_secs(1);
 /// The demuxer may fail this often in a row before we take the file for over.
-const MOST_FAULTS: u32 = 100;
+pub(super) const MOST_FAULTS: u32 = 100;
 /// Samples of silence at once.
 const SILENCE: u64 = 4096;
 
@@ -40,6 +40,7 @@ pub(super) struct Extract {
     passed: Duration,
     stage: Stage,
     damaged: u64,
+    mixed: bool,
     bounds: (Option<Duration>, Option<Duration>),
 }
 
@@ -58,7 +59,7 @@ enum Stage {
 impl Extract {
     /// Opens the sound and decodes its first frame, which alone tells for sure what the sound is.
     pub(super) fn start(mut input: Input, settings: &Settings) -> Result<Self, Failure> {
-        let decoder = open(&input)?;
+        let decoder = Decoder::open(&input, choose(&input, &settings.track)?).map_err(unreadable)?;
         let declared = input.stream_duration(decoder.stream());
         if declared.is_some() {
             // Then no other stream is needed to see whether the file is whole.
@@ -77,6 +78,7 @@ impl Extract {
             passed: Duration::ZERO,
             stage: Stage::Hungry,
             damaged: 0,
+            mixed: false,
             bounds: (settings.start, settings.end),
         };
         extract.decode()?;
@@ -92,22 +94,25 @@ impl Extract {
         let frame = self.decoder.frame();
         self.shape = encode::shape(settings, frame.sample_rate(), frame.channels());
         self.timeline = Timeline::new(settings.start, settings.end, self.shape.rate);
-        self.delay = samples(self.lateness(frame.pts()), self.shape.rate);
+        let first = frame.pts().and_then(|pts| self.input.micros(self.decoder.stream(), pts));
+        self.mixed = frame.channels() > 2;
+        self.delay = samples(lateness(&self.input, first), self.shape.rate);
         self.silence = self.delay;
-    }
-
-    /// By how much the sound starts after the pictures.
-    fn lateness(&self, first: Option<i64>) -> Duration {
-        let first = first.and_then(|pts| self.input.micros(self.decoder.stream(), pts));
-        let delay =
-            first.zip(self.input.pictures_start()).and_then(|(sound, picture)| sound.checked_sub(picture));
-        let delay = delay.and_then(|delay| u64::try_from(delay).ok()).map(Duration::from_micros);
-        delay.filter(|delay| (LEAST_DELAY..MOST_DELAY).contains(delay)).unwrap_or_default()
     }
 
     /// What comes out.
     pub(super) fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Of a sample of the source, where nothing was lost.
+    pub(super) fn bits(&self) -> u8 {
+        self.decoder.bits()
+    }
+
+    /// Whether more channels than the result has are mixed into it: then peaks may be beyond full scale.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.mixed
     }
 
     /// How long the result will be, as far as the file tells.
@@ -215,14 +220,31 @@ impl Extract {
     fn truncated(&self) -> Option<Warning> {
         let samples = self.timeline.position().saturating_sub(self.delay);
         let found = Duration::from_secs_f64(samples as f64 / f64::from(self.shape.rate));
-        let expected = self.declared.filter(|_| self.stage == Stage::Over)?;
-        (found.max(self.passed) + TOLERANCE < expected).then_some(Warning::Truncated { expected, found })
+        shortfall(self.declared.filter(|_| self.stage == Stage::Over), found, self.passed)
     }
 }
 
-fn open(input: &Input) -> Result<Decoder, Failure> {
-    let decoder = Decoder::best(input).map_err(Failure::UnsupportedCodec)?.ok_or_else(|| silent(input))?;
-    decoder.map_err(unreadable)
+/// A warning if much less was found than was expected. `passed` is how much of the file has gone by, in its own time.
+pub(super) fn shortfall(expected: Option<Duration>, found: Duration, passed: Duration) -> Option<Warning> {
+    let expected = expected?;
+    (found.max(passed) + TOLERANCE < expected).then_some(Warning::Truncated { expected, found })
+}
+
+/// By how much sound that starts at `first`, in microseconds of the file's own time, starts after the pictures.
+pub(super) fn lateness(input: &Input, first: Option<i64>) -> Duration {
+    let delay = first.zip(input.pictures_start()).and_then(|(sound, picture)| sound.checked_sub(picture));
+    let delay = delay.and_then(|delay| u64::try_from(delay).ok()).map(Duration::from_micros);
+    delay.filter(|delay| (LEAST_DELAY..MOST_DELAY).contains(delay)).unwrap_or_default()
+}
+
+/// The sound that is wanted, and that we can decode.
+pub(super) fn choose(input: &Input, track: &Track) -> Result<Sound, Failure> {
+    let found = input.sound(track).map_err(Failure::UnsupportedCodec)?;
+    found.ok_or_else(|| match track {
+        Track::Best => silent(input),
+        Track::Number(number) => Failure::NoTrack(format!("number {number}")),
+        Track::Language(language) => Failure::NoTrack(format!("in the language {language}")),
+    })
 }
 
 /// No stream at all is no media file.

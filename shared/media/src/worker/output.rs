@@ -65,12 +65,12 @@ impl<'a> Output<'a> {
     }
 
     /// Sends the rest and then what replaces earlier bytes, if any.
-    pub(super) fn finish(&mut self, (offset, bytes): (u64, &[u8])) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, (offset, bytes): (u64, Vec<u8>)) -> Result<(), Failure> {
         self.flush()?;
         if bytes.is_empty() {
             return Ok(());
         }
-        self.link.say(&FromWorker::Rewrite { offset, bytes: Bytes::copy_from_slice(bytes) })
+        self.link.say(&FromWorker::Rewrite { offset, bytes: bytes.into() })
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

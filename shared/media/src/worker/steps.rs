@@ -3,54 +3,65 @@
 use std::io;
 use std::rc::Rc;
 
-use super::encode::Encoder;
+use super::about::About;
+use super::encode::{Encoder, Source};
 use super::extract::Extract;
+use super::level::Level;
 use super::link::{Link, Remote};
 use super::output::Output;
-use super::{confine, tag};
+use super::pool::Pool;
+use super::{confine, copy, loudness, tag};
 use crate::libav::{self, Fault, Input};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task};
-use crate::settings::Settings;
+use crate::report::Warning;
+use crate::settings::{Format, Settings};
 
 /// One job, from the first message to the last.
 pub(super) fn run() -> io::Result<()> {
-    confine::drop_descriptors();
+    confine::turn_inwards()?;
     let link = Rc::new(Link::from_stdin()?);
     confine::die_with_the_service()?;
     let job = link.job()?;
-    confine::limit(job.cpu, job.memory_bytes)?;
+    let pool = confine::close(job.cpu, job.memory_bytes, job.threads)?;
     libav::quiet();
-    let last = match work(&link, &job) {
+    let last = match work(&link, &job, &pool) {
         Ok(report) => FromWorker::Done(report),
         Err(failure) => FromWorker::Failed(failure),
     };
     link.say(&last).map_err(|_| io::ErrorKind::BrokenPipe.into())
 }
 
-fn work(link: &Rc<Link>, job: &Job) -> Result<Report, Failure> {
-    let input = Input::open(Remote { link: Rc::clone(link), size: job.size }).map_err(unreadable)?;
+fn work(link: &Rc<Link>, job: &Job, pool: &Pool) -> Result<Report, Failure> {
     match &job.task {
-        Task::Probe => Ok(Report::Probed(input.probe())),
-        Task::Convert(settings) => convert(link, input, settings),
+        Task::Probe => Ok(Report::Probed(open(link, job)?.probe())),
+        Task::Convert(settings) => convert(link, job, settings, pool),
     }
 }
 
-/// Probe, open, tag, extract, encode, finish.
-fn convert(link: &Link, input: Input, settings: &Settings) -> Result<Report, Failure> {
+fn open(link: &Rc<Link>, job: &Job) -> Result<Input, Failure> {
+    Input::open(Remote { link: Rc::clone(link), size: job.size }).map_err(unreadable)
+}
+
+/// Probe, choose, and copy, or extract, level and encode; finish.
+fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Result<Report, Failure> {
+    let input = open(link, job)?;
     let source = input.probe();
-    let mut sound = Extract::start(input, settings)?;
+    let about = About::new(&input, &source, settings);
+    if let Some(sound) = copy::possible(&input, settings) {
+        return copy::run(link, input, sound, settings, &about);
+    }
+    let gain = match settings.loudness {
+        Some(target) => loudness::gain(Extract::start(open(link, job)?, settings)?, target)?,
+        None => 1.0,
+    };
+    let sound = Extract::start(input, settings)?;
     let mut output = Output::new(link, sound.shape().rate, sound.total());
-    output.write(&tag::id3(&source.tags, &settings.tags)?)?;
-    let mut encoder = Encoder::new(settings, sound.shape(), output.written())?;
-    while let Some(pcm) = sound.next()? {
-        let samples = (pcm.len() / usize::from(encoder.shape().channels)) as u64;
-        output.write(encoder.encode(pcm)?)?;
-        output.progress(samples)?;
+    if settings.format == Format::Mp3 {
+        output.write(&tag::id3(&about)?)?;
     }
-    if output.samples() == 0 {
-        return Err(Failure::Unreadable("it ends before the wanted start".into()));
-    }
-    output.write(encoder.finish()?)?;
+    let of = Source { shape: sound.shape(), bits: sound.bits(), about: &about };
+    let mut encoder = Encoder::new(settings, of, output.written(), pool)?;
+    let warnings = encode(sound, gain, &mut encoder, &mut output)?;
     output.finish(encoder.header())?;
     Ok(Report::Converted {
         source,
@@ -58,8 +69,29 @@ fn convert(link: &Link, input: Input, settings: &Settings) -> Result<Report, Fai
         sample_rate: encoder.shape().rate,
         channels: encoder.shape().channels,
         samples: output.samples(),
-        warnings: sound.warnings(),
+        warnings,
     })
+}
+
+/// All of the sound, and what there is to say about it.
+fn encode(
+    mut sound: Extract,
+    gain: f32,
+    encoder: &mut Encoder<'_>,
+    output: &mut Output<'_>,
+) -> Result<Vec<Warning>, Failure> {
+    let mut level = Level::new(gain, sound.is_mixed(), encoder.shape());
+    while let Some(pcm) = sound.next()? {
+        let samples = (pcm.len() / usize::from(encoder.shape().channels)) as u64;
+        output.write(encoder.encode(level.pass(pcm))?)?;
+        output.progress(samples)?;
+    }
+    if output.samples() == 0 {
+        return Err(Failure::Unreadable("it ends before the wanted start".into()));
+    }
+    output.write(encoder.encode(level.rest())?)?;
+    output.write(encoder.finish()?)?;
+    Ok(sound.warnings())
 }
 
 /// A fault of libav while it reads the file. Memory runs short when the file announces absurd sizes: the file's fault

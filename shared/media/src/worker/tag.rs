@@ -1,12 +1,12 @@
 //! The ID3v2.4 tag at the start of an MP3.
 
-use std::collections::BTreeMap;
+use id3::frame::{Chapter as Mark, Comment, Picture, PictureType, TableOfContents};
+use id3::{Content, Encoder, Frame, TagLike, Version};
 
-use id3::frame::Comment;
-use id3::{Encoder, TagLike, Version};
-
+use super::about::About;
+use crate::ports::REWRITE_WITHIN;
 use crate::protocol::Failure;
-use crate::settings::Tags;
+use crate::report::Chapter;
 
 /// libav's common names and ID3's (id3.org, "ID3 tag version 2.4.0 - Native Frames").
 const FRAMES: [(&str, &str); 10] = [
@@ -21,66 +21,113 @@ const FRAMES: [(&str, &str); 10] = [
     ("genre", "TCON"),
     ("track", "TRCK"),
 ];
+/// The longest tag in bytes: the header frame after it is rewritten, and must be where that can be done.
+const LONGEST: usize = REWRITE_WITHIN as usize - 4096;
+/// ID3's "no byte offset, look at the times".
+const NO_OFFSET: u32 = u32::MAX;
 
-/// The tag's bytes; none if there is nothing to say.
-pub(super) fn id3(source: &BTreeMap<String, String>, wanted: &Tags) -> Result<Vec<u8>, Failure> {
-    let mut tag = id3::Tag::new();
-    if wanted.keep {
-        keep(source, &mut tag);
-    }
-    let texts = [("TIT2", &wanted.title), ("TPE1", &wanted.artist), ("TALB", &wanted.album)];
-    for (frame, text) in texts.into_iter().filter_map(|(frame, text)| Some((frame, text.as_ref()?))) {
-        tag.set_text(frame, text);
-    }
-    bytes(&tag).map_err(|error| Failure::Internal(error.to_string()))
+/// The tag's bytes; none if there is nothing to say. A cover that would make it too long is left out.
+pub(super) fn id3(about: &About) -> Result<Vec<u8>, Failure> {
+    let mut tag = texts(about);
+    marks(&about.chapters, &mut tag);
+    let without_cover = bytes(&tag)?;
+    let Some(cover) = &about.cover else { return Ok(without_cover) };
+    tag.add_frame(Picture {
+        mime_type: cover.media_type().into(),
+        picture_type: PictureType::CoverFront,
+        description: String::new(),
+        data: cover.data.clone(),
+    });
+    let whole = bytes(&tag)?;
+    Ok(if whole.len() > LONGEST { without_cover } else { whole })
 }
 
-fn keep(source: &BTreeMap<String, String>, tag: &mut id3::Tag) {
+fn texts(about: &About) -> id3::Tag {
+    let mut tag = id3::Tag::new();
     for (name, frame) in FRAMES {
-        if let Some(text) = source.get(name).filter(|text| !text.is_empty()) {
+        if let Some(text) = about.texts.get(name) {
             tag.set_text(frame, text);
         }
     }
-    if let Some(text) = source.get("comment").filter(|text| !text.is_empty()) {
+    if let Some(text) = about.texts.get("comment") {
         let (lang, description) = ("und".into(), String::new());
         tag.add_frame(Comment { lang, description, text: text.clone() });
     }
+    tag
 }
 
-fn bytes(tag: &id3::Tag) -> id3::Result<Vec<u8>> {
+/// Chapters and their table of contents (id3.org, "ID3v2 Chapter Frame Addendum").
+fn marks(chapters: &[Chapter], tag: &mut id3::Tag) {
+    if chapters.is_empty() {
+        return;
+    }
+    let name = |place: usize| format!("chp{place}");
+    tag.add_frame(TableOfContents {
+        element_id: "toc".into(),
+        top_level: true,
+        ordered: true,
+        elements: (0..chapters.len().min(255)).map(name).collect(),
+        frames: Vec::new(),
+    });
+    for (place, chapter) in chapters.iter().enumerate() {
+        let millis = |time: std::time::Duration| time.as_millis().min(u128::from(u32::MAX)) as u32;
+        let title = Frame::with_content("TIT2", Content::Text(chapter.title.clone()));
+        tag.add_frame(Mark {
+            element_id: name(place),
+            start_time: millis(chapter.start),
+            end_time: millis(chapter.end),
+            start_offset: NO_OFFSET,
+            end_offset: NO_OFFSET,
+            frames: if chapter.title.is_empty() { Vec::new() } else { vec![title] },
+        });
+    }
+}
+
+fn bytes(tag: &id3::Tag) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     if tag.frames().next().is_some() {
-        Encoder::new().version(Version::Id3v24).encode(tag, &mut bytes)?;
+        let encoded = Encoder::new().version(Version::Id3v24).encode(tag, &mut bytes);
+        encoded.map_err(|error| Failure::Internal(error.to_string()))?;
     }
     Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn read(wanted: Tags) -> id3::Tag {
-        let source = [("title", "Töne"), ("artist", "Somebody"), ("comment", "hm"), ("encoder", "Lavf")];
-        let source = source.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
-        id3::Tag::read_from2(std::io::Cursor::new(id3(&source, &wanted).unwrap())).unwrap()
+    fn read(about: &About) -> id3::Tag {
+        id3::Tag::read_from2(std::io::Cursor::new(id3(about).unwrap())).unwrap()
     }
 
     #[test]
-    fn the_sources_tags_are_kept_and_given_ones_win() {
-        let tag = read(Tags { title: Some("Mine".into()), ..Tags::default() });
-        assert_eq!((tag.title(), tag.artist()), (Some("Mine"), Some("Somebody")));
+    fn texts_have_frames_of_their_own() {
+        let texts = [("title", "Töne"), ("artist", "Somebody"), ("comment", "hm")];
+        let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let tag = read(&About { texts, ..About::default() });
+        assert_eq!((tag.title(), tag.artist()), (Some("Töne"), Some("Somebody")));
         assert_eq!(tag.comments().next().unwrap().text, "hm");
         assert_eq!(tag.frames().count(), 3);
     }
 
     #[test]
-    fn without_keeping_only_given_ones_are_there() {
-        let tag = read(Tags { keep: false, album: Some("A".into()), ..Tags::default() });
-        assert_eq!((tag.title(), tag.album()), (None, Some("A")));
+    fn chapters_become_marks() {
+        let chapter = |start, title: &str| Chapter {
+            start: Duration::from_secs(start),
+            end: Duration::from_secs(start + 5),
+            title: title.into(),
+        };
+        let chapters = vec![chapter(0, "One"), chapter(5, "")];
+        let tag = read(&About { chapters, ..About::default() });
+        let marks: Vec<_> = tag.chapters().map(|mark| (mark.start_time, mark.end_time)).collect();
+        assert_eq!(marks, [(0, 5000), (5000, 10000)]);
+        assert_eq!(tag.tables_of_contents().next().unwrap().elements, ["chp0", "chp1"]);
     }
 
     #[test]
     fn nothing_to_say_is_no_tag() {
-        assert!(id3(&BTreeMap::new(), &Tags::default()).unwrap().is_empty());
+        assert!(id3(&About::default()).unwrap().is_empty());
     }
 }

@@ -4,10 +4,10 @@
 mod mp3;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use media::{Engine, Error, FileSource, Settings, Sink, Source, Summary};
@@ -98,5 +98,50 @@ impl Source for Bytewise {
             return Err(io::Error::other("the disk is on fire"));
         }
         Ok(self.bytes.slice(offset as usize..offset as usize + len))
+    }
+}
+
+/// A worker program under a name of its own, so that a test finds its workers among those of others.
+pub(crate) struct Program {
+    _folder: tempfile::TempDir,
+    pub(crate) path: PathBuf,
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        let original = Path::new(env!("CARGO_BIN_EXE_media-worker"));
+        let folder = tempfile::tempdir_in(original.parent().unwrap()).unwrap();
+        let path = folder.path().join("worker");
+        std::fs::hard_link(original, &path).unwrap();
+        Self { _folder: folder, path }
+    }
+
+    pub(crate) fn pids(&self) -> Vec<i32> {
+        let processes = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let ours =
+            |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == self.path);
+        processes.filter_map(|name| name.parse().ok()).filter(ours).collect()
+    }
+
+    /// Waits until there are so many workers.
+    pub(crate) async fn settle(&self, count: usize) -> Vec<i32> {
+        until(&format!("there are {count} workers"), || self.pids().len() == count).await;
+        self.pids()
+    }
+}
+
+/// A source that answers nothing, so that its worker waits.
+pub(crate) fn hanging() -> Bytewise {
+    Bytewise { hangs_after: 0, ..Bytewise::new(vec![0; 1000]) }
+}
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,11 +1,11 @@
 //! Mails as files: what they say, that there is one, and that names from outside stay names.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
-use contracts::{AudioReady, ConversionFailed, FailureCode, JobId, NotifyBy, Options, UserRegistered};
+use crate::world::{self, World, decoded, header, parts};
+use contracts::{
+    AudioReady, ConversionFailed, FailureCode, JobId, NotifyBy, Options, PasswordResetAsked, Timestamp,
+    UserRegistered,
+};
 use runtime::Failure;
-use world::{World, decoded, header, parts};
 
 #[tokio::test]
 async fn the_mail_has_the_title_the_link_and_all_that_the_owner_asks() {
@@ -185,6 +185,39 @@ async fn only_an_unproven_address_is_welcomed() {
     let new = world.user("new@example.org", false).await;
     world.deliver(&UserRegistered { user_id: new }).await.unwrap();
     let mail = std::fs::read_to_string(&world.mails()[0]).unwrap();
-    assert_eq!(header(&mail, "Subject"), "Welcome to Tapedeck");
+    assert_eq!(header(&mail, "Subject"), "Welcome to Tapedeck: confirm your address");
     assert_eq!(header(&mail, "To"), "new@example.org");
+    let (text, html) = parts(&mail);
+    let link = text.lines().find(|line| line.starts_with("https://")).unwrap();
+    assert!(html.contains(&format!("href=\"{link}\"")), "{html}");
+    let token = link.strip_prefix("https://tapedeck.example.org/#verify=").unwrap();
+    assert_eq!(world.proofs.verify_address(token), Ok(new));
+}
+
+#[tokio::test]
+async fn who_has_forgotten_the_password_gets_one_mail_that_sets_a_new_one() {
+    let world = World::new().await;
+    let ask = || world.db.ask_password_reset(world.anna, std::time::Duration::ZERO);
+    let asked = ask().await.unwrap().unwrap().event;
+    world.deliver(&asked).await.unwrap();
+    world.deliver(&asked).await.unwrap();
+    assert_eq!(world.mails().len(), 1);
+    let mail = std::fs::read_to_string(&world.mails()[0]).unwrap();
+    assert_eq!(header(&mail, "Subject"), "A new password for Tapedeck");
+    let (text, _) = parts(&mail);
+    let link = text.lines().find(|line| line.starts_with("https://")).unwrap();
+    let token = link.strip_prefix("https://tapedeck.example.org/#reset=").unwrap();
+    let reset = world.proofs.verify_reset(token).unwrap();
+    assert!(reset.user_id == world.anna && reset.fits("x"));
+    let again = ask().await.unwrap().unwrap().event;
+    world.deliver(&again).await.unwrap();
+    assert_eq!(world.mails().len(), 2, "asked again, it is another mail");
+}
+
+#[tokio::test]
+async fn a_mail_that_would_come_too_late_to_set_a_password_is_not_sent() {
+    let world = World::new().await;
+    let asked_at = Timestamp::now().before(std::time::Duration::from_secs(2 * 60 * 60));
+    world.deliver(&PasswordResetAsked { user_id: world.anna, asked_at }).await.unwrap();
+    assert!(world.mails().is_empty());
 }

@@ -3,16 +3,17 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use contracts::{
-    AudioReady, ConversionFailed, Envelope, Event, FailureCode, JobId, Options, UserId, VideoId,
+    AudioReady, ConversionFailed, Envelope, Event, FailureCode, JobId, Options, UserId, VideoId, WebhookDue,
 };
 use db::{Audio, Claimed, Db, Finished, NewJob, NewUser, Source};
-use identity::Links;
-use notify::{MailConfig, Mailer, Notify};
+use identity::{Links, Proofs};
+use notify::{MailConfig, Mailer, Notify, WebhookConfig, Webhooks};
 use runtime::{Failure, Function};
 
 pub(crate) struct World {
     pub(crate) db: Db,
     pub(crate) links: Links,
+    pub(crate) proofs: Proofs,
     pub(crate) anna: UserId,
     function: Function,
     folder: tempfile::TempDir,
@@ -24,21 +25,31 @@ impl World {
     }
 
     pub(crate) async fn with_address(address: &str) -> Self {
+        let webhook = WebhookConfig { unsafe_targets_for_tests: true, ..WebhookConfig::default() };
+        Self::with(address, &MailConfig::default(), &webhook).await
+    }
+
+    /// Mails go to a folder if `mail` says nothing else.
+    pub(crate) async fn with(address: &str, mail: &MailConfig, webhook: &WebhookConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
         db.migrate().await.unwrap();
         let links = Links::load_or_create(&folder.path().join("links")).unwrap();
-        let url = format!("file:{}", folder.path().join("mail").display());
-        let config = MailConfig { url, from: "Tapedeck <deck@example.org>".into(), link_days: 7 };
+        let proofs = Proofs::load_or_create(&folder.path().join("proofs")).unwrap();
+        let files = format!("file:{}", folder.path().join("mail").display());
+        let url = if mail.url.is_empty() { files } else { mail.url.clone() };
+        let config = MailConfig { url, from: "Tapedeck <deck@example.org>".into(), ..mail.clone() };
         let deps = Notify {
             db: db.clone(),
             mailer: Mailer::open(&config).unwrap(),
             links: links.clone(),
+            proofs: proofs.clone(),
+            webhooks: Webhooks::new(webhook).unwrap(),
             public_url: "https://tapedeck.example.org/".into(),
             link_days: config.link_days,
         };
         let anna = user(&db, address, true).await;
-        Self { db, links, anna, function: notify::function(deps), folder }
+        Self { db, links, proofs, anna, function: notify::function(deps), folder }
     }
 
     pub(crate) async fn user(&self, email: &str, verified: bool) -> UserId {
@@ -47,7 +58,18 @@ impl World {
 
     /// As the broker does.
     pub(crate) async fn deliver<E: Event>(&self, event: &E) -> Result<(), Failure> {
-        self.function.deliver(Envelope::of(event).unwrap()).await.map(|replies| assert!(replies.is_empty()))
+        self.deliver_and_reply(event).await.map(|replies| assert!(replies.is_empty()))
+    }
+
+    /// The same, for a handler that passes something on.
+    pub(crate) async fn deliver_and_reply<E: Event>(&self, event: &E) -> Result<Vec<Envelope>, Failure> {
+        self.function.deliver(Envelope::of(event).unwrap()).await
+    }
+
+    /// Attempts to call webhooks that are due now.
+    pub(crate) async fn webhooks_due(&self) -> Vec<WebhookDue> {
+        let due = self.db.due_events(WebhookDue::TYPE, 100, &[]).await.unwrap();
+        due.into_iter().map(|pending| serde_json::from_value(pending.envelope.data).unwrap()).collect()
     }
 
     async fn converting(&self, name: &str, options: &Options) -> Claimed {
@@ -76,7 +98,17 @@ impl World {
 
     /// A failed job of Anna's.
     pub(crate) async fn failed(&self, name: &str, code: FailureCode, detail: &str) -> ConversionFailed {
-        let claimed = self.converting(name, &Options::default()).await;
+        self.failed_with(name, &Options::default(), code, detail).await
+    }
+
+    pub(crate) async fn failed_with(
+        &self,
+        name: &str,
+        options: &Options,
+        code: FailureCode,
+        detail: &str,
+    ) -> ConversionFailed {
+        let claimed = self.converting(name, options).await;
         self.db.fail_job(&claimed.lease, code, detail).await.unwrap().unwrap().event
     }
 

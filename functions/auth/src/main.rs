@@ -1,0 +1,25 @@
+//! `auth` as a process of its own.
+
+use std::{error::Error, process::ExitCode};
+
+use auth::AuthConfig;
+use broker::{Broker, BrokerConfig};
+use db::Db;
+use identity::{Proofs, SigningKey};
+use runtime::{Config as _, Service, ended, required};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    ended(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let service = Service::start().await?;
+    let parts = &service.parts;
+    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
+    let key = SigningKey::load_or_create(required("SIGNING_KEY_FILE", &parts.signing_key_file)?.as_ref())?;
+    let proofs = Proofs::load_or_create(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?;
+    let function = auth::function(db, broker.clone(), key, proofs, AuthConfig::from_env()?);
+    Ok(broker::serve("auth", function, &broker, service.listener, &service.config, service.shutdown).await?)
+}

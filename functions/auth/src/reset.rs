@@ -1,0 +1,93 @@
+//! `POST /password/reset` and `/password/reset/confirm`: a new password for who has forgotten the old one.
+//!
+//! Whoever reads the mail of the address gets the account: so this proves the address too, and is the way for who has
+//! lost the mail of the registration.
+
+use std::time::Duration;
+
+use axum::{extract::State, http::StatusCode};
+use identity::LinkError;
+use runtime::{Json, Problem};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    Auth, address,
+    problem::{database, hashing, link},
+    rules,
+};
+
+/// Between two mails to one address: nobody's mailbox is filled by others.
+const PAUSE: Duration = Duration::from_secs(10 * 60);
+/// How long the answer takes, whoever asks for whom. More than the work does: what it took tells nothing.
+const ANSWER_AFTER: Duration = Duration::from_millis(300);
+
+/// Who has forgotten the password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Forgotten {
+    /// The address of the account.
+    email: String,
+}
+
+/// The mail's token, and the password to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replacement {
+    /// What follows `#reset=` in the mail's link. It works once.
+    token: String,
+    /// 10 to 200 characters, none of the common ones.
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// Sends a mail that sets a new password, if there is such an account. The answer is the same if there is none, and if
+/// the last such mail is less than ten minutes old (then there is no other).
+#[utoipa::path(post, path = "/password/reset", tag = "accounts", request_body = Forgotten,
+    responses((status = 202, description = "If there is such an account, a mail is on its way")))]
+pub(crate) async fn ask(
+    State(auth): State<Auth>,
+    Json(forgotten): Json<Forgotten>,
+) -> Result<StatusCode, Problem> {
+    let email = address::normal(&forgotten.email);
+    let (asked, ()) = tokio::join!(send(&auth, &email), tokio::time::sleep(ANSWER_AFTER));
+    asked.map_err(database)?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn send(auth: &Auth, email: &str) -> db::Result<()> {
+    let user = auth.db.user_by_email(email).await?;
+    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else { return Ok(()) };
+    if let Some(asked) = auth.db.ask_password_reset(user.id, PAUSE).await? {
+        auth.broker.publish(&asked.envelope).await;
+    }
+    Ok(())
+}
+
+/// Sets a new password with the token of the mail, ends all log-ins, and proves the address.
+#[utoipa::path(post, path = "/password/reset/confirm", tag = "accounts", request_body = Replacement,
+    responses(
+        (status = 204, description = "Changed; refresh tokens are good for nothing any more"),
+        (status = 410, description = "The token is too old or was used: ask for another with `POST /password/reset`"),
+        (status = 422, description = "The token is none of ours, or the password is weak (then the member `field` says so)"),
+        (status = 503, description = "Too many log-ins right now"),
+    ))]
+pub(crate) async fn confirm(
+    State(auth): State<Auth>,
+    Json(new): Json<Replacement>,
+) -> Result<StatusCode, Problem> {
+    let reset = auth.proofs.verify_reset(&new.token).map_err(link)?;
+    let user = auth.db.user(reset.user_id).await.map_err(database)?;
+    let user = user.filter(|user| user.disabled_at.is_none()).ok_or_else(|| link(LinkError::Invalid))?;
+    if !reset.fits(&user.password_hash) {
+        return Err(link(LinkError::Expired));
+    }
+    rules::check(&new.password, &user.email)?;
+    let hash = auth.hasher.hash(new.password).await.map_err(hashing)?;
+    // Of two who come at once with one token, one finds the old hash gone.
+    if auth.db.reset_password(user.id, &user.password_hash, &hash).await.map_err(database)? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(link(LinkError::Expired))
+    }
+}

@@ -1,0 +1,148 @@
+//! What the links in mails do: prove an address, set a new password; and the secret of webhooks.
+
+use std::time::{Duration, Instant};
+
+use crate::house::{Answer, House, PASSWORD};
+use auth::AuthConfig;
+use contracts::{Event as _, PasswordResetAsked, Timestamp, UserId};
+use serde_json::json;
+
+const NEW: &str = "another good one";
+
+fn soon() -> Timestamp {
+    Timestamp::now().after(Duration::from_secs(60))
+}
+
+fn past() -> Timestamp {
+    Timestamp::now().before(Duration::from_secs(2))
+}
+
+impl House {
+    async fn verify(&self, token: &str) -> Answer {
+        self.post("/verify", "", json!({"token": token})).await
+    }
+
+    async fn ask_reset(&self, email: &str) -> Answer {
+        self.post("/password/reset", "", json!({"email": email})).await
+    }
+
+    async fn confirm(&self, token: &str, password: &str) -> Answer {
+        self.post("/password/reset/confirm", "", json!({"token": token, "password": password})).await
+    }
+
+    /// What `notify` writes into the mail.
+    async fn reset_token(&self, id: UserId, until: Timestamp) -> String {
+        let user = self.db.user(id).await.unwrap().unwrap();
+        self.proofs.sign_reset(id, &user.password_hash, until)
+    }
+
+    async fn resets_asked(&self) -> usize {
+        self.db.due_events(PasswordResetAsked::TYPE, 100, &[]).await.unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn where_addresses_must_be_proven_the_mail_opens_the_door() {
+    let house = House::with(AuthConfig { allow_unverified: false, ..AuthConfig::default() }).await;
+    let id = house.register("ada@example.org").await;
+    let token = house.proofs.sign_address(id, soon());
+    assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.problem().0, 403);
+    assert_eq!(house.verify(&token).await.status, 204);
+    let access = house.login("ada@example.org", PASSWORD, "*/*").await.text;
+    assert!(house.get("/me", &access).await.json()["verified_at"].is_string());
+    assert_eq!(house.verify(&token).await.status, 204, "a second click is no error");
+}
+
+#[tokio::test]
+async fn a_token_that_is_old_foreign_or_for_something_else_proves_no_address() {
+    let house = House::open().await;
+    let id = house.register("ada@example.org").await;
+    let old = house.verify(&house.proofs.sign_address(id, past())).await;
+    assert_eq!(old.problem(), (410, "link-expired".into()));
+    let unknown = house.proofs.sign_address(UserId::generate(), soon());
+    for token in ["", "x", &unknown, &house.reset_token(id, soon()).await] {
+        assert_eq!(house.verify(token).await.problem(), (422, "unprocessable".into()), "{token}");
+    }
+    assert!(house.db.user(id).await.unwrap().unwrap().verified_at.is_none());
+}
+
+#[tokio::test]
+async fn the_mail_sets_a_new_password_once_ends_log_ins_and_proves_the_address() {
+    let house = House::open().await;
+    let id = house.register("ada@example.org").await;
+    let (_, refresh_token) = house.tokens("ada@example.org").await;
+    let token = house.reset_token(id, soon()).await;
+    assert_eq!(house.confirm(&token, "short").await.field("field"), "password");
+    assert_eq!(house.confirm(&token, NEW).await.status, 204);
+    assert_eq!(house.confirm(&token, "a third good one").await.problem(), (410, "link-expired".into()));
+    assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.status, 401);
+    assert_eq!(house.refresh(&refresh_token).await.status, 401);
+    let access = house.login("ada@example.org", NEW, "*/*").await.text;
+    assert!(house.get("/me", &access).await.json()["verified_at"].is_string());
+}
+
+#[tokio::test]
+async fn of_two_who_use_one_mail_at_once_one_wins() {
+    let house = House::open().await;
+    let id = house.register("ada@example.org").await;
+    let token = house.reset_token(id, soon()).await;
+    let (one, two) = tokio::join!(house.confirm(&token, NEW), house.confirm(&token, "a third good one"));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 410]);
+}
+
+#[tokio::test]
+async fn old_and_foreign_tokens_set_no_password() {
+    let house = House::open().await;
+    let id = house.register("ada@example.org").await;
+    let old = house.reset_token(id, past()).await;
+    assert_eq!(house.confirm(&old, NEW).await.problem(), (410, "link-expired".into()));
+    let gone = house.proofs.sign_reset(UserId::generate(), "x", soon());
+    for token in ["", &house.proofs.sign_address(id, soon()), &gone] {
+        assert_eq!(house.confirm(token, NEW).await.problem(), (422, "unprocessable".into()), "{token}");
+    }
+    assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.status, 200);
+}
+
+#[tokio::test]
+async fn asking_for_a_mail_tells_nothing_about_who_has_an_account() {
+    let house = House::open().await;
+    house.register("ada@example.org").await;
+    let known = house.ask_reset(" Ada@example.org").await;
+    for email in ["bob@example.org", "no address", "", "x' OR '1'='1"] {
+        let unknown = house.ask_reset(email).await;
+        assert_eq!((unknown.status, &unknown.text), (202, &known.text), "{email}");
+    }
+    let start = Instant::now();
+    assert_eq!(house.ask_reset("bob@example.org").await.status, 202);
+    assert!(start.elapsed() >= Duration::from_millis(300), "both are padded to more than either takes");
+    assert_eq!(house.resets_asked().await, 1);
+    assert_eq!(house.ask_reset("ada@example.org").await.status, 202);
+    assert_eq!(house.resets_asked().await, 1, "one mail in ten minutes");
+}
+
+#[tokio::test]
+async fn a_locked_account_gets_no_mail_and_no_password() {
+    let house = House::open().await;
+    let id = house.register("ada@example.org").await;
+    let token = house.reset_token(id, soon()).await;
+    let lock = db::UserChanges { disabled: Some(true), ..db::UserChanges::default() };
+    house.db.change_user(id, &lock).await.unwrap();
+    assert_eq!(house.ask_reset("ada@example.org").await.status, 202);
+    assert_eq!(house.resets_asked().await, 0);
+    assert_eq!(house.confirm(&token, NEW).await.status, 422);
+}
+
+#[tokio::test]
+async fn the_secret_of_webhooks_is_shown_to_who_has_logged_in() {
+    let house = House::open().await;
+    let (ada, bob) = (house.member("ada@example.org").await, house.member("bob@example.org").await);
+    let secret = house.get("/me/webhook-secret", &ada).await;
+    assert_eq!(secret.headers["cache-control"], "no-store");
+    assert!(secret.field("secret").starts_with("whsec_"));
+    assert_ne!(secret.text, house.get("/me/webhook-secret", &bob).await.text);
+    let key = house.api_key(&ada, json!(["read", "upload"])).await.field("secret");
+    assert_eq!(house.get("/me/webhook-secret", &key).await.status, 403);
+    assert_eq!(house.get("/me/webhook-secret", "").await.status, 401);
+}

@@ -1,0 +1,85 @@
+//! Which path is whose.
+
+use crate::GatewayConfig;
+
+/// A function that the world may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upstream {
+    Auth,
+    Upload,
+    Jobs,
+    Download,
+}
+
+/// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`].
+pub(super) const PREFIXES: [(&str, Upstream); 14] = [
+    ("/register", Upstream::Auth),
+    ("/verify", Upstream::Auth),
+    ("/login", Upstream::Auth),
+    ("/logout", Upstream::Auth),
+    ("/token", Upstream::Auth),
+    ("/password", Upstream::Auth),
+    ("/me", Upstream::Auth),
+    ("/keys", Upstream::Auth),
+    ("/admin", Upstream::Auth),
+    ("/.well-known", Upstream::Auth),
+    ("/upload", Upstream::Upload),
+    ("/uploads", Upstream::Upload),
+    ("/jobs", Upstream::Jobs),
+    ("/download", Upstream::Download),
+];
+
+/// `/jobs/{id}/...` that is about the audio.
+const DOWNLOADS: [&str; 2] = ["audio", "link"];
+
+impl Upstream {
+    pub(super) const ALL: [Self; 4] = [Self::Auth, Self::Upload, Self::Jobs, Self::Download];
+
+    pub(super) fn url(self, config: &GatewayConfig) -> &str {
+        match self {
+            Self::Auth => &config.auth_url,
+            Self::Upload => &config.upload_url,
+            Self::Jobs => &config.jobs_url,
+            Self::Download => &config.download_url,
+        }
+    }
+}
+
+/// Whose path it is.
+pub(super) fn upstream(path: &str) -> Option<Upstream> {
+    let mut parts = path.splitn(4, '/').skip(1);
+    let first = parts.next()?;
+    let (_, owner) = PREFIXES.iter().find(|(prefix, _)| prefix.strip_prefix('/') == Some(first))?;
+    let about_audio = parts.nth(1).is_some_and(|last| DOWNLOADS.contains(&last));
+    Some(if *owner == Upstream::Jobs && about_audio { Upstream::Download } else { *owner })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_has_one_owner() {
+        let cases = [
+            ("/login", Some(Upstream::Auth)),
+            ("/token/refresh", Some(Upstream::Auth)),
+            ("/.well-known/jwks.json", Some(Upstream::Auth)),
+            ("/upload", Some(Upstream::Upload)),
+            ("/upload/url", Some(Upstream::Upload)),
+            ("/uploads/1", Some(Upstream::Upload)),
+            ("/jobs", Some(Upstream::Jobs)),
+            ("/jobs/1", Some(Upstream::Jobs)),
+            ("/jobs/audio", Some(Upstream::Jobs)),
+            ("/jobs/1/events", Some(Upstream::Jobs)),
+            ("/jobs/1/audio", Some(Upstream::Download)),
+            ("/jobs/1/link", Some(Upstream::Download)),
+            ("/jobs/1/audio/x", Some(Upstream::Jobs)),
+            ("/download", Some(Upstream::Download)),
+            ("/loginx", None),
+            ("/", None),
+        ];
+        for (path, owner) in cases {
+            assert_eq!(upstream(path), owner, "{path}");
+        }
+    }
+}

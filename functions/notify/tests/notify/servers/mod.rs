@@ -1,0 +1,217 @@
+//! Servers that the tests of one file or another need: a real mail server, mail servers that misbehave, receivers of
+//! webhooks.
+
+use std::{
+    fs, io,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    },
+};
+
+/// aiosmtpd on a free port. Ends with this value.
+pub(crate) struct Smtp {
+    child: Child,
+    pub(crate) port: u16,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Smtp {
+    /// `mode` is `starttls`, `tls` or `plain`.
+    pub(crate) fn start(mode: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        certificate(folder.path());
+        let port = free_port();
+        // Debian's own Python, not one that stands before it on the PATH: the one that aiosmtpd is installed for.
+        let mut server = command("/usr/bin/python3");
+        server.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/notify/servers/smtp.py"));
+        server.arg(port.to_string()).arg(folder.path()).arg(mode);
+        let mut child = server.stderr(Stdio::inherit()).spawn().unwrap();
+        wait_for(port, &mut child);
+        Self { child, port, folder }
+    }
+
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let Ok(folder) = fs::read_dir(self.folder.path().join("mails/new")) else { return Vec::new() };
+        folder.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+    }
+
+    /// The certificate that signs itself.
+    pub(crate) fn ca_file(&self) -> String {
+        self.folder.path().join("cert.pem").display().to_string()
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests start the servers that they need")]
+fn command(program: &str) -> Command {
+    Command::new(program)
+}
+
+/// `cert.pem` and `key.pem` for 127.0.0.1, made on the spot.
+pub(crate) fn certificate(folder: &Path) {
+    let mut openssl = command("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]);
+    openssl.args(["-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    // An end entity: rustls takes no authority for a server.
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.arg("-keyout").arg(folder.join("key.pem")).arg("-out").arg(folder.join("cert.pem"));
+    let made = openssl.stderr(Stdio::null()).status().expect("openssl: run tests/servers/install.sh");
+    assert!(made.success());
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn wait_for(port: u16, child: &mut Child) {
+    let start = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(child.try_wait().unwrap().is_none(), "it has ended: run tests/servers/install.sh");
+        assert!(start.elapsed() < Duration::from_secs(60), "the server does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A mail server that answers each command with what `answer` says; `None` hangs up. Its port.
+pub(crate) async fn odd_server(answer: fn(&str) -> Option<&'static str>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(converse(stream, answer));
+        }
+    });
+    port
+}
+
+/// The first command is `CONNECT`, which no client says. An empty answer is silence.
+async fn converse(stream: TcpStream, answer: fn(&str) -> Option<&'static str>) {
+    let mut stream = BufReader::new(stream);
+    let mut command = String::from("CONNECT");
+    loop {
+        let Some(line) = answer(command.trim_end()) else { return };
+        if !line.is_empty() && stream.write_all(format!("{line}\r\n").as_bytes()).await.is_err() {
+            return;
+        }
+        command.clear();
+        if stream.read_line(&mut command).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+}
+
+/// What a receiver of webhooks has heard.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Heard {
+    pub(crate) fn header(&self, name: &str) -> String {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut found = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        found.next().expect(name).to_owned()
+    }
+}
+
+/// A receiver of webhooks that answers each call with the same status line and headers.
+#[derive(Clone)]
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    heard: Arc<Mutex<Vec<Heard>>>,
+}
+
+impl Receiver {
+    pub(crate) async fn answering(answer: &'static str) -> Self {
+        Self::start(answer, None).await
+    }
+
+    /// With the certificate in `folder`.
+    pub(crate) async fn over_tls(folder: &Path) -> Self {
+        Self::start("204 No Content", Some(acceptor(folder))).await
+    }
+
+    async fn start(answer: &'static str, tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}/hook?key=1", listener.local_addr().unwrap());
+        let receiver = Self { url, heard: Arc::default() };
+        let heard = receiver.heard.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (tls, heard) = (tls.clone(), heard.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => hear(stream, answer, &heard).await,
+                        Some(tls) => hear(tls.accept(stream).await?, answer, &heard).await,
+                    }
+                });
+            }
+        });
+        receiver
+    }
+
+    pub(crate) fn heard(&self) -> Vec<Heard> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+fn acceptor(folder: &Path) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    Arc::new(config.with_single_cert(vec![certificate], key).unwrap()).into()
+}
+
+async fn hear<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    answer: &str,
+    heard: &Mutex<Vec<Heard>>,
+) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head).await? == 0 {
+            return Ok(());
+        }
+    }
+    let mut call = Heard { head, body: String::new() };
+    let mut body = vec![0; call.header("content-length").parse().unwrap()];
+    stream.read_exact(&mut body).await?;
+    call.body = String::from_utf8(body).unwrap();
+    heard.lock().unwrap().push(call);
+    stream.write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await?;
+    stream.flush().await
+}

@@ -1,0 +1,98 @@
+//! What goes where: patterns become files, and each file has a place for its audio.
+
+use std::{
+    collections::HashSet,
+    path::{Component, Path, PathBuf},
+};
+
+use contracts::Format;
+
+use super::{ConvertOptions, Error};
+
+/// A video and the file for its audio.
+#[derive(Debug, PartialEq)]
+pub(super) struct Pair {
+    pub(super) input: PathBuf,
+    pub(super) output: PathBuf,
+}
+
+/// The format that the output's name asks for, where there is one output.
+pub(super) fn format_of(options: &ConvertOptions) -> Option<String> {
+    let [_, output] = &options.files[..] else { return None };
+    let extension = output.extension().filter(|_| options.out.is_none())?.to_str()?.to_lowercase();
+    let formats = [Format::M4a, Format::Opus, Format::Ogg, Format::Flac, Format::Wav];
+    formats.iter().any(|format| format.extension() == extension).then_some(extension)
+}
+
+/// All that is to be done. `extension` is the outputs'.
+pub(super) fn pairs(options: &ConvertOptions, extension: &str) -> Result<Vec<Pair>, Error> {
+    match (&options.out, &options.files[..]) {
+        (None, [input, output]) => {
+            Ok(vec![Pair { input: input.clone(), output: output_file(input, output, extension) }])
+        }
+        (None, _) => Err(Error::Usage("give IN and OUT, or any number of files and --out FOLDER".into())),
+        (Some(folder), files) => into(folder, files, extension),
+    }
+}
+
+fn output_file(input: &Path, output: &Path, extension: &str) -> PathBuf {
+    if !output.is_dir() {
+        return output.to_owned();
+    }
+    output.join(input.file_stem().unwrap_or_default()).with_added_extension(extension)
+}
+
+fn into(folder: &Path, files: &[PathBuf], extension: &str) -> Result<Vec<Pair>, Error> {
+    let mut pairs = Vec::new();
+    let mut taken = HashSet::new();
+    for pattern in files {
+        for input in expanded(pattern)? {
+            let output = folder.join(relative(&input).with_extension(extension));
+            if !taken.insert(output.clone()) {
+                return Err(Error::Usage(format!("two files would become {}", output.display())));
+            }
+            pairs.push(Pair { input, output });
+        }
+    }
+    Ok(pairs)
+}
+
+/// The files that a pattern names; a file of just this name comes first, since names may hold `[` and `*`.
+fn expanded(pattern: &Path) -> Result<Vec<PathBuf>, Error> {
+    let text = pattern.to_string_lossy();
+    if pattern.exists() || !text.contains(['*', '?', '[']) {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    let found = glob::glob(&text).map_err(|error| Error::Usage(format!("{text}: {error}")))?;
+    let files: Vec<PathBuf> = found.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+    if files.is_empty() { Err(Error::Usage(format!("{text}: no such file"))) } else { Ok(files) }
+}
+
+/// Where a file goes below the folder: as it is named from here, or under its bare name if it is elsewhere.
+fn relative(input: &Path) -> PathBuf {
+    let outside = |part: Component<'_>| !matches!(part, Component::Normal(_) | Component::CurDir);
+    match input.components().any(outside) {
+        true => PathBuf::from(input.file_name().unwrap_or_default()),
+        false => input.components().filter(|part| *part != Component::CurDir).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_from_here_are_kept_and_others_become_names() {
+        for (input, place) in
+            [("a/b.mp4", "a/b.mp4"), ("./a/b.mp4", "a/b.mp4"), ("/x/a.mp4", "a.mp4"), ("../y/a.mp4", "a.mp4")]
+        {
+            assert_eq!(relative(Path::new(input)), Path::new(place), "{input}");
+        }
+    }
+
+    #[test]
+    fn two_files_for_one_place_are_refused() {
+        let files = [PathBuf::from("a.mp4"), PathBuf::from("a.mkv")];
+        assert!(matches!(into(Path::new("out"), &files, "mp3"), Err(Error::Usage(_))));
+    }
+}

@@ -1,0 +1,78 @@
+//! The options of a conversion on the command line: the same as over HTTP, with the same checks.
+
+use clap::Args;
+use contracts::{InvalidOption, Options};
+
+#[derive(Args)]
+pub(super) struct Wanted {
+    /// mp3, m4a, opus, ogg, flac or wav; if nothing is said, as the output's name ends, else mp3.
+    #[arg(long)]
+    pub(super) format: Option<String>,
+    /// Constant bitrate in kbit/s, as 192.
+    #[arg(long)]
+    bitrate: Option<String>,
+    /// Quality, 0 (best) to 9 (smallest); 2 if nothing is said.
+    #[arg(long)]
+    quality: Option<String>,
+    /// Sample rate in Hz.
+    #[arg(long)]
+    sample_rate: Option<String>,
+    /// 1 or 2.
+    #[arg(long)]
+    channels: Option<String>,
+    /// Where to begin: seconds or h:mm:ss.
+    #[arg(long)]
+    start: Option<String>,
+    /// Where to end: seconds or h:mm:ss.
+    #[arg(long)]
+    end: Option<String>,
+    /// Loudness of the whole in LUFS, as -16, or off.
+    #[arg(long, allow_hyphen_values = true)]
+    loudness: Option<String>,
+    /// Which of several sounds: its number, from 0, or its language, as eng.
+    #[arg(long)]
+    track: Option<String>,
+    /// keep or none.
+    #[arg(long)]
+    tags: Option<String>,
+    /// Title tag.
+    #[arg(long)]
+    title: Option<String>,
+    /// Artist tag.
+    #[arg(long)]
+    artist: Option<String>,
+    /// Album tag.
+    #[arg(long)]
+    album: Option<String>,
+    /// Cover picture: keep or none.
+    #[arg(long)]
+    cover: Option<String>,
+    /// Chapters: keep or none.
+    #[arg(long)]
+    chapters: Option<String>,
+}
+
+impl Wanted {
+    /// `format` is what the output's name says.
+    pub(super) fn options(&self, format: Option<String>) -> Result<Options, InvalidOption> {
+        let format = self.format.clone().or(format);
+        let fields = [
+            ("format", &format),
+            ("bitrate", &self.bitrate),
+            ("quality", &self.quality),
+            ("sample_rate", &self.sample_rate),
+            ("channels", &self.channels),
+            ("start", &self.start),
+            ("end", &self.end),
+            ("loudness", &self.loudness),
+            ("track", &self.track),
+            ("tags", &self.tags),
+            ("title", &self.title),
+            ("artist", &self.artist),
+            ("album", &self.album),
+            ("cover", &self.cover),
+            ("chapters", &self.chapters),
+        ];
+        Options::from_fields(fields.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
+    }
+}

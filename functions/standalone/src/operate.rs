@@ -1,0 +1,27 @@
+//! What an operator does once for functions that run as processes of their own.
+
+use std::{error::Error, fs, path::Path};
+
+use db::{CONNECTIONS, Db};
+use identity::{Links, Proofs, SigningKey};
+use runtime::{Config as _, PartsConfig, required};
+
+type Result = std::result::Result<(), Box<dyn Error>>;
+
+pub(crate) async fn migrate() -> Result {
+    let parts = PartsConfig::from_env()?;
+    let url = required("DATABASE_URL", &parts.database_url)?;
+    if !url.starts_with("sqlite:") {
+        Db::create_if_absent(url).await?;
+    }
+    let db = Db::open(url, CONNECTIONS)?;
+    Ok(db.migrate().await?)
+}
+
+pub(crate) fn keys(folder: &Path) -> Result {
+    fs::create_dir_all(folder)?;
+    let signing = SigningKey::load_or_create(&folder.join("signing.pem"))?;
+    Links::load_or_create(&folder.join("links.key"))?;
+    Proofs::load_or_create(&folder.join("proofs.key"))?;
+    Ok(fs::write(folder.join("public.pem"), signing.verifying_key().to_pem()?)?)
+}

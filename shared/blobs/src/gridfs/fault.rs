@@ -1,0 +1,47 @@
+//! What the driver's errors mean here, and the time that a call may take.
+
+use std::{future::IntoFuture, io, time::Duration};
+
+use mongodb::error::{Error as Cause, ErrorKind, WriteFailure};
+
+use crate::{Error, Result};
+
+/// How long a server is looked for: an outage is answered, not waited out.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one call may take. The driver has no limit of its own for a server that takes a request and falls silent.
+const CALL: Duration = Duration::from_secs(20);
+
+/// `OutOfDiskSpace`, and the quota of a hosted cluster.
+const FULL: [i32; 2] = [14031, 8000];
+/// `DuplicateKey`.
+const EXISTS: i32 = 11000;
+
+/// Runs one call of the driver.
+pub(super) async fn within<T>(call: impl IntoFuture<Output = Result<T, Cause>>) -> Result<T> {
+    match tokio::time::timeout(CALL, call.into_future()).await {
+        Ok(result) => result.map_err(refused),
+        Err(_) => Err(Error::Unavailable(io::ErrorKind::TimedOut.into())),
+    }
+}
+
+pub(super) fn refused(cause: Cause) -> Error {
+    match code(&cause) {
+        Some(code) if FULL.contains(&code) => Error::Full,
+        Some(EXISTS) => Error::Unavailable(io::Error::new(io::ErrorKind::AlreadyExists, cause)),
+        _ => Error::Unavailable(io::Error::other(cause)),
+    }
+}
+
+/// Whether the blob's id is taken.
+pub(super) fn is_taken(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(cause) if cause.kind() == io::ErrorKind::AlreadyExists)
+}
+
+fn code(cause: &Cause) -> Option<i32> {
+    match cause.kind.as_ref() {
+        ErrorKind::Command(command) => Some(command.code),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
+        ErrorKind::InsertMany(several) => several.write_errors.as_ref()?.first().map(|error| error.code),
+        _ => None,
+    }
+}

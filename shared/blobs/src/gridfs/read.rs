@@ -1,0 +1,129 @@
+//! A range, by the chunks that it touches.
+
+use std::{io, ops::Range};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use mongodb::{
+    bson::{RawDocument, doc},
+    raw_batch_cursor::RawBatch,
+};
+
+use super::{CHUNK_SIZE, Grid, fault::within};
+use crate::{CHUNK, Error, Result};
+
+/// Bytes that one call fetches of a longer range.
+const GROUP: u64 = 4 * CHUNK_SIZE as u64;
+/// Calls at the same time.
+const AHEAD: usize = 3;
+
+#[derive(Clone, Debug)]
+pub(crate) struct GridReader {
+    grid: Grid,
+    id: String,
+    size: u64,
+    /// Bytes of each chunk but the last, as the files document says: another program may have chosen them.
+    chunk: u64,
+}
+
+impl GridReader {
+    pub(super) async fn open(grid: Grid, id: String) -> Result<Option<Self>> {
+        let Some(file) = within(grid.files.find_one(doc! { "_id": &id })).await? else { return Ok(None) };
+        let size = file.get_i64("length").ok().and_then(|size| u64::try_from(size).ok());
+        let chunk = file.get_i32("chunkSize").ok().and_then(|chunk| u64::try_from(chunk).ok());
+        match (size, chunk) {
+            (Some(size), Some(chunk @ 1..)) => Ok(Some(Self { grid, id, size, chunk })),
+            _ => Err(damaged()),
+        }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(crate) async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        let range = offset..offset.saturating_add(len as u64);
+        let mut pieces: Vec<Bytes> = self.stream(range).try_collect().await?;
+        Ok(if pieces.len() == 1 { pieces.remove(0) } else { pieces.concat().into() })
+    }
+
+    /// Groups of chunks are fetched ahead of what is taken, a few at a time.
+    pub(crate) fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
+        let reader = self.clone();
+        let end = range.end.min(self.size);
+        let range = range.start.min(end)..end;
+        stream::iter(groups(range.clone(), self.chunk))
+            // Tasks, because the driver's copying of one group takes as long as the way of the next.
+            .map(move |chunks| tokio::spawn(reader.clone().fetch(chunks, range.clone())))
+            .buffered(AHEAD)
+            .map(|fetched| fetched.unwrap_or_else(|panic| Err(Error::Unavailable(io::Error::other(panic)))))
+            .map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok)))
+            .try_flatten()
+    }
+
+    /// The bytes of `chunks` that are in `range`.
+    async fn fetch(self, chunks: Range<u64>, range: Range<u64>) -> Result<Vec<Bytes>> {
+        // Numbers of chunks are 32 bits long in every files document.
+        let (first, end) = (chunks.start as i64, chunks.end as i64);
+        let filter = doc! { "files_id": &self.id, "n": { "$gte": first, "$lt": end } };
+        let order = doc! { "files_id": 1, "n": 1 };
+        let found = self.grid.chunks.find(filter).sort(order).projection(doc! { "_id": 0, "data": 1 });
+        let batches: Vec<RawBatch> = within(async { found.batch().await?.try_collect().await }).await?;
+        let mut pieces = Vec::new();
+        let mut next = chunks.start;
+        for batch in &batches {
+            for chunk in batch.doc_slices().map_err(|_| damaged())? {
+                let data = chunk.ok().and_then(|chunk| data(chunk.as_document()?)).ok_or_else(damaged)?;
+                self.check(next, data)?;
+                cut(data, next * self.chunk, &range, &mut pieces);
+                next += 1;
+            }
+        }
+        if next == chunks.end { Ok(pieces) } else { Err(damaged()) }
+    }
+
+    fn check(&self, n: u64, data: &[u8]) -> Result<()> {
+        let expected = self.size.saturating_sub(n * self.chunk).min(self.chunk);
+        if data.len() as u64 == expected { Ok(()) } else { Err(damaged()) }
+    }
+}
+
+/// The numbers of the chunks that `range` touches, by groups of about [`GROUP`] bytes.
+fn groups(range: Range<u64>, chunk: u64) -> impl Iterator<Item = Range<u64>> + Send {
+    let (first, end) = (range.start / chunk, range.end.div_ceil(chunk));
+    let size = (GROUP / chunk).max(1);
+    let starts = (first..end).take_while(move |_| !range.is_empty()).step_by(size as usize);
+    starts.map(move |start| start..(start + size).min(end))
+}
+
+fn data(chunk: &RawDocument) -> Option<&[u8]> {
+    Some(chunk.get_binary("data").ok()?.bytes)
+}
+
+/// Adds what `range` has of the data at `offset`, in pieces of at most [`CHUNK`].
+fn cut(data: &[u8], offset: u64, range: &Range<u64>, pieces: &mut Vec<Bytes>) {
+    let start = range.start.saturating_sub(offset) as usize;
+    let end = (range.end - offset).min(data.len() as u64) as usize;
+    pieces.extend(data[start..end].chunks(CHUNK).map(Bytes::copy_from_slice));
+}
+
+/// A chunk is missing or not as long as it has to be: the blob was deleted meanwhile, or damaged.
+fn damaged() -> Error {
+    Error::Unavailable(io::ErrorKind::UnexpectedEof.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_touches_its_chunks_and_no_others() {
+        let touched = |range| groups(range, GROUP / 2).flatten().collect::<Vec<_>>();
+        let chunk = GROUP / 2;
+        assert_eq!(touched(0..1), [0]);
+        assert_eq!(touched(chunk - 1..chunk + 1), [0, 1]);
+        assert_eq!(touched(chunk..2 * chunk), [1]);
+        assert_eq!(touched(chunk + 5..6 * chunk), [1, 2, 3, 4, 5]);
+        assert!(touched(7..7).is_empty());
+    }
+}

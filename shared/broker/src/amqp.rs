@@ -1,0 +1,12 @@
+//! Events over AMQP 0-9-1.
+//!
+//! - `layout.rs`: an event as a message, as Knative's RabbitMQ broker writes it.
+//! - `topology.rs`: our exchange, the queue of each subscription, the dead letters.
+//! - `publisher.rs`: mandatory, with confirms. `consumer.rs`: supervised; `settle.rs`: what becomes of a delivery.
+
+pub(crate) mod consumer;
+mod layout;
+mod link;
+pub(crate) mod publisher;
+pub(crate) mod settle;
+pub(crate) mod topology;

@@ -1,0 +1,133 @@
+//! The way in: one supervised consumer per queue, each on a connection of its own, so that trouble with one queue
+//! is no trouble for the others.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::{
+    Consumer as Deliveries,
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use runtime::CancellationToken;
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    link::{ANSWER_TIMEOUT, Link, in_time},
+    settle::{Lost, Settler},
+    topology::Queue,
+};
+use crate::Error;
+
+/// First and longest pause before the next attempt to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// How often an empty queue is asked again.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Consumes one queue.
+#[derive(Clone)]
+pub(crate) struct Consumer {
+    pub(crate) queue: Queue,
+    /// Deliveries in hand at once.
+    pub(crate) prefetch: u16,
+    pub(crate) settler: Settler,
+}
+
+impl Consumer {
+    /// Consumes until `shutdown`, then finishes what is in hand. A lost connection is replaced, however long it takes.
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        let mut pause = FIRST_PAUSE;
+        while !shutdown.is_cancelled() {
+            let begun = Instant::now();
+            let Err(error) = self.session(&shutdown).await else { return };
+            if begun.elapsed() > MAX_PAUSE {
+                pause = FIRST_PAUSE;
+            }
+            tracing::warn!(queue = self.queue.name, %error, ?pause, "not consuming; to be connected again");
+            tokio::select! { () = tokio::time::sleep(pause) => {}, () = shutdown.cancelled() => {} }
+            pause = (pause * 2).min(MAX_PAUSE);
+        }
+    }
+
+    /// One connection's life.
+    async fn session(&self, shutdown: &CancellationToken) -> Result<(), Error> {
+        let link = self.connect().await?;
+        let mut deliveries = in_time(self.subscribe(&link)).await?;
+        tracing::info!(queue = self.queue.name, "consuming");
+        let mut in_hand = JoinSet::new();
+        let ended = self.consume(&mut deliveries, &mut in_hand, shutdown).await;
+        if ended.is_ok() {
+            // Nothing new while the rest is finished. If it fails the connection is gone, and nothing comes either.
+            let canceled = link.channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
+            let _ = tokio::time::timeout(ANSWER_TIMEOUT, canceled).await;
+        }
+        // After a lost connection too: the work is worth finishing, and a second one would be one too many.
+        in_hand.join_all().await;
+        link.close().await;
+        ended
+    }
+
+    async fn connect(&self) -> Result<Link, Error> {
+        let config = &self.settler.config;
+        let link = Link::open(config.amqp_url()?, &self.queue.name).await?;
+        in_time(async { Ok(self.queue.ensure(&link.channel, config).await?) }).await?;
+        Ok(link)
+    }
+
+    async fn subscribe(&self, link: &Link) -> Result<Deliveries, Error> {
+        let (queue, options) = (self.queue.name.as_str(), BasicConsumeOptions::default());
+        link.channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+        Ok(link.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?)
+    }
+
+    async fn consume(
+        &self,
+        deliveries: &mut Deliveries,
+        in_hand: &mut JoinSet<Result<(), Lost>>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Error> {
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                Some(settled) = in_hand.join_next() => {
+                    if matches!(settled, Ok(Err(Lost))) {
+                        return Err(gone("an acknowledgement came too late"));
+                    }
+                }
+                next = deliveries.next() => {
+                    let delivery = next.ok_or_else(|| gone("the consumer was canceled"))??;
+                    in_hand.spawn(self.settler.clone().settle(delivery, shutdown.clone()));
+                }
+            }
+        }
+    }
+
+    /// Takes one message, if one comes within `wait`; says whether one came.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the broker is away or goes away.
+    pub(crate) async fn one(&self, wait: Duration, shutdown: &CancellationToken) -> Result<bool, Error> {
+        let link = self.connect().await?;
+        let until = Instant::now() + wait;
+        while !shutdown.is_cancelled() {
+            let get = link.channel.basic_get(self.queue.name.as_str().into(), BasicGetOptions::default());
+            if let Some(message) = in_time(async { Ok(get.await?) }).await? {
+                let settled = self.settler.clone().settle(message.delivery, shutdown.clone()).await;
+                link.close().await;
+                return settled.map(|()| true).map_err(|Lost| gone("the acknowledgement came too late"));
+            }
+            if Instant::now() >= until {
+                break;
+            }
+            tokio::select! { () = tokio::time::sleep(POLL) => {}, () = shutdown.cancelled() => {} }
+        }
+        link.close().await;
+        Ok(false)
+    }
+}
+
+fn gone(what: &str) -> Error {
+    Error::Unavailable(what.into())
+}

@@ -1,0 +1,87 @@
+//! An event as a message: CloudEvents in binary mode, the attributes as headers with bare names, as Knative's
+//! RabbitMQ broker writes and binds them. So a queue bound to that broker's exchange reads like one of ours.
+
+use contracts::{Envelope, Timestamp};
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable},
+};
+
+/// Survives a restart of the broker.
+const PERSISTENT: u8 = 2;
+const JSON: &str = "application/json";
+
+/// The headers and properties of an event's message. Its body is the data as JSON.
+pub(crate) fn properties(envelope: &Envelope) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    let time = envelope.time.to_string();
+    for (name, value) in [
+        ("specversion", "1.0"),
+        ("id", &envelope.id),
+        ("type", &envelope.kind),
+        ("source", &envelope.source),
+        ("subject", &envelope.subject),
+        ("time", &time),
+        ("content-type", JSON),
+    ] {
+        if !value.is_empty() {
+            headers.insert(name.into(), text(value));
+        }
+    }
+    BasicProperties::default()
+        .with_headers(headers)
+        .with_content_type(JSON.into())
+        .with_message_id(envelope.id.as_str().into())
+        .with_delivery_mode(PERSISTENT)
+}
+
+/// The event of a message.
+///
+/// # Errors
+/// What is wrong with it; delivering it again will not help.
+pub(crate) fn envelope(properties: &BasicProperties, body: &[u8]) -> Result<Envelope, String> {
+    let attribute = |name: &str| header(properties, name);
+    let required = |name: &str| attribute(name).ok_or(format!("the message has no header {name:?}"));
+    if required("specversion")? != "1.0" {
+        return Err("not CloudEvents 1.0".into());
+    }
+    let data = match body {
+        [] => serde_json::json!({}),
+        body => serde_json::from_slice(body).map_err(|_| "the data is not JSON")?,
+    };
+    Ok(Envelope {
+        id: required("id")?,
+        kind: required("type")?,
+        source: required("source")?,
+        subject: attribute("subject").unwrap_or_default(),
+        time: attribute("time").and_then(time).unwrap_or_else(Timestamp::now),
+        data,
+    })
+}
+
+/// How often the message was delivered before, as a quorum queue counts it.
+pub(crate) fn earlier_deliveries(properties: &BasicProperties) -> u32 {
+    let count = properties.headers().as_ref().and_then(|headers| headers.inner().get("x-delivery-count"));
+    match count {
+        Some(AMQPValue::LongLongInt(count)) => u32::try_from(*count).unwrap_or(0),
+        Some(AMQPValue::LongInt(count)) => u32::try_from(*count).unwrap_or(0),
+        Some(AMQPValue::ShortShortUInt(count)) => u32::from(*count),
+        _ => 0,
+    }
+}
+
+pub(crate) fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+fn header(properties: &BasicProperties, name: &str) -> Option<String> {
+    match properties.headers().as_ref()?.inner().get(name)? {
+        AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn time(text: String) -> Option<Timestamp> {
+    serde_json::from_value(serde_json::Value::String(text)).ok()
+}

@@ -1,0 +1,46 @@
+//! A connection with one channel on it.
+
+use std::time::Duration;
+
+use lapin::{Channel, Connection, ConnectionProperties};
+
+use crate::Error;
+
+/// How long the broker gets for an answer. A call on a connection that was cut may wait for ever.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The AMQP reply code of a good end.
+const OK: u16 = 200;
+
+/// Closed when dropped.
+pub(crate) struct Link {
+    connection: Connection,
+    pub(crate) channel: Channel,
+}
+
+impl Link {
+    /// `name` is what the broker's management page shows.
+    pub(crate) async fn open(url: &str, name: &str) -> Result<Self, Error> {
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let opening = async {
+            let connection = Connection::connect(url, properties).await?;
+            let channel = connection.create_channel().await?;
+            Ok(Self { connection, channel })
+        };
+        in_time(opening).await
+    }
+
+    /// Says goodbye. What was not acknowledged goes back to its queue.
+    pub(crate) async fn close(self) {
+        let closing = self.connection.close(OK, "done".into());
+        // Gone already or not: nothing is lost with it.
+        let _ = tokio::time::timeout(ANSWER_TIMEOUT, closing).await;
+    }
+}
+
+/// What `call` says, or [`Error::Unavailable`] if the broker does not answer.
+pub(crate) async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Error::Unavailable("no answer in time".into())),
+    }
+}

@@ -1,0 +1,91 @@
+//! Where events go and come from.
+
+use runtime::Config;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The broker's part of the environment. `K_SINK` and `K_CE_OVERRIDES` are named so by Knative's SinkBinding.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BrokerConfig {
+    /// `local:`, `amqp://` or `amqps://`.
+    pub broker_url: String,
+    /// Who makes exchanges and queues.
+    pub broker_topology: Topology,
+    /// Events of one subscription in hand at once; a conversion is always alone.
+    pub broker_prefetch: u16,
+    /// Deliveries of an event before it is a dead letter.
+    pub broker_max_deliveries: u32,
+    /// Seconds until the second delivery; doubled for each further one, up to a minute.
+    pub broker_retry_seconds: u64,
+    /// Where events are posted, on Knative.
+    pub k_sink: Option<String>,
+    /// `{"extensions": {...}}`: attributes that are added to every posted event.
+    pub k_ce_overrides: Option<String>,
+}
+
+/// Who makes exchanges, queues and bindings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topology {
+    /// Whoever needs them first.
+    Declare,
+    /// An operator: we only check that they are there.
+    Check,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            broker_url: "local:".into(),
+            broker_topology: Topology::Declare,
+            broker_prefetch: 8,
+            broker_max_deliveries: 20,
+            broker_retry_seconds: 1,
+            k_sink: None,
+            k_ce_overrides: None,
+        }
+    }
+}
+
+impl Config for BrokerConfig {
+    const PREFIX: &'static str = "";
+    const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
+        ("broker_url", "`local:` (one process) or `amqp://user:password@host:port/vhost`"),
+        ("broker_topology", "`declare`: make missing exchanges and queues; `check`: an operator makes them"),
+        (
+            "broker_prefetch",
+            "events of one kind that a function has in hand at once; conversions come one by one",
+        ),
+        ("broker_max_deliveries", "deliveries over AMQP before an event becomes a dead letter"),
+        (
+            "broker_retry_seconds",
+            "seconds until the second delivery, doubled for each further one up to a minute",
+        ),
+        (
+            "k_sink",
+            "where events are posted; set by Knative's SinkBinding. Then AMQP carries conversions only",
+        ),
+        ("k_ce_overrides", "attributes added to posted events, as JSON; set by Knative's SinkBinding"),
+    ];
+}
+
+impl BrokerConfig {
+    /// Whether this process publishes to Knative and is called by it.
+    #[must_use]
+    pub fn is_knative(&self) -> bool {
+        self.k_sink.is_some()
+    }
+
+    /// Whether events never leave the process: [`crate::Local`] delivers them.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        !self.is_knative() && self.broker_url.starts_with("local:")
+    }
+
+    pub(crate) fn amqp_url(&self) -> Result<&str, Error> {
+        let known = self.broker_url.starts_with("amqp://") || self.broker_url.starts_with("amqps://");
+        known.then_some(self.broker_url.as_str()).ok_or(Error::Url)
+    }
+}

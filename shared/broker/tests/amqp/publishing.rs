@@ -1,0 +1,140 @@
+//! The way out.
+
+use std::time::Duration;
+
+use broker::{Broker, BrokerConfig, Error, Topology, WorkQueue};
+use contracts::{AudioId, AudioReady, FailureCode, VideoUploaded};
+use db::{Audio, Db, Finished};
+use lapin::options::QueueDeleteOptions;
+use runtime::Function;
+
+use crate::world::{Heard, QUEUE, WORK, World, envelope, until};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn an_event_is_delivered_and_its_row_goes_with_the_confirm() {
+    let world = World::new().await;
+    let heard = Heard::default();
+    let served = world.serve(heard.function()).await;
+    let recorded = world.uploaded().await;
+    world.broker().publish(&recorded.envelope).await;
+    assert_eq!(world.db.pending_events().await.unwrap(), 0);
+    heard.count(1).await;
+    assert_eq!(heard.all(), [recorded.event.job_id]);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_no_queue_takes_keeps_its_row_and_is_offered_again_later() {
+    let world = World::new().await;
+    let recorded = world.uploaded().await;
+    let broker = world.broker();
+    broker.publish(&recorded.envelope).await;
+    assert_eq!(world.db.pending_events().await.unwrap(), 1);
+    assert!(world.db.next_due().await.unwrap().is_none(), "due at once, for the sweep");
+    broker.publish_pending().await;
+    assert_eq!(world.db.pending_events().await.unwrap(), 1);
+    assert!(world.db.next_due().await.unwrap().is_some(), "put off");
+}
+
+#[tokio::test]
+async fn one_event_without_a_queue_does_not_hold_up_the_others() {
+    let world = World::new().await;
+    let heard = Heard::default();
+    let first = world.uploaded().await.event.job_id;
+    let claimed = world.db.claim_job(first, LEASE).await.unwrap().unwrap();
+    world.db.fail_job(&claimed.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    let second = world.uploaded().await.event.job_id;
+    let served = world.serve(heard.function()).await;
+    world.broker().publish_pending().await;
+    heard.count(2).await;
+    assert_eq!([first, second].map(|job| heard.all().contains(&job)), [true, true]);
+    assert_eq!(world.db.pending_events().await.unwrap(), 1, "nobody hears of the failure");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn more_than_a_batch_is_published_oldest_first() {
+    let world = World::new().await;
+    world.serve(Heard::default().function()).await.stop().await;
+    for _ in 0..120 {
+        world.uploaded().await;
+    }
+    let due = world.db.unpublished_events(200).await.unwrap();
+    world.broker().publish_pending().await;
+    assert_eq!(world.db.pending_events().await.unwrap(), 0);
+    let raw = world.raw().await;
+    for pending in due {
+        let id = raw.take(QUEUE).await.properties.message_id().clone().unwrap();
+        assert_eq!(id.as_str(), pending.envelope.id);
+    }
+}
+
+async fn finish(db: Db, event: VideoUploaded) -> Option<contracts::Recorded<AudioReady>> {
+    let claimed = db.claim_job(event.job_id, LEASE).await.unwrap().unwrap();
+    let audio = Audio {
+        id: AudioId::generate(),
+        bytes: 1,
+        duration: Duration::from_secs(1),
+        codec: "mp3".into(),
+        bitrate: 128,
+    };
+    let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep: LEASE };
+    db.finish_job(&claimed.lease, &finished).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_a_handler_says_is_published_at_once_and_its_row_goes() {
+    let world = World::new().await;
+    let heard = Heard::default();
+    let function = Function::new()
+        .on(world.db.clone(), |db: Db, event: VideoUploaded| async move { Ok(finish(db, event).await) })
+        .on(heard.clone(), |heard: Heard, event: AudioReady| async move {
+            heard.note(event.job_id);
+            Ok(())
+        });
+    let served = world.serve(function).await;
+    let recorded = world.uploaded().await;
+    world.broker().publish(&recorded.envelope).await;
+    heard.count(1).await;
+    until(|| async { world.db.pending_events().await.unwrap() == 0 }).await;
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn the_work_queue_says_no_when_it_is_missing() {
+    let world = World::new().await;
+    let queue = world.work_queue();
+    queue.publish(&envelope()).await.unwrap();
+    world.raw().await.channel.queue_delete(WORK.into(), QueueDeleteOptions::default()).await.unwrap();
+    assert!(matches!(queue.publish(&envelope()).await, Err(Error::NoRoute)));
+}
+
+#[tokio::test]
+async fn a_topology_that_is_only_checked_must_be_there() {
+    let world = World::new().await;
+    let checked = BrokerConfig { broker_topology: Topology::Check, ..world.config.clone() };
+    let open = || WorkQueue::open::<VideoUploaded>("convert", &checked).unwrap();
+    assert!(matches!(open().publish(&envelope()).await, Err(Error::Unavailable(_))));
+    assert!(world.look(WORK).await.is_none(), "nothing was made");
+    world.work_queue().publish(&envelope()).await.unwrap();
+    open().publish(&envelope()).await.unwrap();
+    world.holds(WORK, 2).await;
+}
+
+#[tokio::test]
+async fn a_function_on_its_own_refuses_the_broker_of_one_process() {
+    let world = World::new().await;
+    let local = BrokerConfig::default();
+    assert!(local.is_local());
+    assert!(matches!(Broker::open(&local, world.db), Err(Error::Url)));
+}
+
+/// Built without its TLS parts lapin takes `amqps` for `amqp`, password and all.
+#[tokio::test]
+async fn amqps_is_never_spoken_in_the_clear() {
+    let mut world = World::new().await;
+    world.config.broker_url = world.config.broker_url.replace("amqp://", "amqps://");
+    assert!(matches!(world.work_queue().publish(&envelope()).await, Err(Error::Unavailable(_))));
+}

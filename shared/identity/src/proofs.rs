@@ -1,0 +1,166 @@
+//! Tokens for mails that say something about an account: whoever has one can read that account's mail.
+
+use std::{path::Path, sync::Arc};
+
+use contracts::{Timestamp, UserId};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, LinkError, WebhookSecret, files::load_or_create_secret, hash_secret, links::read, webhook,
+};
+
+/// For whom the tokens are. Each its own: one is never taken for the other, nor for a link or an access token.
+const ADDRESS: &str = "tapedeck-address";
+const PASSWORD: &str = "tapedeck-password";
+
+/// Signs proofs and checks them, and derives the secrets of webhooks. The processes that do have the same secret
+/// file.
+#[derive(Clone)]
+pub struct Proofs(Arc<Keys>);
+
+struct Keys {
+    sign: EncodingKey,
+    read: DecodingKey,
+    secret: String,
+}
+
+/// A token that sets a new password, found good; see [`Reset::fits`].
+#[derive(Clone, Debug)]
+pub struct Reset {
+    /// Whose password.
+    pub user_id: UserId,
+    password: String,
+}
+
+impl Reset {
+    /// Whether the password is still the one that was to be replaced: a token works once.
+    #[must_use]
+    pub fn fits(&self, password_hash: &str) -> bool {
+        self.password == hash_secret(password_hash)
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Proof {
+    sub: UserId,
+    aud: String,
+    exp: i64,
+    /// The hash of the hash of the password that the token replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pwd: Option<String>,
+}
+
+impl Proofs {
+    /// Reads the secret at `path`; makes it at the first start, readable by its owner only.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the file can't be read or made, [`Error::Key`] if the secret is too short to be one.
+    pub fn load_or_create(path: &Path) -> Result<Self, Error> {
+        let secret = load_or_create_secret(path)?;
+        let bytes = secret.as_bytes();
+        let (sign, read) = (EncodingKey::from_secret(bytes), DecodingKey::from_secret(bytes));
+        Ok(Self(Arc::new(Keys { sign, read, secret })))
+    }
+
+    /// A token that proves the address of `user` until `expires`; fits into a URL as it is.
+    #[must_use]
+    pub fn sign_address(&self, user: UserId, expires: Timestamp) -> String {
+        self.sign(user, ADDRESS, expires, None)
+    }
+
+    /// Whose address the token proves.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn verify_address(&self, token: &str) -> Result<UserId, LinkError> {
+        Ok(read::<Proof>(token, &self.0.read, ADDRESS)?.sub)
+    }
+
+    /// A token that replaces the password with this hash, until `expires`; fits into a URL as it is.
+    #[must_use]
+    pub fn sign_reset(&self, user: UserId, password_hash: &str, expires: Timestamp) -> String {
+        self.sign(user, PASSWORD, expires, Some(hash_secret(password_hash)))
+    }
+
+    /// Whose password the token replaces.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn verify_reset(&self, token: &str) -> Result<Reset, LinkError> {
+        let proof: Proof = read(token, &self.0.read, PASSWORD)?;
+        let password = proof.pwd.ok_or(LinkError::Invalid)?;
+        Ok(Reset { user_id: proof.sub, password })
+    }
+
+    /// The secret with which webhooks of `user` are signed. It follows from ours and the id: nothing is stored, and
+    /// nobody can tell another account's from their own.
+    #[must_use]
+    pub fn webhook_secret(&self, user: UserId) -> WebhookSecret {
+        webhook::derive(self.0.secret.as_bytes(), user)
+    }
+
+    fn sign(&self, user: UserId, audience: &str, expires: Timestamp, pwd: Option<String>) -> String {
+        let proof = Proof { sub: user, aud: audience.into(), exp: expires.millis() / 1000, pwd };
+        // HMAC takes every key and a `Proof` is always JSON; an empty token would verify nowhere.
+        encode(&Header::new(Algorithm::HS256), &proof, &self.0.sign).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn proofs() -> Proofs {
+        let folder = tempfile::tempdir().unwrap();
+        Proofs::load_or_create(&folder.path().join("proofs")).unwrap()
+    }
+
+    fn soon() -> Timestamp {
+        Timestamp::now().after(Duration::from_secs(60))
+    }
+
+    #[test]
+    fn a_proof_is_for_one_user_and_one_purpose() {
+        let (proofs, ada) = (proofs(), UserId::generate());
+        let (address, reset) = (proofs.sign_address(ada, soon()), proofs.sign_reset(ada, "hash", soon()));
+        assert_eq!(proofs.verify_address(&address), Ok(ada));
+        assert_eq!(proofs.verify_address(&reset), Err(LinkError::Invalid));
+        assert_eq!(proofs.verify_reset(&address).unwrap_err(), LinkError::Invalid);
+        assert_eq!(proofs.verify_reset(&reset).unwrap().user_id, ada);
+        for token in [address, reset] {
+            assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)));
+        }
+    }
+
+    #[test]
+    fn a_reset_fits_the_password_that_it_was_made_for_and_no_later_one() {
+        let (proofs, ada) = (proofs(), UserId::generate());
+        let reset = proofs.verify_reset(&proofs.sign_reset(ada, "$argon2id$old", soon())).unwrap();
+        assert!(reset.fits("$argon2id$old"));
+        assert!(!reset.fits("$argon2id$new"));
+    }
+
+    #[test]
+    fn old_and_foreign_proofs_are_not_taken() {
+        let (proofs, other, ada) = (proofs(), self::proofs(), UserId::generate());
+        let old = Timestamp::now().before(Duration::from_secs(2));
+        assert_eq!(proofs.verify_address(&proofs.sign_address(ada, old)), Err(LinkError::Expired));
+        assert_eq!(proofs.verify_reset(&proofs.sign_reset(ada, "x", old)).unwrap_err(), LinkError::Expired);
+        assert_eq!(proofs.verify_address(&other.sign_address(ada, soon())), Err(LinkError::Invalid));
+        for token in ["", "x", "a.b.c"] {
+            assert_eq!(proofs.verify_address(token), Err(LinkError::Invalid), "{token}");
+        }
+    }
+
+    #[test]
+    fn everybody_has_a_webhook_secret_of_their_own_that_stays() {
+        let (proofs, ada, bob) = (proofs(), UserId::generate(), UserId::generate());
+        let text = |user| proofs.webhook_secret(user).to_string();
+        assert_eq!(text(ada), text(ada));
+        assert_ne!(text(ada), text(bob));
+        assert_ne!(text(ada), self::proofs().webhook_secret(ada).to_string());
+    }
+}

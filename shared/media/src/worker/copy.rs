@@ -1,0 +1,99 @@
+//! Sound that already is what was asked for goes over as it is, without being decoded.
+
+use std::time::Duration;
+
+use super::about::About;
+use super::encode;
+use super::extract::{self, choose};
+use super::library::{begin, container, refused};
+use super::link::Link;
+use super::output::Output;
+use super::tag;
+use crate::libav::{Input, Muxer, Sound};
+use crate::protocol::{Failure, Report};
+use crate::settings::{Format, Settings};
+
+/// The sound to copy, if copying it is what `settings` ask for.
+pub(super) fn possible(input: &Input, settings: &Settings) -> Option<Sound> {
+    let Settings { copy, sample_rate, channels, start, end, loudness, format, .. } = settings;
+    let as_it_is = sample_rate.is_none() && channels.is_none() && start.is_none() && end.is_none();
+    if !copy || !as_it_is || loudness.is_some() || *format == Format::Wav {
+        return None;
+    }
+    let sound = choose(input, &settings.track).ok()?;
+    let stream = input.describe(sound)?;
+    let same = stream.codec == encode::codec(*format) && matches!(stream.channels, Some(1 | 2));
+    let begins = input.starts(sound);
+    (same && stream.sample_rate.is_some() && extract::lateness(input, begins).is_zero()).then_some(sound)
+}
+
+/// All of the sound.
+pub(super) fn run(
+    link: &Link,
+    mut input: Input,
+    sound: Sound,
+    settings: &Settings,
+    about: &About,
+) -> Result<Report, Failure> {
+    let (source, stream) = (input.probe(), input.describe(sound).ok_or_else(nothing)?);
+    let rate = stream.sample_rate.unwrap_or(48000);
+    let declared = input.stream_duration(sound.index).or(input.duration());
+    let mut output = Output::new(link, rate, declared);
+    if settings.format == Format::Mp3 {
+        output.write(&tag::id3(about)?)?;
+    }
+    let start = output.written();
+    let mut muxer = Muxer::new(container(settings.format)).map_err(refused)?;
+    muxer.without_tag();
+    input.announce(sound.index, &mut muxer).map_err(refused)?;
+    begin(&mut muxer, settings.format, about).map_err(refused)?;
+    input.only(sound.index);
+    let found = packets(&mut input, sound, rate, &mut muxer, &mut output)?;
+    let (place, bytes) = muxer.header();
+    output.finish((start + place, bytes.to_vec()))?;
+    Ok(Report::Converted {
+        source,
+        codec: stream.codec,
+        sample_rate: rate,
+        channels: stream.channels.unwrap_or(2) as u8,
+        samples: output.samples(),
+        warnings: extract::shortfall(declared, found, found).into_iter().collect(),
+    })
+}
+
+/// Every packet; how long they are together.
+fn packets(
+    input: &mut Input,
+    sound: Sound,
+    rate: u32,
+    muxer: &mut Muxer,
+    output: &mut Output<'_>,
+) -> Result<Duration, Failure> {
+    let (mut bytes, mut copied, mut faults) = (Vec::new(), 0, 0);
+    while faults < extract::MOST_FAULTS {
+        match input.copy_packet(sound, muxer) {
+            Ok(Some(end)) => {
+                muxer.take(&mut bytes);
+                output.write(&bytes)?;
+                bytes.clear();
+                let samples = (end.as_secs_f64() * f64::from(rate)).round() as u64;
+                output.progress(samples.saturating_sub(output.samples()))?;
+                copied += 1;
+            }
+            Ok(None) => break,
+            Err(fault) if fault.is_memory() => return Err(super::steps::unreadable(fault)),
+            Err(_) => faults += 1,
+        }
+    }
+    if copied == 0 {
+        return Err(nothing());
+    }
+    muxer.finish().map_err(refused)?;
+    muxer.take(&mut bytes);
+    output.write(&bytes)?;
+    Ok(Duration::from_secs_f64(output.samples() as f64 / f64::from(rate)))
+}
+
+fn nothing() -> Failure {
+    Failure::Unreadable("none of its sound can be read".into())
+}

@@ -1,0 +1,118 @@
+//! Every event has who hears it, and every Trigger is whole.
+
+use contracts::ALL_EVENT_TYPES;
+use serde_json::Value;
+
+use crate::{
+    Code, Resource,
+    read::{list, text},
+};
+
+/// A Trigger's `delivery` replaces the broker's whole, and nothing has a default that one would want.
+const DELIVERY: [&str; 5] = ["retry", "backoffPolicy", "backoffDelay", "timeout", "deadLetterSink"];
+/// Without them a dispatcher may take 4 CPU and 600 Mi.
+const LIMITS: [&str; 4] = ["cpu-request", "cpu-limit", "memory-request", "memory-limit"];
+
+pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<String>) {
+    for resource in resources {
+        match resource.kind() {
+            "Trigger" => trigger(resource, code, problems),
+            "Broker" => {
+                whole_delivery(resource, problems);
+                limited(resource, problems);
+            }
+            "PingSource" => tick(resource, code, problems),
+            "SinkBinding" => by_label(resource, problems),
+            _ => {}
+        }
+    }
+    for kind in ALL_EVENT_TYPES {
+        let hearers = resources.iter().filter(|resource| carried(resource).as_deref() == Some(kind)).count();
+        if hearers != 1 {
+            problems.push(format!("eventing: {kind} has {hearers} Triggers and PingSources, not 1"));
+        }
+    }
+}
+
+/// The event type that a Trigger filters or a PingSource sends.
+fn carried(resource: &Resource) -> Option<String> {
+    match resource.kind() {
+        "Trigger" => Some(resource.text("/spec/filter/attributes/type").to_owned()),
+        "PingSource" => Some(text(&sent(resource).ok()?, "/type").to_owned()),
+        _ => None,
+    }
+}
+
+fn trigger(trigger: &Resource, code: &Code, problems: &mut Vec<String>) {
+    let kind = trigger.text("/spec/filter/attributes/type");
+    if !ALL_EVENT_TYPES.contains(&kind) {
+        problems.push(trigger.say(format!("its type {kind:?} is no event of contracts")));
+    }
+    if trigger.value.pointer("/spec/filters").is_some() {
+        problems.push(trigger.say("`filters` is ignored on RabbitMQ: everything would match"));
+    }
+    let short = kind.trim_start_matches("dev.tapedeck.").trim_end_matches(".v1").replace('.', "-");
+    if trigger.name() != short {
+        problems.push(trigger.say(format!("is not named after its event, {short}")));
+    }
+    if !code.hears(trigger.text("/spec/subscriber/ref/name"), kind) {
+        let function = trigger.text("/spec/subscriber/ref/name");
+        problems.push(trigger.say(format!("the function {function:?} has no handler for {kind}")));
+    }
+    whole_delivery(trigger, problems);
+    limited(trigger, problems);
+}
+
+fn whole_delivery(resource: &Resource, problems: &mut Vec<String>) {
+    for field in DELIVERY {
+        if resource.value.pointer(&format!("/spec/delivery/{field}")).is_none() {
+            problems.push(resource.say(format!("its delivery lacks {field}")));
+        }
+    }
+}
+
+fn limited(resource: &Resource, problems: &mut Vec<String>) {
+    for limit in LIMITS {
+        let name = format!("/metadata/annotations/rabbitmq.eventing.knative.dev~1{limit}");
+        if resource.text(&name).is_empty() {
+            problems.push(resource.say(format!("has no annotation for {limit}")));
+        }
+    }
+}
+
+/// A PingSource's own type can't be chosen, so the event stands in its data, in structured mode.
+fn tick(source: &Resource, code: &Code, problems: &mut Vec<String>) {
+    if source.text("/spec/contentType") != "application/cloudevents+json" {
+        problems.push(source.say("its data must be a whole event: application/cloudevents+json"));
+    }
+    match sent(source) {
+        Err(error) => problems.push(source.say(format!("its data: {error}"))),
+        Ok(event) => {
+            let kind = text(&event, "/type");
+            for attribute in ["specversion", "id", "source", "type"] {
+                if text(&event, &format!("/{attribute}")).is_empty() {
+                    problems.push(source.say(format!("its event has no {attribute}")));
+                }
+            }
+            if !ALL_EVENT_TYPES.contains(&kind) || !code.hears(source.text("/spec/sink/ref/name"), kind) {
+                problems.push(source.say(format!("its type {kind:?} is no event that its sink hears")));
+            }
+        }
+    }
+}
+
+fn sent(source: &Resource) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(source.text("/spec/data"))
+}
+
+fn by_label(binding: &Resource, problems: &mut Vec<String>) {
+    let subject = &binding.value["spec"]["subject"];
+    if text(subject, "/selector/matchLabels/tapedeck.dev~1publishes") != "true" {
+        problems.push(binding.say("selects nobody by the label tapedeck.dev/publishes"));
+    }
+    if binding.text("/spec/sink/ref/kind") != "Broker"
+        || !list(subject, "/selector/matchExpressions").is_empty()
+    {
+        problems.push(binding.say("does not lead to the Broker"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Knative Services: probes, limits of time, who may call.
+
+use serde_json::Value;
+
+use crate::{Code, Resource, read::text};
+
+/// What a cluster allows by default, and then also what a pod gets to end.
+const MOST_SECONDS: u64 = 600;
+
+pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<String>) {
+    for function in resources.iter().filter(|resource| resource.is_function()) {
+        let spec = &function.value["spec"]["template"]["spec"];
+        probes(function, &spec["containers"][0], problems);
+        times(function, spec, problems);
+        visibility(function, resources, problems);
+        if code.function_of(text(spec, "/containers/0/image")) != Some(function.name()) {
+            problems.push(function.say("its image is of another function"));
+        }
+    }
+}
+
+fn probes(function: &Resource, container: &Value, problems: &mut Vec<String>) {
+    for (probe, path) in [("readinessProbe", "/health/readiness"), ("livenessProbe", "/health/liveness")] {
+        if text(container, &format!("/{probe}/httpGet/path")) != path {
+            problems.push(function.say(format!("its {probe} does not ask {path}")));
+        }
+    }
+    if container.pointer("/readinessProbe/periodSeconds").is_some() {
+        problems
+            .push(function.say("periodSeconds makes queue-proxy ask once a second instead of every 50 ms"));
+    }
+}
+
+fn times(function: &Resource, spec: &Value, problems: &mut Vec<String>) {
+    let Some(timeout) = spec["timeoutSeconds"].as_u64().filter(|seconds| *seconds <= MOST_SECONDS) else {
+        problems.push(function.say(format!("timeoutSeconds must be set, at most {MOST_SECONDS}")));
+        return;
+    };
+    if spec["responseStartTimeoutSeconds"].as_u64().is_some_and(|start| start > timeout) {
+        problems.push(function.say("responseStartTimeoutSeconds is longer than timeoutSeconds"));
+    }
+    if spec["containerConcurrency"].as_u64().is_none_or(|requests| requests == 0) {
+        problems.push(function.say("containerConcurrency must be set: memory per request is known"));
+    }
+    let drain = spec["containers"][0]["env"].as_array().into_iter().flatten();
+    let drain =
+        drain.filter(|one| one["name"] == "SERVE_DRAIN_SECONDS").find_map(|one| one["value"].as_str());
+    let drain = drain.map_or(Ok(30), str::parse);
+    if !drain.is_ok_and(|seconds: u64| seconds <= timeout) {
+        problems
+            .push(function.say("SERVE_DRAIN_SECONDS is longer than the pod's grace period, timeoutSeconds"));
+    }
+    let annotations = &function.value["spec"]["template"]["metadata"]["annotations"];
+    if text(annotations, "/autoscaling.knative.dev~1max-scale").is_empty() {
+        problems.push(function.say("has no max-scale: each pod may hold connections to the database"));
+    }
+}
+
+/// Only people's functions have an address outside; the others are called by the broker and the clock.
+fn visibility(function: &Resource, resources: &[Resource], problems: &mut Vec<String>) {
+    let sinks = ["/spec/subscriber/ref/name", "/spec/sink/ref/name"];
+    let called = |resource: &Resource| {
+        ["Trigger", "PingSource"].contains(&resource.kind())
+            && sinks.iter().any(|sink| resource.text(sink) == function.name())
+    };
+    let wanted = if resources.iter().any(called) { "cluster-local" } else { "" };
+    let visibility = function.text("/metadata/labels/networking.knative.dev~1visibility");
+    if visibility != wanted {
+        problems.push(function.say(format!("its visibility is {visibility:?}, not {wanted:?}")));
+    }
+}

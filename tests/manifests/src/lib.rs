@@ -1,0 +1,45 @@
+//! Holds the files of `knative/`, `eventing/` and `keda/` against each other, against the code, and against the schemas
+//! of what they are applied to. Nothing here needs a cluster.
+//!
+//! - `read.rs`: YAML -> [`Resource`]s, from the plain files or from `kubectl kustomize`.
+//! - `schema.rs`: custom resources against their definitions. `core.rs`: Kubernetes' own types. An unknown field is an
+//!   error in both.
+//! - `code.rs`: what the code says: the variables that a function reads, the events that it hears, the name of the queue.
+//! - `container.rs` and `bin/image-check.rs`: start the images as the manifests would.
+//! - `events.rs`, `functions.rs`, `pods.rs`, `queue.rs`, `references.rs`: the rules.
+//!
+//! `tests/mutations.rs` shows that the rules bite.
+
+mod code;
+mod container;
+mod core;
+mod events;
+mod functions;
+mod pods;
+mod queue;
+mod read;
+mod references;
+mod schema;
+
+pub use code::Code;
+pub use container::{Container, containers};
+pub use read::{Resource, kustomizations, kustomize, parse, plain_files, run};
+pub use schema::Schemas;
+
+/// What is wrong with `resources`, a line each.
+#[must_use]
+pub fn problems(resources: &[Resource], code: &Code, schemas: Option<&Schemas>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for resource in resources {
+        if let Some(schemas) = schemas {
+            schemas.check(resource, &mut problems);
+        }
+        core::check(resource, &mut problems);
+    }
+    events::check(resources, code, &mut problems);
+    functions::check(resources, code, &mut problems);
+    pods::check(resources, code, &mut problems);
+    queue::check(resources, code, &mut problems);
+    references::check(resources, &mut problems);
+    problems
+}

@@ -1,0 +1,101 @@
+//! The work queue: one name everywhere, settings by policy, and a scaler that neither kills busy workers nor sees more
+//! than it needs.
+
+use crate::{
+    Code, Resource,
+    pods::pod,
+    read::{list, text},
+};
+
+/// Longer than the longest conversion: `media::Limits::wall`, 25 minutes, and what it takes to store the result.
+const GRACE_SECONDS: u64 = 25 * 60 + 60;
+
+pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<String>) {
+    let queue = code.work_queue.as_str();
+    let named =
+        |kind, name: &str| resources.iter().find(|one| one.kind() == kind && one.text("/spec/name") == name);
+    for (kind, name) in [("Queue", queue), ("Queue", "tapedeck.dead"), ("Exchange", "tapedeck.dead")] {
+        if named(kind, name).is_none() {
+            problems.push(format!("eventing: there is no {kind} {name}"));
+        }
+    }
+    match named("Policy", queue) {
+        None => problems.push(format!("eventing: there is no Policy {queue}")),
+        Some(policy) => settings(policy, queue, problems),
+    }
+    for resource in resources {
+        match resource.kind() {
+            "Queue" => durable(resource, problems),
+            "ScaledObject" | "ScaledJob" => scaler(resource, queue, problems),
+            "Permission" => least_privilege(resource, queue, problems),
+            "Deployment" if resource.name() == "convert-worker" => drain(resource, problems),
+            _ => {}
+        }
+    }
+    if !resources.iter().any(|one| one.kind().starts_with("Scaled")) {
+        problems.push("keda: nothing scales the workers".into());
+    }
+}
+
+fn settings(policy: &Resource, queue: &str, problems: &mut Vec<String>) {
+    let escaped = queue.replace('.', "\\.");
+    if policy.text("/spec/pattern") != format!("^{escaped}$") {
+        problems.push(policy.say(format!("its pattern is not exactly {queue}")));
+    }
+    if policy.text("/spec/definition/dead-letter-exchange") != "tapedeck.dead" {
+        problems
+            .push(policy.say("what passes the limit would be gone: no dead-letter-exchange tapedeck.dead"));
+    }
+    if !policy.value["spec"]["definition"]["delivery-limit"].is_u64() {
+        problems.push(policy.say("has no delivery-limit"));
+    }
+}
+
+fn durable(queue: &Resource, problems: &mut Vec<String>) {
+    if queue.text("/spec/type") != "quorum" || queue.value["spec"]["durable"] != true {
+        problems.push(queue.say("is no durable quorum queue"));
+    }
+    if queue.value["spec"].get("arguments").is_some() {
+        problems.push(queue.say("arguments can't be changed while it is in use: use the Policy"));
+    }
+}
+
+fn scaler(resource: &Resource, queue: &str, problems: &mut Vec<String>) {
+    let wanted = [("queueName", queue), ("protocol", "http"), ("mode", "QueueLength"), ("value", "1")];
+    for trigger in list(&resource.value, "/spec/triggers") {
+        for (field, value) in wanted {
+            if text(trigger, &format!("/metadata/{field}")) != value {
+                problems.push(resource.say(format!("its trigger's {field} is not {value}")));
+            }
+        }
+    }
+    if resource.kind() == "ScaledObject" {
+        let spec = &resource.value["spec"];
+        if text(spec, "/fallback/behavior") != "currentReplicasIfHigher" {
+            problems.push(resource.say("has no fallback that keeps busy workers"));
+        }
+        if !spec["cooldownPeriod"].is_u64() || !spec["pollingInterval"].is_u64() {
+            problems.push(resource.say("cooldownPeriod and pollingInterval must be set"));
+        }
+    }
+}
+
+/// KEDA's user looks at one queue and does nothing.
+fn least_privilege(permission: &Resource, queue: &str, problems: &mut Vec<String>) {
+    let escaped = format!("^{}$", queue.replace('.', "\\."));
+    for (what, pattern) in [("configure", "^$"), ("write", "^$"), ("read", escaped.as_str())] {
+        if permission.text(&format!("/spec/permissions/{what}")) != pattern {
+            problems.push(permission.say(format!("{what} is more than {pattern}")));
+        }
+    }
+}
+
+fn drain(worker: &Resource, problems: &mut Vec<String>) {
+    let grace = pod(worker).and_then(|pod| pod["terminationGracePeriodSeconds"].as_u64());
+    if grace.is_none_or(|seconds| seconds < GRACE_SECONDS) {
+        problems.push(worker.say(format!("must have {GRACE_SECONDS} s to finish a conversion")));
+    }
+    if worker.value.pointer("/spec/replicas").is_some() {
+        problems.push(worker.say("an apply would take KEDA's number of replicas away"));
+    }
+}

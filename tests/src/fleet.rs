@@ -1,0 +1,161 @@
+//! The platform as a process per function, on real servers, wired by AMQP.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use contracts::JobId;
+use servers::{Mariadb, Mongod, Rabbitmq, Shared, Smtp, shared};
+
+use crate::process::{Process, program};
+
+/// A place of a platform's own on the servers.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) database_url: String,
+    pub(crate) blobs_url: String,
+    pub(crate) broker_url: String,
+}
+
+impl Place {
+    /// On the servers that the whole run shares: a database, a GridFS database and a virtual host of a fresh name.
+    pub(crate) async fn shared() -> Self {
+        let name = format!("t{}", JobId::generate());
+        let api = shared(Shared::RabbitmqApi);
+        let answer = reqwest::Client::new().put(format!("{api}/api/vhosts/{name}")).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+        Self {
+            database_url: sibling(&shared(Shared::Database), &name),
+            blobs_url: format!("{}/{name}", shared(Shared::Mongodb)),
+            broker_url: sibling(&shared(Shared::Amqp), &name),
+        }
+    }
+}
+
+/// Servers of a test's own, for a test that stops them.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct OwnServers {
+    pub mariadb: Mariadb,
+    pub mongod: Mongod,
+    pub rabbitmq: Rabbitmq,
+}
+
+impl OwnServers {
+    /// Starts one of each.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { mariadb: Mariadb::start(), mongod: Mongod::start(), rabbitmq: Rabbitmq::start() }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            database_url: self.mariadb.url(),
+            blobs_url: format!("{}/tapedeck", self.mongod.url()),
+            broker_url: self.rabbitmq.url(),
+        }
+    }
+}
+
+/// The same server's address with another last part.
+fn sibling(url: &str, name: &str) -> String {
+    format!("{}/{name}", url.rsplit_once('/').unwrap().0)
+}
+
+/// What runs: the function's program, its words, and how many of it.
+const PROGRAMS: [(&str, &[&str]); 8] = [
+    ("auth", &[]),
+    ("upload", &[]),
+    ("jobs", &[]),
+    ("download", &[]),
+    ("notify", &[]),
+    ("sweep", &[]),
+    ("convert", &["worker"]),
+    ("gateway", &[]),
+];
+
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    processes: BTreeMap<&'static str, Process>,
+    pub(crate) home: String,
+    pub(crate) smtp: Smtp,
+    pub(crate) place: Place,
+}
+
+impl Fleet {
+    pub(crate) async fn start(folder: &Path, variables: &[(String, String)], place: Place) -> Self {
+        let smtp = Smtp::start();
+        operate(&["keys", folder.to_str().unwrap()], &[], folder);
+        let ports: BTreeMap<&str, u16> = PROGRAMS.iter().map(|(name, _)| (*name, free_port())).collect();
+        let home = format!("http://127.0.0.1:{}", ports["gateway"]);
+        let mut shared = vec![
+            ("DATABASE_URL".into(), place.database_url.clone()),
+            ("BLOBS_URL".into(), place.blobs_url.clone()),
+            ("BROKER_URL".into(), place.broker_url.clone()),
+            ("PUBLIC_URL".into(), home.clone()),
+            ("MAIL_URL".into(), smtp.url()),
+            // An event may be said before its queue is there; the sweep says it again.
+            ("CLOCK_OUTBOX_SECONDS".into(), "1".into()),
+            ("SIGNING_KEY_FILE".into(), folder.join("signing.pem").display().to_string()),
+            ("PUBLIC_KEY_FILE".into(), folder.join("public.pem").display().to_string()),
+            ("LINKS_KEY_FILE".into(), folder.join("links.key").display().to_string()),
+            ("PROOFS_KEY_FILE".into(), folder.join("proofs.key").display().to_string()),
+            ("PROOFS_KEY_FILE".into(), folder.join("proofs.key").display().to_string()),
+        ];
+        for function in ["auth", "upload", "jobs", "download"] {
+            let address = format!("http://127.0.0.1:{}", ports[function]);
+            shared.push((format!("GATEWAY_{}_URL", function.to_uppercase()), address));
+        }
+        shared.extend(variables.iter().cloned());
+        operate(&["migrate"], &shared, folder);
+        let mut fleet = Self { processes: BTreeMap::new(), home, smtp, place };
+        for (name, words) in PROGRAMS {
+            let mut own = shared.clone();
+            own.push(("PORT".into(), ports[name].to_string()));
+            let mut command = program(name, &own, &folder.join("log"));
+            command.args(words).stdout(Stdio::null());
+            fleet.processes.insert(name, Process::start_quietly(command));
+        }
+        for (name, _) in PROGRAMS {
+            listening(name, ports[name], folder);
+        }
+        fleet
+    }
+
+    pub(crate) fn id(&self, function: &str) -> u32 {
+        self.processes[function].id()
+    }
+
+    /// SIGTERM to all; each must end in good order.
+    pub(crate) async fn stop(self) -> Option<i32> {
+        for (name, process) in self.processes {
+            let ended = process.stop().await;
+            assert_eq!(ended, Some(0), "the exit code of {name}");
+        }
+        Some(0)
+    }
+}
+
+/// `tapedeck WORDS`, as an operator runs it.
+fn operate(words: &[&str], variables: &[(String, String)], folder: &Path) {
+    let status = program("tapedeck", variables, &folder.join("log")).args(words).status().unwrap();
+    let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+    assert!(status.success(), "tapedeck {words:?}:\n{}", log());
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn listening(name: &str, port: u16, folder: &Path) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        assert!(Instant::now() < until, "{name} does not listen:\n{}", log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

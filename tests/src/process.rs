@@ -1,0 +1,76 @@
+//! A program of ours, started, killed, ended.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// A running program. Dropping it is `kill -9`.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+}
+
+/// A binary that was built with this test.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let mut folder = here.parent().unwrap();
+    if folder.ends_with("deps") {
+        folder = folder.parent().unwrap();
+    }
+    folder.join(name)
+}
+
+/// The program `name` with these variables, and nothing else of our environment that it reads. It logs to `log`.
+pub(crate) fn program(name: &str, variables: &[(String, String)], log: &Path) -> Command {
+    let log = File::options().create(true).append(true).open(log).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the one place where tests start programs of ours")]
+    let mut command = Command::new(binary(name));
+    command.envs(variables.iter().cloned()).stdin(Stdio::null()).stderr(log);
+    command
+}
+
+impl Process {
+    /// Starts it, and reads on until `wanted` finds something in a line of its output.
+    pub(crate) fn start<T>(command: Command, wanted: impl FnMut(String) -> Option<T>) -> (Self, Option<T>) {
+        let mut process = Self::start_quietly(command);
+        let mut lines = BufReader::new(process.child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let found = lines.by_ref().find_map(wanted);
+        // What it prints later must go somewhere, or the pipe fills up.
+        std::thread::spawn(move || lines.for_each(drop));
+        (process, found)
+    }
+
+    /// Starts it, whatever it prints.
+    pub(crate) fn start_quietly(mut command: Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name}: {error}. `cargo build --workspace` makes it."));
+        Self { child }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) async fn stop(mut self) -> Option<i32> {
+        let pid = libc::pid_t::try_from(self.child.id()).unwrap();
+        #[expect(unsafe_code, reason = "std can't send SIGTERM")]
+        // SAFETY: `kill` has no memory effects; the child is ours and not yet waited for.
+        unsafe {
+            libc::kill(pid, libc::SIGTERM);
+        }
+        tokio::task::spawn_blocking(move || self.child.wait().unwrap().code()).await.unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
