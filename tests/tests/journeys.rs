@@ -234,7 +234,9 @@ async fn a_running_job_stops_when_it_is_canceled_and_can_be_tried_again() {
     let platform = Platform::start().await;
     let ann = platform.new_user().await;
     let long = tapedeck_tests::long_wav(Duration::from_secs(3600));
-    let answer = ann.upload("long.wav", reqwest::Body::wrap_stream(long), &[]).send().await.unwrap();
+    // Six times the samples, and the best quality: work for many seconds.
+    let options = [("sample_rate", "48000"), ("quality", "0")];
+    let answer = ann.upload("long.wav", reqwest::Body::wrap_stream(long), &options).send().await.unwrap();
     let id = answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
     while ann.job(&id).await["progress"].as_f64().unwrap() == 0.0 {
         tokio::time::sleep(Duration::from_millis(50)).await;

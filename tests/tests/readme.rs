@@ -1,10 +1,9 @@
-//! The README says what the program does.
+//! What is written down is what the program does: the README's tables, the gateway's API description.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use tapedeck_tests::tapedeck;
+use tapedeck_tests::{Setup, tapedeck};
 
 const README: &str = include_str!("../../README.md");
+const KEPT: &str = include_str!("../../functions/gateway/openapi.json");
 
 #[test]
 fn the_table_of_variables_is_the_one_that_the_program_prints() {
@@ -25,4 +24,17 @@ fn every_target_of_the_makefile_that_the_readme_names_exists() {
         named += 1;
     }
     assert!(named >= 3);
+}
+
+#[tokio::test]
+async fn the_api_description_that_the_gateway_keeps_is_the_one_of_the_code() {
+    let platform = Setup::default().start_embedded();
+    let answer = reqwest::get(platform.url("/openapi.json")).await.unwrap();
+    let generated: serde_json::Value = answer.json().await.unwrap();
+    let kept: serde_json::Value = serde_json::from_str(KEPT).unwrap();
+    assert!(
+        generated == kept,
+        "renew it: curl $TAPEDECK/openapi.json | python3 -m json.tool > functions/gateway/openapi.json"
+    );
+    platform.finish().await;
 }

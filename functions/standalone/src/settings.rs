@@ -67,7 +67,9 @@ const SEPARATE: [Rows; 2] = [variables::<BrokerConfig>, variables::<GatewayConfi
 /// The README's tables of variables.
 pub(crate) fn table() -> Result<String, String> {
     let (serve, separate) = (rows(&SERVE)?, rows(&SEPARATE)?);
-    Ok(format!("{serve}\nFunctions that run as processes of their own listen on `PORT`, and read besides:\n\n{separate}"))
+    Ok(format!(
+        "{serve}\nFunctions that run as processes of their own listen on `PORT`, and read besides:\n\n{separate}"
+    ))
 }
 
 fn rows(components: &[Rows]) -> Result<String, String> {
