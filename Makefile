@@ -35,8 +35,14 @@ lint: setup ## Check format, lints and who depends on whom
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	cargo deny --offline check bans licenses sources
 
-bench: build ## Measure start, memory, a 2 GiB upload and a small clip; prints the figures
-	$(CARGO) run --release --quiet --package tapedeck-tests --bin measure
+bench: setup ## Measure start, memory, 2 GiB through one process, 1 GiB through the gateway, GridFS, the engine
+	@tests/servers/install.sh target/servers
+	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench pymongo
+	$(CARGO) build --release --workspace --bins --examples
+	target/release/measure
+	target/release/measure-fleet
+	PYTHONPATH=target/bench target/release/servers run -- sh -c 'target/release/examples/gridfs-bench "$$TEST_MONGODB_URI/bench" 256 5'
+	target/release/engine-bench 10 3
 
 build: setup ## Build the release binary target/release/tapedeck
 	$(CARGO) build --release --package standalone

@@ -81,6 +81,7 @@ const PROGRAMS: [(&str, &[&str]); 8] = [
 #[derive(Debug)]
 pub(crate) struct Fleet {
     processes: BTreeMap<&'static str, Process>,
+    ports: BTreeMap<&'static str, u16>,
     pub(crate) home: String,
     pub(crate) smtp: Smtp,
     pub(crate) place: Place,
@@ -90,7 +91,8 @@ impl Fleet {
     pub(crate) async fn start(folder: &Path, variables: &[(String, String)], place: Place) -> Self {
         let smtp = Smtp::start();
         operate(&["keys", folder.to_str().unwrap()], &[], folder);
-        let ports: BTreeMap<&str, u16> = PROGRAMS.iter().map(|(name, _)| (*name, free_port())).collect();
+        let ports: BTreeMap<&'static str, u16> =
+            PROGRAMS.iter().map(|(name, _)| (*name, free_port())).collect();
         let home = format!("http://127.0.0.1:{}", ports["gateway"]);
         let mut shared = vec![
             ("DATABASE_URL".into(), place.database_url.clone()),
@@ -112,18 +114,22 @@ impl Fleet {
         }
         shared.extend(variables.iter().cloned());
         operate(&["migrate"], &shared, folder);
-        let mut fleet = Self { processes: BTreeMap::new(), home, smtp, place };
+        let mut fleet = Self { processes: BTreeMap::new(), ports, home, smtp, place };
         for (name, words) in PROGRAMS {
             let mut own = shared.clone();
-            own.push(("PORT".into(), ports[name].to_string()));
+            own.push(("PORT".into(), fleet.ports[name].to_string()));
             let mut command = program(name, &own, &folder.join("log"));
             command.args(words).stdout(Stdio::null());
             fleet.processes.insert(name, Process::start_quietly(command));
         }
         for (name, _) in PROGRAMS {
-            listening(name, ports[name], folder);
+            listening(name, fleet.ports[name], folder);
         }
         fleet
+    }
+
+    pub(crate) fn address(&self, function: &str) -> String {
+        format!("http://127.0.0.1:{}", self.ports[function])
     }
 
     pub(crate) fn id(&self, function: &str) -> u32 {

@@ -89,3 +89,14 @@ pub(crate) fn mail_files(folder: &Path) -> Vec<Mail> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries.map(|entry| Mail { raw: fs::read_to_string(entry.unwrap().path()).unwrap() }).collect()
 }
+
+/// A line of `/proc/PID/status` (proc(5)) in MiB: `VmRSS:` is memory now, `VmHWM:` the most there ever was.
+///
+/// # Panics
+/// If there is no such process or line.
+#[must_use]
+pub fn memory_mib(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}

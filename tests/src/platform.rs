@@ -130,6 +130,15 @@ impl Platform {
         }
     }
 
+    /// The address of a function, where each has its own.
+    #[must_use]
+    pub fn address_of(&self, function: &str) -> String {
+        match self.world() {
+            World::Fleet(fleet) => fleet.address(function),
+            World::Embedded(embedded) => embedded.home.clone(),
+        }
+    }
+
     /// The data folder of an embedded platform.
     #[must_use]
     pub fn data(&self) -> PathBuf {

@@ -1,22 +1,13 @@
 //! Neither memory nor open files grow with what clients do.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use reqwest::{Body, Method};
-use tapedeck_tests::{Setup, mp4_of};
+use tapedeck_tests::{Setup, memory_mib, mp4_of};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-
-/// Most memory that a process ever had, in MiB (proc(5), `VmHWM`).
-fn peak_mib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
-}
 
 #[tokio::test]
 async fn a_large_upload_and_its_conversion_stay_within_150_mib() {
@@ -28,7 +19,7 @@ async fn a_large_upload_and_its_conversion_stay_within_150_mib() {
     let id = answer.json::<serde_json::Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
     let job = ann.ended(&id).await;
     assert_eq!(job["state"], "done", "{job}");
-    let peak = peak_mib(platform.pid());
+    let peak = memory_mib(platform.pid(), "VmHWM:");
     assert!(peak < 150, "{peak} MiB");
     platform.finish().await;
 }

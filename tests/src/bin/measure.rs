@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use reqwest::{Body, Method};
-use tapedeck_tests::{Setup, User, mp4_of};
+use tapedeck_tests::{Setup, User, memory_mib, mp4_of};
 
 const STARTS: usize = 21;
 const CLIPS: usize = 21;
@@ -25,7 +25,7 @@ async fn start() {
         let platform = Setup::default().start_embedded();
         times.push(begun.elapsed().as_secs_f64() * 1000.0);
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        idle = memory(platform.pid(), "VmRSS:");
+        idle = memory_mib(platform.pid(), "VmRSS:");
         platform.finish().await;
     }
     println!("exec to ready       {:.0} ms (median of {STARTS}, empty data folder)", median(times));
@@ -56,7 +56,7 @@ async fn large_upload() {
     user.ended(&id).await;
     let mib = LARGE as f64 / 1024.0 / 1024.0;
     println!("2 GiB upload        {took:.1} s, {:.0} MiB/s", mib / took);
-    println!("peak memory         {} MiB (upload and conversion)", memory(platform.pid(), "VmHWM:"));
+    println!("peak memory         {} MiB (upload and conversion)", memory_mib(platform.pid(), "VmHWM:"));
     platform.finish().await;
 }
 
@@ -70,11 +70,4 @@ async fn upload(user: &User) -> String {
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
-}
-
-/// A line of `/proc/PID/status` (proc(5)) in MiB.
-fn memory(pid: u32, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
