@@ -37,12 +37,13 @@ lint: setup ## Check format, lints and who depends on whom
 
 bench: setup ## Measure start, memory, 2 GiB through one process, 1 GiB through the gateway, GridFS, the engine
 	@tests/servers/install.sh target/servers
-	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench pymongo
+	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench pymongo moviepy==2.2.1
 	$(CARGO) build --release --workspace --bins --examples
 	target/release/measure
 	target/release/measure-fleet
 	PYTHONPATH=target/bench target/release/servers run -- sh -c 'target/release/examples/gridfs-bench "$$TEST_MONGODB_URI/bench" 256 5'
-	target/release/engine-bench 10 3
+	PYTHONPATH=target/bench target/release/engine-bench 60 3 /usr/bin/python3
+	taskset --cpu-list 0 target/release/engine-bench 10 3 none
 
 build: setup ## Build the release binary target/release/tapedeck
 	$(CARGO) build --release --package standalone

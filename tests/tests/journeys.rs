@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::{
+    io::{Cursor, Read as _},
+    time::Duration,
+};
 
 use blobs::{Blob, Bucket};
 use bytes::Bytes;
@@ -138,6 +141,34 @@ async fn options_are_honoured() {
     assert!((120_000..150_000).contains(&rate), "{rate}");
     platform.settle().await;
     assert!(platform.mails().is_empty(), "notify=none");
+    platform.finish().await;
+}
+
+#[tokio::test]
+async fn chapters_become_files_in_a_zip() {
+    let platform = Platform::start().await;
+    let ann = platform.new_user().await;
+    let options = [("chapters", "split"), ("title", "The Whole")];
+    let job = ann.ended(&ann.upload_fixture("chapters.mp4", &options).await).await;
+    assert_eq!(job["state"], "done", "{job}");
+    let answer = ann.get(job["links"]["audio"].as_str().unwrap()).await;
+    assert_eq!(answer.headers()["content-type"], "application/zip");
+    assert!(answer.headers()["content-disposition"].to_str().unwrap().ends_with(".zip"));
+    let bytes = answer.bytes().await.unwrap();
+    assert_eq!(job["audio"]["bytes"], bytes.len());
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    assert_eq!(archive.len(), 2);
+    for (name, title, length) in [("01 One.mp3", "One", 1.5), ("02 Zwei.mp3", "Zwei", 2.52)] {
+        let mut mp3 = Vec::new();
+        archive.by_name(name).unwrap().read_to_end(&mut mp3).unwrap();
+        let mp3 = Bytes::from(mp3);
+        assert!(close(listen(&mp3).await.duration, length), "{name}");
+        let tags = probe(&mp3).await.tags;
+        assert_eq!((tags["title"].as_str(), tags["album"].as_str()), (title, "The Whole"));
+    }
+    platform.settle().await;
+    assert!(platform.mails()[0].header("Subject").unwrap().starts_with("Your audio is ready: "));
+    assert_eq!(stored(&platform, Bucket::Audios).await.len(), 1, "the parts are in the zip alone");
     platform.finish().await;
 }
 

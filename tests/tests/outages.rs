@@ -25,14 +25,17 @@ fn setup() -> Setup {
         .set("CLOCK_OUTBOX_SECONDS", 2)
 }
 
-/// Uploads until `count` are accepted in all, four at once. A 5xx or a broken connection is tried again.
+/// Uploads until `count` are accepted in all, four at once. A 5xx or a broken connection is tried again. Titles of their
+/// own make most of them work for the converter.
 fn upload_many(user: &User, count: usize, accepted: &Arc<AtomicUsize>) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     for _ in 0..4 {
         let (user, accepted) = (user.clone(), accepted.clone());
         clients.spawn(async move {
             while accepted.load(Ordering::SeqCst) < count {
-                let answer = user.upload("video.mkv", fixture("video.mkv"), &[]).send().await;
+                let title = accepted.load(Ordering::SeqCst).to_string();
+                let upload = user.upload("video.mkv", fixture("video.mkv"), &[("title", &title)]);
+                let answer = upload.send().await;
                 match answer.map(|answer| answer.status().as_u16()) {
                     Ok(202) => drop(accepted.fetch_add(1, Ordering::SeqCst)),
                     Ok(status) => {

@@ -26,11 +26,13 @@ impl Random {
     }
 }
 
-/// Uploads until the connection breaks; the ids that got a 202.
-async fn upload_until_killed(user: User) -> Vec<String> {
+/// Uploads until the connection breaks; the ids that got a 202. A title of its own makes each round convert anew what the
+/// rounds before have converted; within a round every video comes again.
+async fn upload_until_killed(user: User, title: String) -> Vec<String> {
     let mut accepted = Vec::new();
     for name in ["video.mkv", "moov-end.mp4", "silent-movie.mp4", "video.webm"].into_iter().cycle().take(8) {
-        let Ok(answer) = user.upload(name, fixture(name), &[]).send().await else { break };
+        let upload = user.upload(name, fixture(name), &[("title", &title)]);
+        let Ok(answer) = upload.send().await else { break };
         if answer.status() != 202 {
             break;
         }
@@ -47,10 +49,10 @@ async fn every_accepted_job_ends_once_with_one_mail_however_often_the_process_is
     let mut platform = Setup::default().start_embedded();
     let ann = platform.new_user().await;
     let mut accepted = Vec::new();
-    for _ in 0..KILLS {
+    for round in 0..KILLS {
         let mut uploads = JoinSet::new();
         for _ in 0..2 {
-            uploads.spawn(upload_until_killed(ann.at(platform.home())));
+            uploads.spawn(upload_until_killed(ann.at(platform.home()), round.to_string()));
         }
         tokio::time::sleep(Duration::from_millis(random.below(400))).await;
         platform.kill();

@@ -5,7 +5,7 @@ use db::{Claimed, Lease, MAX_ATTEMPTS};
 use runtime::{Failure, OrFail as _, Reply};
 
 use crate::{
-    Convert, describe, lease,
+    Convert, cache, describe, lease,
     outcome::Outcome,
     run::{self, Progress},
 };
@@ -34,17 +34,25 @@ pub(crate) async fn convert(deps: Convert, event: VideoUploaded) -> Result<Conve
     };
     let progress = Progress::default();
     let outcome = tokio::select! {
-        outcome = run::run(&deps, &claimed, &progress) => outcome,
+        outcome = make(&deps, &claimed, &progress) => outcome,
         () = lease::lost(&deps, &claimed.lease, &progress) => Outcome::LeaseLost,
     };
     settle(&deps, &claimed, outcome).await
+}
+
+/// By an earlier result if there is one, else by the engine.
+async fn make(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
+    match cache::reuse(deps, claimed).await {
+        Some(outcome) => outcome,
+        None => run::run(deps, claimed, progress).await,
+    }
 }
 
 async fn settle(deps: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<Converted, Failure> {
     let lease = &claimed.lease;
     match outcome {
         Outcome::Done(finished) => {
-            let recorded = deps.db.finish_job(lease, &finished).await.or_retry()?;
+            let recorded = deps.db.finish_job(lease, &finished, cache::ENGINE).await.or_retry()?;
             // The lease went in the last moment: the audio is nobody's.
             let Some(recorded) = recorded else { return lost(deps, lease).await };
             describe::done(deps, claimed, &finished).await;

@@ -2,20 +2,24 @@
 //!
 //! - `main.rs`: the roles of its own processes. `intake.rs`: event -> work queue, on Knative.
 //! - `convert.rs`: the handler. Claim the job, convert under its lease, settle the outcome.
+//! - `cache.rs`: an earlier result of the same owner, instead of a conversion.
 //! - `lease.rs`: the heartbeat. Whoever loses the lease stops.
-//! - `run.rs`: blob -> engine -> blob, with the job's options.
+//! - `run.rs`: blob -> engine -> blob. `produce.rs`: the engine, with the job's options. `zip.rs`: a result in parts.
 //! - `describe.rs`: what became of the job, noted beside its blobs.
 //! - `outcome.rs`: what each end of a conversion means for the job: done, failed, or try again.
 //!
 //! Idempotent: the job is claimed by compare-and-set, each attempt writes to an audio id of its own, and `done` is
 //! set only while the lease is still ours.
 
+mod cache;
 mod convert;
 mod describe;
 mod intake;
 mod lease;
 mod outcome;
+mod produce;
 mod run;
+mod zip;
 
 use std::time::Duration;
 
@@ -26,7 +30,7 @@ use runtime::{Config, Function};
 use serde::{Deserialize, Serialize};
 
 pub use intake::intake;
-pub use run::settings;
+pub use produce::produce;
 
 /// What the function needs.
 #[derive(Clone)]
@@ -68,6 +72,10 @@ impl Config for ConvertConfig {
 impl ConvertConfig {
     pub(crate) fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds)
+    }
+
+    pub(crate) fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_days * 86_400)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Blob -> engine -> blob, with the job's options.
+//! Blob -> engine -> blob.
 
 use std::{
     io,
@@ -8,11 +8,10 @@ use std::{
 
 use blobs::{Blob, Reader, Upload};
 use bytes::Bytes;
-use contracts::{ChapterPolicy, CoverPolicy, Options, TagPolicy};
 use db::{Audio, Claimed, Finished};
-use media::{Chapters, Cover, Format, Kind, Rate, Settings, Sink, Source, Summary, Tags, Track};
+use media::{Kind, Sink, Source, Summary};
 
-use crate::{Convert, outcome::Outcome};
+use crate::{Convert, outcome::Outcome, produce::produce};
 
 /// How far the conversion is, 0 to 1; shared with the heartbeat.
 #[derive(Default)]
@@ -40,12 +39,8 @@ async fn convert(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Resu
     let video = deps.blobs.open_blob(Blob::Video(claimed.job.video_id)).await?;
     let video = video.ok_or_else(|| Outcome::Crashed("the video's blob is missing".into()))?;
     let mut upload = deps.blobs.put(Blob::Audio(claimed.lease.audio_id)).await?;
-    let settings = settings(&claimed.job.options);
-    let converted = deps
-        .engine
-        .convert(&Video(video), &settings, &mut AudioSink(&mut upload), |at| progress.set(at))
-        .await;
-    let summary = converted?;
+    let (options, mut sink) = (&claimed.job.options, AudioSink(&mut upload));
+    let summary = produce(&deps.engine, &Video(video), options, &mut sink, |at| progress.set(at)).await?;
     let bytes = upload.finish().await?;
     Ok(finished(deps, claimed, &summary, bytes))
 }
@@ -66,55 +61,6 @@ fn finished(deps: &Convert, claimed: &Claimed, summary: &Summary, bytes: u64) ->
         warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
         keep: Duration::from_secs(deps.config.keep_days * 86_400),
     }
-}
-
-/// The job's options in the words of the engine.
-#[must_use]
-pub fn settings(options: &Options) -> Settings {
-    Settings {
-        format: format(options.format),
-        rate: match (options.bitrate, options.quality) {
-            (Some(bitrate), _) => Rate::Cbr(bitrate),
-            (None, Some(quality)) => Rate::Vbr(quality),
-            (None, None) => Rate::default(),
-        },
-        copy: options.bitrate.is_none() && options.quality.is_none(),
-        track: options.track.as_deref().map_or(Track::Best, track),
-        sample_rate: options.sample_rate,
-        channels: options.channels,
-        start: options.start.map(Duration::from_secs_f64),
-        end: options.end.map(Duration::from_secs_f64),
-        loudness: options.loudness,
-        tags: Tags {
-            keep: options.tags == TagPolicy::Keep,
-            title: options.title.clone(),
-            artist: options.artist.clone(),
-            album: options.album.clone(),
-        },
-        cover: match options.cover {
-            CoverPolicy::Keep => Cover::Keep,
-            CoverPolicy::None => Cover::None,
-        },
-        chapters: match options.chapters {
-            ChapterPolicy::Keep => Chapters::Keep,
-            ChapterPolicy::None => Chapters::None,
-        },
-    }
-}
-
-fn format(format: contracts::Format) -> Format {
-    match format {
-        contracts::Format::Mp3 => Format::Mp3,
-        contracts::Format::M4a => Format::M4a,
-        contracts::Format::Opus => Format::Opus,
-        contracts::Format::Ogg => Format::Ogg,
-        contracts::Format::Flac => Format::Flac,
-        contracts::Format::Wav => Format::Wav,
-    }
-}
-
-fn track(name: &str) -> Track {
-    name.parse().map_or_else(|_| Track::Language(name.to_owned()), Track::Number)
 }
 
 /// A stored video as the engine reads it.

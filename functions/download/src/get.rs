@@ -41,8 +41,8 @@ pub(crate) struct Wanted {
     tag = "download",
     params(Wanted),
     responses(
-        (status = 200, description = "The audio, of the type that the job's `format` says", content_type = "audio/*", body = Vec<u8>),
-        (status = 206, description = "The part that `Range` asks for", content_type = "audio/*", body = Vec<u8>),
+        (status = 200, description = "The audio, of the type that the job's `format` says; with `chapters=split` a zip", content((Vec<u8> = "audio/*"), (Vec<u8> = "application/zip"))),
+        (status = 206, description = "The part that `Range` asks for", content((Vec<u8> = "audio/*"), (Vec<u8> = "application/zip"))),
         (status = 304, description = "The client has it already"),
         (status = 401, description = "No credentials, or the link is damaged"),
         (status = 404, description = "No such audio, or somebody else's"),
@@ -75,8 +75,8 @@ pub(crate) async fn download(
     tag = "download",
     params(("id" = JobId, Path, description = "The job")),
     responses(
-        (status = 200, description = "The audio; see `GET /download`", content_type = "audio/*", body = Vec<u8>),
-        (status = 206, description = "The part that `Range` asks for", content_type = "audio/*", body = Vec<u8>),
+        (status = 200, description = "The audio; see `GET /download`", content((Vec<u8> = "audio/*"), (Vec<u8> = "application/zip"))),
+        (status = 206, description = "The part that `Range` asks for", content((Vec<u8> = "audio/*"), (Vec<u8> = "application/zip"))),
         (status = 304, description = "The client has it already"),
         (status = 401, description = "No credentials"),
         (status = 404, description = "No such job, or somebody else's"),

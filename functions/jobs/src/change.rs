@@ -6,11 +6,7 @@ use contracts::{JobId, State as JobState};
 use identity::{Caller, Scope};
 use runtime::{Json, Path, Problem};
 
-use crate::{Jobs, own_job, view::JobView};
-
-fn unavailable(error: &db::Error) -> Problem {
-    Problem::unavailable(error)
-}
+use crate::{Jobs, database, own_job, view::JobView};
 
 fn wrong_state(state: JobState, what: &str) -> Problem {
     Problem::conflict(format!("The job is {state}: {what}")).member("state", state.as_str())
@@ -26,7 +22,7 @@ pub(crate) async fn cancel(
 ) -> Result<Json<JobView>, Problem> {
     caller.require(Scope::Upload)?;
     own_job(&deps, &caller, id).await?;
-    let canceled = deps.db.cancel_job(id).await.map_err(|error| unavailable(&error))?;
+    let canceled = deps.db.cancel_job(id).await.map_err(database)?;
     let job = own_job(&deps, &caller, id).await?;
     if canceled {
         return Ok(Json(job.into()));
@@ -44,7 +40,7 @@ pub(crate) async fn retry(
 ) -> Result<Json<JobView>, Problem> {
     caller.require(Scope::Upload)?;
     let before = own_job(&deps, &caller, id).await?;
-    let Some(recorded) = deps.db.retry_job(id).await.map_err(|error| unavailable(&error))? else {
+    let Some(recorded) = deps.db.retry_job(id).await.map_err(database)? else {
         return Err(wrong_state(
             before.state,
             "only failed and canceled jobs can be tried again, while their video is kept. Upload the video again.",
@@ -64,7 +60,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(Scope::Upload)?;
     own_job(&deps, &caller, id).await?;
-    let named = deps.db.delete_job(id).await.map_err(|error| unavailable(&error))?;
+    let named = deps.db.delete_job(id).await.map_err(database)?;
     // The row is gone, so the job is: a blob that can't be removed now is an orphan for the sweep.
     if let Some((video, audio)) = named {
         remove(&deps, Blob::Video(video)).await;

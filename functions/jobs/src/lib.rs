@@ -46,7 +46,32 @@ pub fn function(deps: Jobs) -> Function {
 
 /// The caller's job with this id.
 async fn own_job(deps: &Jobs, caller: &Caller, id: JobId) -> Result<Job, Problem> {
-    let job = deps.db.job(id).await.map_err(|error| Problem::unavailable(&error))?;
+    let job = deps.db.job(id).await.map_err(database)?;
     job.filter(|job| job.user_id == caller.user_id)
         .ok_or_else(|| Problem::not_found("You have no job with this id. GET /jobs lists the ones you have."))
+}
+
+/// An outage passes, so the client may try again; a row that can't be read does not.
+fn database(error: db::Error) -> Problem {
+    match &error {
+        db::Error::Unavailable(_) => Problem::unavailable(&error),
+        db::Error::Exists | db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
+            Problem::internal(error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{http::StatusCode, response::IntoResponse as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_row_that_can_not_be_read_is_a_fault_of_ours_and_an_outage_passes() {
+        let status = |error| database(error).into_response().status();
+        assert_eq!(status(db::Error::Corrupt("options".into())), StatusCode::INTERNAL_SERVER_ERROR);
+        let away = Db::open("sqlite:/dev/null/db", 1).unwrap().ping().await.unwrap_err();
+        assert_eq!(status(away), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

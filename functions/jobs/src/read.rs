@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Jobs, own_job, view::JobView};
+use crate::{Jobs, database, own_job, view::JobView};
 
 /// Longest poll in seconds: below the 60 s after which proxies give up.
 const MAX_WAIT: u64 = 50;
@@ -48,8 +48,7 @@ pub(crate) async fn list(
         return Err(Problem::unprocessable("limit must be 1 to 100."));
     }
     // One more than asked for tells whether there is a next page.
-    let found = deps.db.jobs(caller.user_id, limit + 1, query.cursor).await;
-    let mut jobs = found.map_err(|error| Problem::unavailable(&error))?;
+    let mut jobs = deps.db.jobs(caller.user_id, limit + 1, query.cursor).await.map_err(database)?;
     let more = jobs.len() > limit as usize;
     jobs.truncate(limit as usize);
     let next_cursor = jobs.last().filter(|_| more).map(|job| job.id);

@@ -9,8 +9,9 @@ mod wanted;
 use std::{io, num::NonZero, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
+use contracts::Options;
 use indicatif::ProgressBar;
-use media::{Engine, Settings};
+use media::Engine;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use self::{names::Pair, one::How, wanted::Wanted};
@@ -90,30 +91,29 @@ fn told(error: &Error) -> u8 {
 async fn run(options: &ConvertOptions) -> Result<u8, Error> {
     let wanted = options.wanted.options(names::format_of(options))?;
     let pairs = names::pairs(options, wanted.extension())?;
-    let settings = ::convert::settings(&wanted);
     let engine = Engine::this_program().map_err(Error::Engine)?;
     match &pairs[..] {
         [pair] => {
             let bar = if options.quiet { ProgressBar::hidden() } else { one::progress_bar() };
             let how = How { quiet: options.quiet, force: options.force };
-            one::convert(&engine, &settings, pair, how, &bar).await?;
+            one::convert(&engine, &wanted, pair, how, &bar).await?;
             Ok(0)
         }
-        _ => Ok(all(engine, settings, pairs, options).await),
+        _ => Ok(all(engine, wanted, pairs, options).await),
     }
 }
 
 /// As many at once as there are cores; each error is told, and the first one's code is the result.
-async fn all(engine: Engine, settings: Settings, pairs: Vec<Pair>, options: &ConvertOptions) -> u8 {
+async fn all(engine: Engine, wanted: Options, pairs: Vec<Pair>, options: &ConvertOptions) -> u8 {
     let at_once = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
     let (quiet, force) = (options.quiet, options.force);
     let mut jobs = JoinSet::new();
     for (place, pair) in pairs.into_iter().enumerate() {
-        let (engine, settings, at_once) = (engine.clone(), settings.clone(), Arc::clone(&at_once));
+        let (engine, wanted, at_once) = (engine.clone(), wanted.clone(), Arc::clone(&at_once));
         jobs.spawn(async move {
             let _turn = at_once.acquire().await;
             let how = How { quiet, force };
-            (place, one::convert(&engine, &settings, &pair, how, &ProgressBar::hidden()).await)
+            (place, one::convert(&engine, &wanted, &pair, how, &ProgressBar::hidden()).await)
         });
     }
     let mut first: Option<(usize, u8)> = None;

@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -47,7 +48,11 @@ fn one_file_becomes_another() {
     let (code, output) = tapedeck(&folder, &["convert", "talk.mp4", "talk.mp3"]);
     assert_eq!(code, 0, "{output:?}");
     assert!(fs::read(folder.path().join("talk.mp3")).unwrap().starts_with(b"ID3"));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("10.01 s, mp3"), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("10.01 s, mp3"), "{said}");
+    // The closing line says how many times faster than real time it was.
+    let speed = said.trim_end().strip_suffix("x)").and_then(|said| said.rsplit('(').next());
+    assert!(speed.and_then(|speed| speed.parse::<u32>().ok()).is_some(), "{said}");
     assert_eq!(names(&folder), ["talk.mp3", "talk.mp4"]);
 }
 
@@ -62,6 +67,46 @@ fn the_outputs_name_chooses_the_format() {
         assert_eq!((code, output.stderr.is_empty()), (0, true), "{output:?}");
         assert!(fs::read(folder.path().join(&name)).unwrap().starts_with(start), "{name}");
     }
+}
+
+#[test]
+fn chapters_become_files_in_a_zip() {
+    let folder = folder(&[("talk.mp4", "chapters.mp4")]);
+    let split = |output: &str, format: &str| {
+        tapedeck(&folder, &["convert", "talk.mp4", output, "--chapters", "split", "--format", format])
+    };
+    let (code, output) = split("talk.opus", "opus");
+    assert_eq!(code, 2);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("call it talk.zip"), "{output:?}");
+    let (code, output) = split("talk.zip", "opus");
+    assert_eq!(code, 0, "{output:?}");
+    let file = fs::File::open(folder.path().join("talk.zip")).unwrap();
+    let length = format!("{} bytes", file.metadata().unwrap().len());
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&length), "{output:?}");
+    let mut archive = zip::ZipArchive::new(file).unwrap();
+    for (place, name) in ["01 One.opus", "02 Zwei.opus"].into_iter().enumerate() {
+        let mut member = archive.by_index(place).unwrap();
+        assert_eq!(member.name().unwrap(), name);
+        let mut start = [0; 4];
+        member.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"OggS");
+    }
+    assert_eq!(split("../talk", "mp3").0, 2);
+    assert_eq!(split(".", "flac").0, 2, "talk.zip exists");
+}
+
+#[test]
+fn a_bitrate_is_constant_or_an_average() {
+    let folder = folder(&[("talk.mp4", "sample.mp4")]);
+    let header = |mode| {
+        let arguments =
+            ["convert", "talk.mp4", "talk.mp3", "--force", "--bitrate", "128", "--bitrate-mode", mode];
+        assert_eq!(tapedeck(&folder, &arguments).0, 0);
+        let mp3 = fs::read(folder.path().join("talk.mp3")).unwrap();
+        ["Info", "Xing"].map(|name| mp3[..2000].windows(4).any(|four| four == name.as_bytes()))
+    };
+    // LAME's header is called "Info" where the rate is constant.
+    assert_eq!((header("constant"), header("average")), ([true, false], [false, true]));
 }
 
 #[test]

@@ -112,6 +112,7 @@ async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, Refusal> {
         name: stored.name.clone(),
         bytes: stored.bytes,
         container: stored.container.into(),
+        digest: Some(stored.digest.clone()),
         ..Source::default()
     };
     let recorded = match deps.db.queue_job(stored.job_id, &source, &options).await {

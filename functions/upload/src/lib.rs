@@ -2,7 +2,8 @@
 //!
 //! 1. `create.rs`: the route. Bearer + body stream -> stored video -> one transaction {job, outbox} -> 202.
 //! 2. `form.rs` and `raw.rs`: the two ways in. Both end in a [`receive::Arrival`].
-//! 3. `receive.rs`: first bytes sniffed, the stream stored, a job row that names the blob before its first byte.
+//! 3. `receive.rs`: first bytes sniffed, the stream stored and digested, a job row that names the blob before its first
+//!    byte.
 //! 4. `sniff.rs`: containers by their first bytes. Name and content type from outside are not trusted.
 //!
 //! Architecture invariants: nothing is held whole (memory per upload stays under 8 MiB whatever its size);

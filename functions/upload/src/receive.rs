@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use contracts::{JobId, Options, State, UserId, VideoId};
 use db::NewJob;
 use futures_util::{Stream, StreamExt as _};
+use ring::digest::{Context, SHA256};
 
 use crate::{Upload, refusal::Refusal, sniff};
 
@@ -22,6 +23,8 @@ pub(crate) struct Stored {
     pub(crate) name: String,
     pub(crate) bytes: u64,
     pub(crate) container: &'static str,
+    /// SHA-256 in hex.
+    pub(crate) digest: String,
     video_id: VideoId,
 }
 
@@ -68,7 +71,7 @@ impl Receiver {
         self.deps.db.create_job(&NewJob { id: job_id, user_id: self.user_id, video_id }).await?;
         let described = description(job_id, container);
         match self.pour(job_id, (video_id, described), head, body).await {
-            Ok(bytes) => Ok(Stored { job_id, name, bytes, container, video_id }),
+            Ok((bytes, digest)) => Ok(Stored { job_id, name, bytes, container, digest, video_id }),
             Err(refusal) => {
                 forget(&self.deps, job_id).await;
                 Err(refusal)
@@ -76,13 +79,14 @@ impl Receiver {
         }
     }
 
+    /// Returns the size and the digest.
     async fn pour<S, E>(
         &self,
         job_id: JobId,
         (video_id, described): (VideoId, Description),
         head: Bytes,
         mut body: Body<S>,
-    ) -> Result<u64, Refusal>
+    ) -> Result<(u64, String), Refusal>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
         E: Into<Refusal>,
@@ -91,11 +95,13 @@ impl Receiver {
         let mut upload = self.deps.blobs.put(Blob::Video(video_id)).await?;
         upload.describe(described);
         let (mut total, mut next, mut sign) = (0, Some(head), Instant::now());
+        let mut digest = Context::new(&SHA256);
         while let Some(bytes) = next {
             total += bytes.len() as u64;
             if total > limit {
                 return Err(Refusal::TooLarge(limit));
             }
+            digest.update(&bytes);
             upload.write(bytes).await?;
             if sign.elapsed() > SIGN_OF_LIFE {
                 self.deps.db.touch_upload(job_id).await?;
@@ -103,8 +109,12 @@ impl Receiver {
             }
             next = body.next().await?;
         }
-        Ok(upload.finish().await?)
+        Ok((upload.finish().await?, hex(digest.finish().as_ref())))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Nobody sees a blob before it is whole, and then its job is queued.

@@ -73,7 +73,8 @@ impl From<Refusal> for Problem {
                 "The service has no room left. Try again later.",
             )
             .cause("the blob store is full"),
-            Refusal::Database(error) => Self::unavailable(&error),
+            Refusal::Database(error @ db::Error::Unavailable(_)) => Self::unavailable(&error),
+            Refusal::Database(error) => Self::internal(error.to_string()),
             Refusal::Storage(error) => Self::unavailable(&error),
         }
     }

@@ -169,7 +169,7 @@ async fn finish(db: Db, event: VideoUploaded) -> Option<contracts::Recorded<Audi
     let audio =
         Audio { id: AudioId::generate(), bytes: 1, duration: lease, codec: "mp3".into(), bitrate: 128 };
     let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep: lease };
-    db.finish_job(&claimed.lease, &finished).await.unwrap()
+    db.finish_job(&claimed.lease, &finished, "1").await.unwrap()
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ pub use events::{
 };
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use id::{AudioId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
-pub use options::{ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, TagPolicy};
+pub use options::{
+    BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, TagPolicy,
+};
 pub use state::{State, UnknownState};
 pub use timestamp::Timestamp;

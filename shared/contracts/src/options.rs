@@ -1,10 +1,14 @@
 //! Conversion options: what a client may ask for, parsed and validated in one place.
 
 mod format;
+mod policies;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::format::Format;
+pub use self::{
+    format::Format,
+    policies::{BitrateMode, ChapterPolicy, CoverPolicy, NotifyBy, TagPolicy},
+};
 
 /// What the audio shall be like. The default is MP3 at VBR quality 2, the source's sample rate, at most two
 /// channels, tags, cover and chapters kept, and a mail at the end. Sound that already is in the wanted format is copied
@@ -14,9 +18,13 @@ pub use self::format::Format;
 pub struct Options {
     /// The audio format.
     pub format: Format,
-    /// Constant bitrate in kbit/s, for formats other than MP3 the average. Excludes `quality`.
+    /// Bitrate in kbit/s: for MP3 constant, if `bitrate_mode` doesn't say otherwise; for other formats the average.
+    /// Excludes `quality`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u32>,
+    /// How the bitrate is meant. Only MP3 has a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bitrate_mode: Option<BitrateMode>,
     /// Quality, 0 (best) to 9 (smallest): for MP3 that of LAME's variable bitrate. Excludes `bitrate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
@@ -42,7 +50,8 @@ pub struct Options {
     pub tags: TagPolicy,
     /// Whether the video's cover picture is kept.
     pub cover: CoverPolicy,
-    /// What becomes of the video's chapters.
+    /// What becomes of the video's chapters: marks in the audio, nothing, or one zip with an audio file for each, where
+    /// the title tag of the whole is the album of all.
     pub chapters: ChapterPolicy,
     /// Title tag, instead of the video's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,50 +67,6 @@ pub struct Options {
     /// An `https` address that is called when the job has ended, beside the mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<String>,
-}
-
-/// Whether the video's own tags are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TagPolicy {
-    /// Title, artist, album and the like are taken over.
-    #[default]
-    Keep,
-    /// Only the tags that the options name are written.
-    None,
-}
-
-/// Whether the video's cover picture is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CoverPolicy {
-    /// Where the format has a place for it.
-    #[default]
-    Keep,
-    /// It is left out.
-    None,
-}
-
-/// What becomes of the video's chapters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ChapterPolicy {
-    /// Marks in the audio, where the format has a place for them.
-    #[default]
-    Keep,
-    /// They are left out.
-    None,
-}
-
-/// How the owner hears of the end of the job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum NotifyBy {
-    /// By mail.
-    #[default]
-    Mail,
-    /// Not at all.
-    None,
 }
 
 /// Longest name of a track, in characters.
@@ -152,6 +117,7 @@ impl Options {
         match name {
             "format" => self.format = word(name, value, "mp3, m4a, opus, ogg, flac or wav")?,
             "bitrate" => self.bitrate = Some(number(name, value)?),
+            "bitrate_mode" => self.bitrate_mode = Some(word(name, value, "constant or average")?),
             "quality" => self.quality = Some(number(name, value)?),
             "sample_rate" => self.sample_rate = Some(number(name, value)?),
             "channels" => self.channels = Some(number(name, value)?),
@@ -161,7 +127,7 @@ impl Options {
             "loudness" => self.loudness = Some(loudness(name, value)?),
             "track" => self.track = Some(value.to_owned()),
             "cover" => self.cover = word(name, value, "keep or none")?,
-            "chapters" => self.chapters = word(name, value, "keep or none")?,
+            "chapters" => self.chapters = word(name, value, "keep, split or none")?,
             "tags" => self.tags = word(name, value, "keep or none")?,
             "title" => self.title = Some(value.to_owned()),
             "artist" => self.artist = Some(value.to_owned()),
@@ -198,13 +164,17 @@ impl Options {
     /// The media type of the result.
     #[must_use]
     pub fn media_type(&self) -> &'static str {
-        self.format.media_type()
+        if self.is_split() { "application/zip" } else { self.format.media_type() }
     }
 
     /// What the result's file name ends in, without the dot.
     #[must_use]
     pub fn extension(&self) -> &'static str {
-        self.format.extension()
+        if self.is_split() { "zip" } else { self.format.extension() }
+    }
+
+    fn is_split(&self) -> bool {
+        self.chapters == ChapterPolicy::Split
     }
 
     fn check_rate(&self) -> Result<(), InvalidOption> {
@@ -212,9 +182,19 @@ impl Options {
             return Err(InvalidOption::new("quality", "give either bitrate or quality, not both"));
         }
         self.format.check_bitrate(self.bitrate, self.sample_rate.unwrap_or(44_100))?;
+        self.check_bitrate_mode()?;
         self.format.check_quality(self.quality)?;
         one_of("sample_rate", self.sample_rate, self.format.sample_rates())?;
         one_of("channels", self.channels.map(u32::from), &[1, 2])
+    }
+
+    fn check_bitrate_mode(&self) -> Result<(), InvalidOption> {
+        let problem = match self.bitrate_mode {
+            Some(_) if self.bitrate.is_none() => "says how bitrate is meant; give that too",
+            Some(BitrateMode::Constant) if self.format != Format::Mp3 => "only mp3 has a constant bitrate",
+            _ => return Ok(()),
+        };
+        Err(InvalidOption::new("bitrate_mode", problem))
     }
 
     /// The form only; whether the address is a public one is seen when it is called. ASCII, so that what stands in
@@ -323,6 +303,7 @@ mod tests {
         };
         assert_eq!(named(&[]), ("audio/mpeg", "mp3"));
         assert_eq!(named(&[("format", "m4a"), ("bitrate", "100")]), ("audio/mp4", "m4a"));
+        assert_eq!(named(&[("format", "m4a"), ("chapters", "split")]), ("application/zip", "zip"));
     }
 
     #[test]
@@ -333,7 +314,10 @@ mod tests {
 
     #[test]
     fn each_wrong_option_is_named_with_what_is_allowed() {
-        let wrong: [(&[(&str, &str)], &str); 21] = [
+        let wrong: [(&[(&str, &str)], &str); 24] = [
+            (&[("bitrate_mode", "average")], "bitrate_mode"),
+            (&[("bitrate", "128"), ("bitrate_mode", "variable")], "bitrate_mode"),
+            (&[("format", "m4a"), ("bitrate", "128"), ("bitrate_mode", "constant")], "bitrate_mode"),
             (&[("format", "flac"), ("bitrate", "128")], "bitrate"),
             (&[("format", "wav"), ("quality", "2")], "quality"),
             (&[("format", "opus"), ("sample_rate", "44100")], "sample_rate"),

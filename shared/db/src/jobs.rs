@@ -55,6 +55,8 @@ pub struct Source {
     pub bytes: u64,
     /// The container as sniffed from the first bytes.
     pub container: String,
+    /// SHA-256 of the file, in hex; jobs from before it was taken have none.
+    pub digest: Option<String>,
     /// Codec of the audio track, once probed.
     pub codec: Option<String>,
     /// Duration, once probed.
@@ -75,6 +77,9 @@ pub struct Audio {
     /// Average bit/s.
     pub bitrate: u32,
 }
+
+/// How many earlier jobs of the same video are looked at; they differ in their options.
+const SAME_VIDEO: i64 = 50;
 
 impl Db {
     /// The job with this id.
@@ -114,6 +119,27 @@ impl Db {
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Its owner's other jobs that made audio of the same video with `engine`, whose audio is still kept; newest
+    /// first, at most 50.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn done_with_same_video(&self, job: &Job, engine: &str) -> Result<Vec<Job>> {
+        // A digest of NULL equals none.
+        let rows = sqlx::query(
+            "SELECT * FROM jobs WHERE user_id = ? AND source_digest = ? AND state = 'done' AND audio_engine = ? AND expires_at > ? \
+             ORDER BY id DESC LIMIT ?",
+        )
+        .bind(job.user_id.to_string())
+        .bind(&job.source.digest)
+        .bind(engine)
+        .bind(Timestamp::now().millis())
+        .bind(SAME_VIDEO)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(read).collect()
     }
 
@@ -168,6 +194,7 @@ fn read_source(row: &AnyRow) -> Result<Source> {
         name: row.try_get("source_name")?,
         bytes: count_or_null(row, "source_bytes")?.unwrap_or(0),
         container: row.try_get("source_container")?,
+        digest: row.try_get("source_digest")?,
         codec: row.try_get("source_codec")?,
         duration: count_or_null(row, "source_duration_ms")?.map(Duration::from_millis),
     })
@@ -191,4 +218,24 @@ fn read_audio(row: &AnyRow) -> Result<Option<Audio>> {
 fn read_error(row: &AnyRow) -> Result<Option<(FailureCode, String)>> {
     let Some(code) = parsed_or_null(row, "error_code")? else { return Ok(None) };
     Ok(Some((code, row.try_get::<Option<String>, _>("error_detail")?.unwrap_or_default())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NewJob;
+
+    #[tokio::test]
+    async fn a_row_that_can_not_be_read_is_no_outage() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 1).unwrap();
+        db.migrate().await.unwrap();
+        let new =
+            NewJob { id: JobId::generate(), user_id: UserId::generate(), video_id: VideoId::generate() };
+        db.create_job(&new).await.unwrap();
+        let from_tomorrow = "UPDATE jobs SET options = '{\"smell\":\"roses\"}'";
+        sqlx::query(from_tomorrow).execute(&db.pool).await.unwrap();
+        assert!(matches!(db.jobs(new.user_id, 10, None).await, Err(Error::Corrupt(_))));
+        assert!(matches!(db.job(new.id).await, Err(Error::Corrupt(_))));
+    }
 }

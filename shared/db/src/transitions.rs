@@ -97,13 +97,14 @@ impl Db {
         let options = serde_json::to_string(options).map_err(|error| Error::Corrupt(error.to_string()))?;
         let mut tx = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'queued', options = ?, source_name = ?, source_bytes = ?, source_container = ?, updated_at = ? \
+            "UPDATE jobs SET state = 'queued', options = ?, source_name = ?, source_bytes = ?, source_container = ?, source_digest = ?, updated_at = ? \
              WHERE id = ? AND state = 'uploading'",
         )
         .bind(options)
         .bind(cut(&source.name, 255))
         .bind(stored(source.bytes))
         .bind(cut(&source.container, 64))
+        .bind(&source.digest)
         .bind(Timestamp::now().millis())
         .bind(id.to_string())
         .execute(&mut *tx)
@@ -156,7 +157,8 @@ impl Db {
         Ok(done.rows_affected() == 1)
     }
 
-    /// `converting -> done`. `None` if the lease is lost: the caller removes its audio.
+    /// `converting -> done`. `engine` names what made the audio, so that a better one does not take it for its own.
+    /// `None` if the lease is lost: the caller removes its audio.
     ///
     /// # Errors
     /// As the database fails.
@@ -164,11 +166,12 @@ impl Db {
         &self,
         right: &Lease,
         finished: &Finished,
+        engine: &str,
     ) -> Result<Option<Recorded<AudioReady>>> {
         let now = Timestamp::now();
         let mut tx = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'done', progress = 1, audio_bytes = ?, audio_codec = ?, audio_bitrate = ?, audio_duration_ms = ?, \
+            "UPDATE jobs SET state = 'done', progress = 1, audio_bytes = ?, audio_codec = ?, audio_bitrate = ?, audio_duration_ms = ?, audio_engine = ?, \
              source_codec = ?, source_duration_ms = ?, warning = ?, finished_at = ?, expires_at = ?, updated_at = ?, lease_owner = NULL, lease_until = NULL \
              WHERE id = ? AND state = 'converting' AND lease_owner = ?",
         )
@@ -176,6 +179,7 @@ impl Db {
         .bind(&finished.audio.codec)
         .bind(i64::from(finished.audio.bitrate))
         .bind(millis(finished.audio.duration))
+        .bind(engine)
         .bind(finished.source_codec.as_deref().map(|codec| cut(codec, 64)))
         .bind(finished.source_duration.map(millis))
         .bind(finished.warning.as_deref().map(|text| cut(text, 500)))

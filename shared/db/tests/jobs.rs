@@ -19,6 +19,7 @@ async fn due(db: &Db, kind: &str) -> Vec<Envelope> {
 }
 
 const LEASE: Duration = Duration::from_secs(30);
+const ENGINE: &str = "1";
 
 async fn uploading(db: &Db, user_id: UserId) -> JobId {
     let id = JobId::generate();
@@ -53,6 +54,23 @@ fn finished(claimed: &Claimed) -> Finished {
     }
 }
 
+/// A queued job of a video with this digest.
+async fn queued_with(db: &Db, user_id: UserId, digest: Option<&str>) -> JobId {
+    let id = uploading(db, user_id).await;
+    let source = Source { digest: digest.map(str::to_owned), ..Source::default() };
+    db.queue_job(id, &source, &Options::default()).await.unwrap().unwrap();
+    id
+}
+
+/// The same, done.
+async fn done_with(db: &Db, user_id: UserId, digest: Option<&str>, engine: &str, keep: Duration) -> JobId {
+    let id = queued_with(db, user_id, digest).await;
+    let claimed = db.claim_job(id, LEASE).await.unwrap().unwrap();
+    let finished = Finished { keep, ..finished(&claimed) };
+    db.finish_job(&claimed.lease, &finished, engine).await.unwrap().unwrap();
+    id
+}
+
 async fn state(db: &Db, id: JobId) -> State {
     db.job(id).await.unwrap().unwrap().state
 }
@@ -75,7 +93,7 @@ async fn a_job_goes_from_uploading_to_done_and_each_step_is_recorded() {
         assert_eq!((claimed.job.attempts, claimed.job.options.title.as_deref()), (1, Some("Ümläut")));
         assert!(db.extend_lease(&claimed.lease, LEASE, 0.5).await.unwrap());
         assert!((db.job(id).await.unwrap().unwrap().progress - 0.5).abs() < 1e-9);
-        let ready = db.finish_job(&claimed.lease, &finished(&claimed)).await.unwrap().unwrap();
+        let ready = db.finish_job(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap().unwrap();
         assert_eq!(due(&db, AudioReady::TYPE).await, [ready.envelope]);
         let job = db.job(id).await.unwrap().unwrap();
         let audio = job.audio.unwrap();
@@ -112,14 +130,14 @@ async fn whoever_lost_the_lease_changes_nothing_any_more() {
         let new = db.claim_job(id, LEASE).await.unwrap().unwrap();
         assert_ne!(old.lease.audio_id, new.lease.audio_id, "each attempt has an audio of its own");
         assert!(!db.extend_lease(&old.lease, LEASE, 0.9).await.unwrap());
-        assert!(db.finish_job(&old.lease, &finished(&old)).await.unwrap().is_none());
+        assert!(db.finish_job(&old.lease, &finished(&old), ENGINE).await.unwrap().is_none());
         assert!(db.fail_job(&old.lease, FailureCode::NoAudio, "").await.unwrap().is_none());
         assert!(!db.release_job(&old.lease, true).await.unwrap());
         assert_eq!(state(&db, id).await, State::Converting);
         assert!(
             due(&db, AudioReady::TYPE).await.is_empty() && due(&db, ConversionFailed::TYPE).await.is_empty()
         );
-        assert!(db.finish_job(&new.lease, &finished(&new)).await.unwrap().is_some());
+        assert!(db.finish_job(&new.lease, &finished(&new), ENGINE).await.unwrap().is_some());
     }
 }
 
@@ -170,7 +188,7 @@ async fn a_failed_job_can_be_tried_again_and_a_done_one_can_not() {
         let job = db.job(failed.job.id).await.unwrap().unwrap();
         assert_eq!((job.state, job.attempts, job.error), (State::Queued, 0, None));
         let done = claimed(&db).await;
-        db.finish_job(&done.lease, &finished(&done)).await.unwrap().unwrap();
+        db.finish_job(&done.lease, &finished(&done), ENGINE).await.unwrap().unwrap();
         assert!(db.retry_job(done.job.id).await.unwrap().is_none());
     }
 }
@@ -181,7 +199,7 @@ async fn a_canceled_job_takes_the_lease_from_its_converter() {
         let claimed = claimed(&db).await;
         assert!(db.cancel_job(claimed.job.id).await.unwrap());
         assert!(!db.extend_lease(&claimed.lease, LEASE, 0.5).await.unwrap());
-        assert!(db.finish_job(&claimed.lease, &finished(&claimed)).await.unwrap().is_none());
+        assert!(db.finish_job(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap().is_none());
         assert!(db.retry_job(claimed.job.id).await.unwrap().is_some());
     }
 }
@@ -205,7 +223,7 @@ async fn an_ended_job_whose_event_was_lost_is_announced_again_until_somebody_beg
     for (db, _folder) in databases().await {
         let job = claimed(&db).await;
         let later = Timestamp::now().after(Duration::from_secs(1));
-        let event = db.finish_job(&job.lease, &finished(&job)).await.unwrap().unwrap().envelope;
+        let event = db.finish_job(&job.lease, &finished(&job), ENGINE).await.unwrap().unwrap().envelope;
         assert_eq!(db.announce_untold_jobs(later).await.unwrap(), 0, "its event waits");
         for lost in [event, due(&db, VideoUploaded::TYPE).await.remove(0)] {
             db.event_sent(&lost.id).await.unwrap();
@@ -237,7 +255,7 @@ async fn uploads_that_died_are_forgotten_and_living_ones_are_not() {
 async fn audio_past_its_retention_expires_and_its_video_goes() {
     for (db, _folder) in databases().await {
         let claimed = claimed(&db).await;
-        db.finish_job(&claimed.lease, &finished(&claimed)).await.unwrap();
+        db.finish_job(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap();
         assert!(db.names_audio(claimed.lease.audio_id).await.unwrap());
         assert!(db.expire_jobs(Timestamp::now()).await.unwrap().is_empty());
         let later = Timestamp::now().after(Duration::from_secs(120));
@@ -275,6 +293,34 @@ async fn a_deleted_job_tells_its_blobs() {
         let named = db.delete_job(claimed.job.id).await.unwrap().unwrap();
         assert_eq!(named, (claimed.job.video_id, Some(claimed.lease.audio_id)));
         assert!(db.delete_job(claimed.job.id).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_same_video_is_found_with_its_owner_and_engine_while_the_audio_is_kept() {
+    for (db, _folder) in databases().await {
+        let (ann, bob) = (UserId::generate(), UserId::generate());
+        let (same, other) = ("a".repeat(64), "b".repeat(64));
+        let (same, other) = (Some(same.as_str()), Some(other.as_str()));
+        done_with(&db, ann, same, ENGINE, LEASE).await;
+        assert_eq!(db.expire_jobs(Timestamp::now().after(LEASE * 2)).await.unwrap().len(), 1);
+        let wanted = done_with(&db, ann, same, ENGINE, LEASE).await;
+        done_with(&db, bob, same, ENGINE, LEASE).await;
+        done_with(&db, ann, other, ENGINE, LEASE).await;
+        done_with(&db, ann, None, ENGINE, LEASE).await;
+        done_with(&db, ann, same, "2", LEASE).await;
+        done_with(&db, ann, same, ENGINE, Duration::ZERO).await;
+        queued_with(&db, ann, same).await;
+        let found = async |job: JobId| {
+            let job = db.job(job).await.unwrap().unwrap();
+            let found = db.done_with_same_video(&job, ENGINE).await.unwrap();
+            found.iter().map(|job| job.id).collect::<Vec<_>>()
+        };
+        let asking = queued_with(&db, ann, same).await;
+        assert_eq!(found(asking).await, [wanted]);
+        assert!(found(queued_with(&db, ann, None).await).await.is_empty(), "from before there were digests");
+        db.delete_job(wanted).await.unwrap();
+        assert!(found(asking).await.is_empty());
     }
 }
 

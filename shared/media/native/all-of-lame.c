@@ -1,7 +1,7 @@
 /*
  * LAME 3.100 as one translation unit, so that the compiler sees all of it, with one table as the only symbol that other
  * objects see: builds for several kinds of CPU stand side by side in one program. Compiled by ../build.rs, which
- * names the table; the sources are the unchanged ones of the crate mp3lame-sys. Needs GCC's -fwhole-program.
+ * names the table; the sources are those of the crate mp3lame-sys with lame.patch. Needs GCC's -fwhole-program.
  */
 
 /* What LAME's configure script would find out, as far as the encoder looks at it. */
@@ -75,6 +75,7 @@ struct lame_table {
     int (*set_vbr)(lame_global_flags *, vbr_mode);
     int (*set_vbr_quality)(lame_global_flags *, int);
     int (*set_cbr_kbits)(lame_global_flags *, int);
+    int (*set_abr_kbits)(lame_global_flags *, int);
     int (*init_params)(lame_global_flags *);
     void (*skip_frames)(lame_global_flags *, unsigned long);
     int (*encode_mono)(lame_t, const float *, const float *, int, unsigned char *, int);
@@ -97,6 +98,7 @@ const struct lame_table LAME_TABLE = {
     lame_set_VBR,
     lame_set_VBR_q,
     lame_set_brate,
+    lame_set_VBR_mean_bitrate_kbps,
     lame_init_params,
     skip_frames,
     lame_encode_buffer_ieee_float,

@@ -2,7 +2,7 @@
 # Installs the Debian or Ubuntu packages that building libav, its bindings and LAME needs, unless they are there.
 set -eu
 
-packages="dpkg-dev gcc libc6-dev libclang-dev make nasm pkg-config xz-utils"
+packages="dpkg-dev gcc libc6-dev libclang-dev make nasm patch pkg-config xz-utils"
 
 missing=""
 for package in $packages; do

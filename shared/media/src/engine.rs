@@ -1,6 +1,7 @@
 //! The service's side of a job: starts a worker, answers its reads, takes what it encodes.
 
 mod blocks;
+pub(crate) mod budget;
 mod output;
 
 use std::io;
@@ -9,15 +10,16 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use self::blocks::Blocks;
+use self::budget::Budget;
 use self::output::{Nowhere, Output};
 use crate::error::Error;
 use crate::ports::{Sink, Source};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task, ToWorker};
 use crate::report::{Probe, Progress, Summary};
-use crate::settings::Settings;
+use crate::settings::{Chapters, Settings};
 use crate::worker::child::Child;
 
 /// Threads beyond this many wait for the one that decodes.
@@ -35,14 +37,16 @@ pub struct Engine {
 /// What one job may use at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// From start to end; beyond it is [`Error::TimedOut`].
+    /// From start to end; beyond it is [`Error::TimedOut`]. A source that declares a length has 5 minutes, as long again as
+    /// its sound lasts and a second a MiB, if that is less.
     pub wall: Duration,
-    /// Of the worker, in whole seconds; beyond it is [`Error::TimedOut`].
+    /// Of the worker, in whole seconds; beyond it is [`Error::TimedOut`]. A source that declares a length has 2 minutes and
+    /// as long again as its sound lasts, if that is less.
     pub cpu: Duration,
     /// The worker's address space; beyond it is [`Error::Unreadable`], since it is the file that asks for so much, or
     /// [`Error::Crashed`].
     pub memory_bytes: u64,
-    /// The result's length; beyond it is [`Error::TooLarge`].
+    /// The result's length, all parts together; beyond it is [`Error::TooLarge`].
     pub output_bytes: u64,
 }
 
@@ -103,8 +107,8 @@ impl Engine {
         }
     }
 
-    /// Takes the sound out of `source` and writes it to `sink` as `settings` say. `progress` is called a few times a
-    /// second. Dropping the future kills the worker; what was written so far is for the caller to remove.
+    /// Takes the sound out of `source` and writes it to `sink` as `settings` say, with [`Chapters::Split`] in parts, which
+    /// the sink must [take](Sink::begin). `progress` is called a few times a second. Dropping the future kills the worker; what was written so far is for the caller to remove.
     ///
     /// # Errors
     /// All of [`Error`]. Settings that don't pass [`Settings::check`] are [`Error::Crashed`]: callers check first,
@@ -128,18 +132,21 @@ impl Engine {
         sink: &mut K,
         progress: impl FnMut(Progress) + Send,
     ) -> Result<Outcome, Error> {
-        let Limits { wall, cpu, memory_bytes, output_bytes } = self.limits;
+        let Limits { cpu, memory_bytes, output_bytes, .. } = self.limits;
+        let budget = Budget::new(self.limits, source.size());
+        let split = matches!(&task, Task::Convert(settings) if settings.chapters == Chapters::Split);
         let job = Job { task, size: source.size(), cpu, memory_bytes, threads: self.threads };
         let child = Child::start(&self.program).map_err(|error| Error::Crashed(error.to_string()))?;
-        let output = Output::new(sink, output_bytes);
-        let conversation = Conversation { child, blocks: Blocks::new(source), output, progress };
-        timeout(wall, conversation.hold(job)).await.map_err(|_| Error::TimedOut)?
+        let output = Output::new(sink, output_bytes, split);
+        let conversation = Conversation { child, budget, blocks: Blocks::new(source), output, progress };
+        conversation.hold(job).await
     }
 }
 
 /// One job under way.
 struct Conversation<'a, S, K, P> {
     child: Child,
+    budget: Budget,
     blocks: Blocks<'a, S>,
     output: Output<'a, K>,
     progress: P,
@@ -154,20 +161,37 @@ struct Outcome {
 
 impl<S: Source + Send + Sync, K: Sink + Send, P: FnMut(Progress) + Send> Conversation<'_, S, K, P> {
     async fn hold(mut self, job: Job) -> Result<Outcome, Error> {
-        self.say(&ToWorker::Job(job)).await?;
+        let (job, late) = (ToWorker::Job(job), |_| Error::TimedOut);
+        timeout_at(self.budget.deadline(), self.say(&job)).await.map_err(late)??;
         loop {
-            match self.hear().await? {
-                FromWorker::Read { offset, len } => self.answer(offset, len).await?,
-                FromWorker::Audio(bytes) => self.blocks.alongside(self.output.write(bytes)).await?,
-                FromWorker::Rewrite { offset, bytes } => self.output.rewrite(offset, bytes).await?,
-                FromWorker::Progress(progress) => (self.progress)(progress),
-                FromWorker::Failed(failure) => return Err(failure.into()),
-                FromWorker::Done(report) => {
-                    self.child.end().await;
-                    return Ok(Outcome { report, read: self.blocks.read(), written: self.output.written() });
-                }
+            let step = timeout_at(self.budget.deadline(), self.step()).await.map_err(late)?;
+            if let Some(report) = step? {
+                self.child.end().await;
+                return Ok(Outcome { report, read: self.blocks.read(), written: self.output.written() });
             }
         }
+    }
+
+    /// Does what the next message asks for; the report if it is the last one.
+    async fn step(&mut self) -> Result<Option<Report>, Error> {
+        match self.hear().await? {
+            FromWorker::Read { offset, len } => self.answer(offset, len).await?,
+            FromWorker::Audio(bytes) => self.blocks.alongside(self.output.write(bytes)).await?,
+            FromWorker::Rewrite { offset, bytes } => self.output.rewrite(offset, bytes).await?,
+            FromWorker::Part(part) => self.output.begin(part).await?,
+            FromWorker::Opened(declared) => {
+                self.budget.opened(declared);
+                self.child.allow(self.budget.cpu())?;
+            }
+            FromWorker::Progress(progress) => {
+                self.budget.reached(progress.position);
+                self.child.allow(self.budget.cpu())?;
+                (self.progress)(progress);
+            }
+            FromWorker::Failed(failure) => return Err(failure.into()),
+            FromWorker::Done(report) => return Ok(Some(report)),
+        }
+        Ok(None)
     }
 
     async fn say(&mut self, message: &ToWorker) -> Result<(), Error> {

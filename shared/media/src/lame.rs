@@ -16,6 +16,8 @@ const AT_ONCE: usize = 16 * 1152;
 const VBR_EFFORT: c_int = 5;
 /// `vbr_default` of lame.h.
 const VBR_MTRH: c_int = 4;
+/// `vbr_abr` of lame.h.
+const VBR_ABR: c_int = 3;
 
 /// What all encoders of one result have in common.
 #[derive(Debug, Clone, Copy)]
@@ -45,14 +47,9 @@ pub(crate) struct Lame {
 }
 
 /// LAME refuses: a setting that it doesn't have, or no memory.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("LAME error {0}")]
 pub(crate) struct Refused(c_int);
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "LAME error {}", self.0)
-    }
-}
 
 impl Lame {
     /// With a `tag`, the first frame is a place for [`header`](Lame::header).
@@ -83,6 +80,10 @@ impl Lame {
                     done((calls.set_quality)(raw, VBR_EFFORT))?;
                 }
                 Rate::Cbr(kbits) => drop(done((calls.set_cbr_kbits)(raw, kbits as c_int))?),
+                Rate::Abr(kbits) => {
+                    done((calls.set_vbr)(raw, VBR_ABR))?;
+                    done((calls.set_abr_kbits)(raw, kbits as c_int))?;
+                }
             }
             done((calls.init_params)(raw))?;
         }
@@ -170,6 +171,7 @@ struct Calls {
     set_vbr: Set,
     set_vbr_quality: Set,
     set_cbr_kbits: Set,
+    set_abr_kbits: Set,
     init_params: unsafe extern "C" fn(Context) -> c_int,
     skip_frames: unsafe extern "C" fn(Context, c_ulong),
     encode_mono: unsafe extern "C" fn(Context, *const f32, *const f32, c_int, *mut u8, c_int) -> c_int,

@@ -12,8 +12,10 @@
 //! - [`Engine`] starts a worker for each job, answers its reads from a [`Source`], hands what it encodes to a
 //!   [`Sink`], and takes nothing that it says for granted. [`Limits`] bound time, memory and output; dropping the
 //!   future kills the worker; a worker that dies is an [`Error`].
-//! - [`worker`] holds both ends of that process; `worker/steps.rs` is the list of what it does.
+//! - [`worker`] holds both ends of that process; `worker/steps.rs` is the list of what it does, `worker/parts.rs` gives
+//!   each part of a split result an encoder and a tag of its own.
 //! - `libav` and `lame` are the only `unsafe` code next to the worker's limits, a file to a concern.
+//! - `mp4` finds the sound's packets in long MP4s, whose index would fill libav's memory.
 //! - `worker/mp3.rs` encodes on all cores, with the same bytes for any number of them; `worker/confine.rs` is the
 //!   sandbox. `src/bin/engine-bench.rs` measures both beside ffmpeg and moviepy; `src/bin/media-test-helper.rs` is what
 //!   tests need another process for.
@@ -35,6 +37,7 @@ mod files;
 mod format;
 mod lame;
 mod libav;
+mod mp4;
 mod ports;
 mod protocol;
 mod report;
@@ -45,5 +48,5 @@ pub use engine::{Engine, Limits};
 pub use error::Error;
 pub use files::{FileSink, FileSource};
 pub use ports::{REWRITE_WITHIN, Sink, Source};
-pub use report::{Chapter, Kind, Probe, Progress, Stream, Summary, Warning};
+pub use report::{Chapter, Kind, Part, Probe, Progress, Stream, Summary, Warning};
 pub use settings::{Chapters, Cover, Format, InvalidSettings, MP3_SAMPLE_RATES, Rate, Settings, Tags, Track};

@@ -2,6 +2,7 @@
 //!
 //! Everything that libav reads here is foreign. Only the worker process uses this module.
 
+mod clock;
 mod decoder;
 mod describe;
 mod encoder;
@@ -10,6 +11,7 @@ mod input;
 mod muxer;
 mod picture;
 mod resample;
+mod rest;
 mod source;
 
 pub(crate) use decoder::{Decoder, Received};

@@ -1,9 +1,11 @@
 //! Where bytes come from and where they go: all that this crate knows of the outside.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 
 use bytes::Bytes;
+
+use crate::report::Part;
 
 /// The source file. It must be seekable: an MP4's index may stand at its end.
 pub trait Source {
@@ -18,7 +20,19 @@ pub trait Source {
 }
 
 /// Where encoded bytes go, in order, with one rewrite near the start at the end of it all.
+///
+/// A result that is [split](crate::Chapters::Split) comes in parts, of which each is a file: after
+/// [`begin`](Sink::begin) all else is about the new part alone.
 pub trait Sink {
+    /// Begins the next part; the one before is complete then. Only for split results, and there before anything
+    /// else. A sink that takes no parts can leave it as it is: refused.
+    ///
+    /// # Errors
+    /// As for [`write`](Sink::write).
+    fn begin(&mut self, _part: &Part) -> impl Future<Output = io::Result<()>> + Send {
+        ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
     /// Appends `bytes`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Probe, Progress, Warning};
+use crate::report::{Part, Probe, Progress, Warning};
 use crate::settings::Settings;
 
 /// The longest message in bytes, kind included: nobody allocates more because the other side said so.
@@ -18,6 +18,8 @@ pub(crate) const LONGEST: usize = 256 * 1024;
 /// The most that one [`FromWorker::Read`] asks for and one [`ToWorker::Bytes`] answers, in bytes. It is the chunk of
 /// GridFS, where the sources are kept, so that an aligned read is one chunk.
 pub(crate) const BLOCK: usize = 255 * 1024;
+/// The most parts of a split result: as many as a probe tells chapters.
+pub(crate) const MOST_PARTS: u32 = 256;
 /// The length in front of each message.
 pub(crate) const PREFIX: usize = 4;
 
@@ -39,6 +41,10 @@ pub(crate) enum FromWorker {
     Audio(Bytes),
     /// Encoded bytes instead of earlier ones.
     Rewrite { offset: u64, bytes: Bytes },
+    /// What follows belongs to the next part, and offsets count from its start. Only where a split was asked for.
+    Part(Part),
+    /// The source is open, and declares to be so long.
+    Opened(Option<Duration>),
     /// Sent a few times a second.
     Progress(Progress),
     /// The last message, when all is well.
@@ -130,6 +136,8 @@ impl FromWorker {
             Self::Progress(progress) => frame(4, &times(progress)),
             Self::Done(report) => frame(5, &json(report)),
             Self::Failed(failure) => frame(6, &json(failure)),
+            Self::Part(part) => frame(7, &json(part)),
+            Self::Opened(declared) => frame(8, &json(declared)),
         }
     }
 
@@ -142,6 +150,8 @@ impl FromWorker {
             4 => Ok(Self::Progress(progress(&mut body)?)),
             5 => Ok(Self::Done(parse(&body)?)),
             6 => Ok(Self::Failed(parse(&body)?)),
+            7 => Ok(Self::Part(parse(&body)?)),
+            8 => Ok(Self::Opened(parse(&body)?)),
             _ => Err(Garbled("unknown kind")),
         }
     }
@@ -214,6 +224,9 @@ mod tests {
         there_and_back(FromWorker::Audio(Bytes::from_static(b"mp3")));
         there_and_back(FromWorker::Rewrite { offset: 3, bytes: Bytes::from_static(b"mp3") });
         there_and_back(FromWorker::Failed(Failure::UnsupportedCodec("wavpack".into())));
+        there_and_back(FromWorker::Part(Part { number: 1, total: 2, title: "Zwei".into() }));
+        there_and_back(FromWorker::Opened(None));
+        there_and_back(FromWorker::Opened(Some(Duration::from_micros(1_500_001))));
         let position = Duration::from_millis(1500);
         there_and_back(FromWorker::Progress(Progress { position, total: None }));
         there_and_back(FromWorker::Progress(Progress { position, total: Some(position) }));

@@ -34,6 +34,17 @@ pub struct Chapter {
     pub title: String,
 }
 
+/// One of the files that a result is made of when it is split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    /// How many there will be, at most 256; fewer if the sound ends before the last ones begin.
+    pub total: u32,
+    /// The chapter's title, or `Chapter 3` if it has none; at most 120 characters, none of them a control character.
+    pub title: String,
+}
+
 /// One stream of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {

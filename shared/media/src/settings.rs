@@ -72,6 +72,9 @@ pub enum Chapters {
     /// They go into the result as marks, where the format has a place for them.
     #[default]
     Keep,
+    /// Each becomes a part of its own: a whole file, with its own tag. The first part begins with the sound, each ends
+    /// where the next begins, and the last ends with the sound. Without chapters there is one part.
+    Split,
     /// They are left out.
     None,
 }
@@ -83,8 +86,11 @@ pub enum Rate {
     /// As many as the sound needs: 0 is best, 9 is smallest. For MP3 it is LAME's `-V`, where 2 is about 190 kbit/s for
     /// stereo music; [`Format`] says what it is for the others.
     Vbr(u8),
-    /// Always or on average as many, in kbit/s.
+    /// Always as many, in kbit/s.
     Cbr(u32),
+    /// As many on average, in kbit/s: more where the sound needs it. Formats other than MP3 have only this, and take
+    /// [`Cbr`](Rate::Cbr) for it too.
+    Abr(u32),
 }
 
 impl Default for Rate {
@@ -151,7 +157,7 @@ impl Settings {
         match self.rate {
             Rate::Vbr(10..) => Err(InvalidSettings("quality is 0 (best) to 9 (smallest)".into())),
             Rate::Vbr(_) => Ok(()),
-            Rate::Cbr(rate) => {
+            Rate::Cbr(rate) | Rate::Abr(rate) => {
                 self.format.check_bitrate(rate, self.sample_rate.unwrap_or(44100)).map_err(InvalidSettings)
             }
         }

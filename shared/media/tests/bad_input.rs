@@ -1,17 +1,15 @@
 //! Files that say absurd things about themselves: each ends in a typed failure, or in a valid file.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-#![expect(clippy::disallowed_methods, reason = "ffmpeg makes some of the files")]
 
 mod common;
 
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{fs, io};
 
 use bytes::Bytes;
-use common::{Bytewise, Memory, engine, path};
+use common::{Bytewise, Memory, engine, made, path};
 use media::{Error, Limits, Settings, Source, Summary};
 
 /// A WAV with this header and a second's worth of bytes.
@@ -35,17 +33,6 @@ fn wav(channels: u16, sample_rate: u32, bits: u16) -> Vec<u8> {
 async fn convert<S: Source + Send + Sync>(source: &S) -> Result<Summary, Error> {
     let limits = Limits { wall: Duration::from_secs(60), cpu: Duration::from_secs(10), ..Limits::default() };
     engine().limits(limits).convert(source, &Settings::default(), &mut Memory::default(), |_| ()).await
-}
-
-/// What ffmpeg makes of these arguments, in Matroska unless they say otherwise.
-fn made(arguments: &str, name: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join(name);
-    let arguments: Vec<&str> = arguments.split_whitespace().collect();
-    let status =
-        Command::new("ffmpeg").args(["-v", "error", "-nostdin"]).args(arguments).arg(&file).status().unwrap();
-    assert!(status.success());
-    fs::read(file).unwrap()
 }
 
 #[tokio::test]

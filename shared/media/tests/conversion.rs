@@ -192,3 +192,28 @@ async fn a_part_of_a_cut_file_that_is_there_has_no_warning() {
 fn rate(samples: u64, sample_rate: u32) -> Duration {
     Duration::from_nanos(samples * 1_000_000_000 / u64::from(sample_rate))
 }
+
+#[tokio::test]
+async fn floats_that_are_no_sound_spoil_none_that_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mp3 = folder.path().join("sound.mp3");
+    for absurd in [f32::NAN, f32::INFINITY, f32::MIN, 1e30] {
+        let tone = |place: u16| 0.5 * (f32::from(place) / 20.0).sin();
+        let samples =
+            (0..44_100).map(|place| if place < 22_050 && place % 1000 < 500 { absurd } else { tone(place) });
+        let data: Vec<u8> = samples.flat_map(f32::to_le_bytes).collect();
+        let format = b"WAVEfmt \x10\0\0\0\x03\0\x01\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x20\0data";
+        let length = |bytes: usize| (bytes as u32).to_le_bytes();
+        let wav = [b"RIFF".as_slice(), &length(36 + data.len()), format, &length(data.len()), &data].concat();
+        for loudness in [None, Some(-12.0)] {
+            let settings = Settings { loudness, ..Settings::default() };
+            let mut sink = media::FileSink::create(&mp3).unwrap();
+            let source = common::Bytewise::new(wav.clone());
+            engine().convert(&source, &settings, &mut sink, |_| ()).await.unwrap();
+            let decoded = common::compare::decoded_by_ffmpeg(&mp3, 44100, 1);
+            assert_eq!(decoded.len(), 44_100);
+            let peak = decoded[30_000..40_000].iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+            assert!((0.3..1.0).contains(&peak), "{absurd}, {loudness:?}: {peak}");
+        }
+    }
+}

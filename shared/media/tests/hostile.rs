@@ -91,6 +91,31 @@ async fn garbage_is_unreadable() {
     assert!(matches!(empty, Err(Error::Unreadable(_))), "{empty:?}");
 }
 
+/// Whether nothing but the clock ends this worker.
+async fn is_ended_by_the_clock(program: &str) {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile").join(program);
+    let limits = Limits { wall: Duration::from_millis(300), ..Limits::default() };
+    let (source, mut sink) = (common::fixture("moov-end.mp4"), Memory::default());
+    let engine = Engine::at(program.clone()).limits(limits);
+    let outcome = engine.convert(&source, &Settings::default(), &mut sink, |_| ()).await;
+    assert!(matches!(outcome, Err(Error::TimedOut)), "{program:?}: {outcome:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_hangs_is_ended_by_the_clock() {
+    is_ended_by_the_clock("asleep.sh").await;
+}
+
+#[tokio::test]
+async fn a_worker_that_asks_and_never_listens_is_ended_by_the_clock() {
+    is_ended_by_the_clock("deaf.sh").await;
+}
+
+#[tokio::test]
+async fn a_worker_that_talks_without_end_is_ended_by_the_clock() {
+    is_ended_by_the_clock("talkative.sh").await;
+}
+
 #[tokio::test]
 async fn a_worker_that_breaks_the_rules_is_stopped_at_once() {
     for program in ["too-long.sh", "silent.sh", "wrong-place.sh", "impossible-time.sh"] {

@@ -66,6 +66,16 @@ async fn every_format_holds_the_same_sound_to_the_sample() {
 }
 
 #[tokio::test]
+async fn an_index_that_is_longer_than_any_buffer_is_written_right() {
+    let (mut sink, settings) = (Memory::default(), Settings { format: Format::M4a, ..Settings::default() });
+    let summary =
+        engine().convert(&common::silence::Silence::new(3600), &settings, &mut sink, |_| ()).await.unwrap();
+    assert_eq!((summary.bytes, summary.warnings), (sink.0.len() as u64, vec![]));
+    let (again, _) = decoded(&sink.0).await;
+    assert_eq!((again.duration.as_secs(), again.warnings), (3600, vec![]));
+}
+
+#[tokio::test]
 async fn formats_without_loss_lose_nothing() {
     let (_, reference) = decoded(&std::fs::read(common::path("moov-end.mp4")).unwrap()).await;
     for format in [Format::Flac, Format::Wav] {

@@ -6,7 +6,7 @@ mod common;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -103,6 +103,78 @@ async fn too_much_output_is_too_large() {
 async fn too_little_memory_is_an_error_and_no_more() {
     let outcome = limited(Limits { memory_bytes: 1 << 20, ..Limits::default() }).await;
     assert!(matches!(outcome, Error::Crashed(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn whatever_memory_there_is_the_job_ends() {
+    let hiss = long_wav().slice(..5 << 20);
+    let wall = Duration::from_secs(60);
+    for megabytes in (12..44).step_by(2) {
+        let limits = Limits { wall, memory_bytes: megabytes << 20, ..Limits::default() };
+        let (source, mut sink) = (Bytewise::new(hiss.clone()), Memory::default());
+        let engine = engine().limits(limits).threads(2);
+        let ended = engine.convert(&source, &Settings::default(), &mut sink, |_| ()).await;
+        assert!(
+            matches!(ended, Ok(_) | Err(Error::Crashed(_) | Error::Unreadable(_))),
+            "{megabytes} MiB: {ended:?}"
+        );
+    }
+}
+
+/// After how many CPU seconds a worker on `source` is stopped, as the system says it: while it opens its file, while
+/// it encodes, and at the very most.
+async fn cpu_limits(source: &Bytewise) -> [u64; 3] {
+    let program = Program::new();
+    let limits = || {
+        let pid = program.pids()[0];
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max cpu time")).unwrap();
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        (numbers[0], numbers[1])
+    };
+    let (opening, encoding) = (Mutex::new(None), Mutex::new(None));
+    let note = |place: &Mutex<Option<(u64, u64)>>| {
+        place.lock().unwrap().get_or_insert_with(limits);
+    };
+    let source = Watched { source, read: || note(&opening) };
+    let look = |_| note(&encoding);
+    let engine = Engine::at(program.path.clone());
+    engine.convert(&source, &Settings::default(), &mut Memory::default(), look).await.unwrap();
+    let (opening, encoding) =
+        (opening.into_inner().unwrap().unwrap(), encoding.into_inner().unwrap().unwrap());
+    assert_eq!(opening.1, encoding.1);
+    [opening.0, encoding.0, opening.1]
+}
+
+/// Tells of each read.
+struct Watched<'a, F> {
+    source: &'a Bytewise,
+    read: F,
+}
+
+impl<F: Fn() + Sync> Source for Watched<'_, F> {
+    fn size(&self) -> u64 {
+        self.source.size()
+    }
+
+    async fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        (self.read)();
+        self.source.read_at(offset, len).await
+    }
+}
+
+#[tokio::test]
+async fn a_worker_has_as_much_cpu_time_as_its_source_is_long_and_two_minutes() {
+    assert_eq!(cpu_limits(&Bytewise::new(long_wav())).await, [120, 120 + 300, 20 * 60 + 1]);
+}
+
+#[tokio::test]
+async fn a_source_that_declares_no_length_has_all_the_cpu_time_there_is() {
+    // Twenty minutes of telephone sound, whose container has no place for a length.
+    let amr = std::fs::read(path("amr-nb.amr")).unwrap();
+    let (kind, frames) = amr.split_at(6);
+    let source = Bytewise::new([kind, &frames.repeat(500)].concat());
+    assert_eq!(cpu_limits(&source).await, [120, 20 * 60, 20 * 60 + 1]);
 }
 
 /// What becomes of five minutes of hiss under these limits.

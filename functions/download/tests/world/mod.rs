@@ -140,7 +140,7 @@ impl World {
         let duration = Duration::from_secs(187);
         let audio = Audio { id, bytes, duration, codec: "mp3".into(), bitrate: 128_000 };
         let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep };
-        self.db.finish_job(&claimed.lease, &finished).await.unwrap().unwrap();
+        self.db.finish_job(&claimed.lease, &finished, "1").await.unwrap().unwrap();
         (claimed.job.id, id)
     }
 }

@@ -28,18 +28,24 @@ pub(super) fn format_of(options: &ConvertOptions) -> Option<String> {
 pub(super) fn pairs(options: &ConvertOptions, extension: &str) -> Result<Vec<Pair>, Error> {
     match (&options.out, &options.files[..]) {
         (None, [input, output]) => {
-            Ok(vec![Pair { input: input.clone(), output: output_file(input, output, extension) }])
+            Ok(vec![Pair { input: input.clone(), output: output_file(input, output, extension)? }])
         }
         (None, _) => Err(Error::Usage("give IN and OUT, or any number of files and --out FOLDER".into())),
         (Some(folder), files) => into(folder, files, extension),
     }
 }
 
-fn output_file(input: &Path, output: &Path, extension: &str) -> PathBuf {
-    if !output.is_dir() {
-        return output.to_owned();
+fn output_file(input: &Path, output: &Path, extension: &str) -> Result<PathBuf, Error> {
+    if output.is_dir() {
+        return Ok(output.join(input.file_stem().unwrap_or_default()).with_added_extension(extension));
     }
-    output.join(input.file_stem().unwrap_or_default()).with_added_extension(extension)
+    // A zip under the name of an audio would be opened by a player.
+    let zip = output.extension().is_some_and(|given| given.eq_ignore_ascii_case("zip"));
+    if extension == "zip" && !zip {
+        let name = output.with_extension("zip");
+        return Err(Error::Usage(format!("--chapters split makes a zip: call it {}", name.display())));
+    }
+    Ok(output.to_owned())
 }
 
 fn into(folder: &Path, files: &[PathBuf], extension: &str) -> Result<Vec<Pair>, Error> {

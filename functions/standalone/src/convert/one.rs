@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contracts::Options;
 use indicatif::{ProgressBar, ProgressStyle};
-use media::{Engine, FileSink, FileSource, Progress, Settings, Summary};
+use media::{Engine, FileSink, FileSource, Progress, Summary};
 
 use super::{Error, names::Pair};
 
@@ -20,7 +21,7 @@ pub(super) struct How {
 
 pub(super) async fn convert(
     engine: &Engine,
-    settings: &Settings,
+    wanted: &Options,
     Pair { input, output }: &Pair,
     how: How,
     bar: &ProgressBar,
@@ -39,7 +40,7 @@ pub(super) async fn convert(
     let partial = Partial(output.with_added_extension("part"));
     let mut sink = FileSink::create(&partial.0).map_err(file(&partial.0))?;
     let start = Instant::now();
-    let summary = engine.convert(&source, settings, &mut sink, |at| show(bar, at)).await;
+    let summary = ::convert::produce(engine, &source, wanted, &mut sink, |at| show(bar, at)).await;
     bar.finish_and_clear();
     let summary = summary.map_err(|error| Error::Media(input.clone(), error))?;
     fs::rename(&partial.0, output).map_err(file(output))?;

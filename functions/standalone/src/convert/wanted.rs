@@ -8,9 +8,12 @@ pub(super) struct Wanted {
     /// mp3, m4a, opus, ogg, flac or wav; if nothing is said, as the output's name ends, else mp3.
     #[arg(long)]
     pub(super) format: Option<String>,
-    /// Constant bitrate in kbit/s, as 192.
+    /// Bitrate in kbit/s, as 192: for mp3 constant, if --bitrate-mode doesn't say otherwise.
     #[arg(long)]
     bitrate: Option<String>,
+    /// How the bitrate is meant: constant or average.
+    #[arg(long)]
+    bitrate_mode: Option<String>,
     /// Quality, 0 (best) to 9 (smallest); 2 if nothing is said.
     #[arg(long)]
     quality: Option<String>,
@@ -47,7 +50,7 @@ pub(super) struct Wanted {
     /// Cover picture: keep or none.
     #[arg(long)]
     cover: Option<String>,
-    /// Chapters: keep or none.
+    /// Chapters: keep, none, or split: a file for each of them, in a zip.
     #[arg(long)]
     chapters: Option<String>,
 }
@@ -59,6 +62,7 @@ impl Wanted {
         let fields = [
             ("format", &format),
             ("bitrate", &self.bitrate),
+            ("bitrate_mode", &self.bitrate_mode),
             ("quality", &self.quality),
             ("sample_rate", &self.sample_rate),
             ("channels", &self.channels),

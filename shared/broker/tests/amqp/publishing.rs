@@ -81,7 +81,7 @@ async fn finish(db: Db, event: VideoUploaded) -> Option<contracts::Recorded<Audi
         bitrate: 128,
     };
     let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep: LEASE };
-    db.finish_job(&claimed.lease, &finished).await.unwrap()
+    db.finish_job(&claimed.lease, &finished, "1").await.unwrap()
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub(super) const MOST_CHAPTERS: usize = 256;
 /// Of a chapter's name, in bytes.
 const LONGEST_TITLE: usize = 100;
 /// Of tags per file.
-const MOST_TAGS: usize = 32;
+pub(super) const MOST_TAGS: usize = 32;
 /// Of a text, in bytes as the file has them; what is no UTF-8 becomes up to three times as many.
 const LONGEST: usize = 1000;
 /// Of a tag's key, in bytes.

@@ -13,6 +13,7 @@ pub(crate) struct Fault(c_int);
 impl Fault {
     pub(super) const NO_MEMORY: Self = Self(ff::AVERROR(libc::ENOMEM));
     pub(super) const IMPLAUSIBLE: Self = Self(ff::AVERROR_INVALIDDATA);
+    pub(super) const IO: Self = Self(ff::AVERROR(libc::EIO));
     pub(super) const NO_STREAM: Self = Self(ff::AVERROR_STREAM_NOT_FOUND);
 
     /// `code` as libav returns it: negative is a fault.

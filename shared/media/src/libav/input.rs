@@ -4,13 +4,17 @@
 use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::ptr::{null, null_mut};
+use std::rc::Rc;
 use std::time::Duration;
 
 use ffmpeg_sys_next as ff;
 
+use super::clock::{Clock, trim};
 use super::describe::{self, MICROSECONDS, MOST_CHAPTERS, MOST_STREAMS, kind, known, micros};
+use super::rest::Rest;
 use super::source::{ReadAt, Source};
 use super::{Fault, Muxer, Picture};
+use crate::mp4;
 use crate::report::{Kind, Probe, Stream};
 use crate::settings::Track;
 
@@ -19,6 +23,12 @@ pub(crate) struct Input {
     format: *mut ff::AVFormatContext,
     packet: *mut ff::AVPacket,
     clock: Clock,
+    /// Of a long MP4, what libav doesn't know of its streams of sound.
+    pub(super) rests: Vec<Rest>,
+    /// The one of these that is wanted.
+    wanted: Option<Rest>,
+    /// The same, when libav's packets are over.
+    rest: Option<Rest>,
     /// Freed after `format`, which reads from it.
     _source: Source,
 }
@@ -49,50 +59,49 @@ impl Packet<'_> {
     }
 }
 
-/// Makes times of packets that a muxer takes: known, from 0 on, never going back.
-#[derive(Default)]
-struct Clock {
-    /// Where the packet before ended.
-    next: Option<i64>,
-    decoded: Option<i64>,
-}
-
-impl Clock {
-    /// `first` is the stream's own time of its start. Where the packet ends, without what is to be cut off there.
-    fn set(&mut self, packet: &mut ff::AVPacket, first: i64) -> i64 {
-        let pts = known(packet.pts).or(known(packet.dts)).map(|pts| pts.saturating_sub(first));
-        let pts = pts.or(self.next).unwrap_or(0);
-        let pts = self.decoded.map_or(pts, |last| pts.max(last.saturating_add(1)));
-        (packet.pts, packet.dts) = (pts, pts);
-        self.decoded = Some(pts);
-        let end = pts.saturating_add(packet.duration.max(0));
-        self.next = Some(end);
-        end
-    }
-}
-
-/// Takes what is to be cut off at the end of a packet off its length: Matroska says it beside the packet.
-fn trim(packet: &mut ff::AVPacket, parameters: &ff::AVCodecParameters, base: ff::AVRational) {
-    let mut length = 0;
-    // SAFETY: the packet is valid; the side data has so many bytes: the samples to skip at both ends, little endian.
-    let end = unsafe {
-        let kind = ff::AVPacketSideDataType::AV_PKT_DATA_SKIP_SAMPLES;
-        let data = ff::av_packet_get_side_data(packet, kind, &mut length);
-        if data.is_null() || length < 8 {
-            return;
-        }
-        let data = std::slice::from_raw_parts(data, 8);
-        u32::from_le_bytes([data[4], data[5], data[6], data[7]])
-    };
-    let samples = ff::AVRational { num: 1, den: parameters.sample_rate.max(1) };
-    // SAFETY: arithmetic.
-    let cut = unsafe { ff::av_rescale_q(end.into(), samples, base) };
-    packet.duration = (packet.duration - cut).max(0);
-}
-
 impl Input {
     /// Finds out what the file is and what is in it.
     pub(crate) fn open(bytes: impl ReadAt + 'static) -> Result<Self, Fault> {
+        Self::open_cut(Rc::new(bytes), mp4::Cut::default())
+    }
+
+    /// As [`open`](Input::open), showing libav less of long MP4s, unless it makes something else of that than we do.
+    pub(super) fn open_cut(bytes: Rc<dyn ReadAt>, cut: mp4::Cut) -> Result<Self, Fault> {
+        if let Some(plan) = mp4::plan(&bytes, cut)
+            && let Ok(mut input) = Self::demux(plan.view)
+            && let Some(rests) = input.rests(&bytes, &plan.sounds)
+        {
+            input.rests = rests;
+            if input.streams().filter(|stream| kind(stream) == Kind::Audio).count() > 1 {
+                input.set_bit_rates(&bytes, &plan.sounds);
+            }
+            return Ok(input);
+        }
+        Self::demux(mp4::View::whole(bytes))
+    }
+
+    /// What is left of each of the shortened tracks.
+    fn rests(&self, bytes: &Rc<dyn ReadAt>, sounds: &[mp4::Sound]) -> Option<Vec<Rest>> {
+        let tags = describe::tags(self.format().metadata);
+        let of = |sound: &mp4::Sound| {
+            let mut same = self.streams().filter(|stream| stream.id.cast_unsigned() == sound.track.id);
+            let stream = same.next().filter(|_| same.next().is_none())?;
+            Rest::new(bytes, sound, stream, tags.get("encoder").map(String::as_str))
+        };
+        sounds.iter().map(of).collect()
+    }
+
+    /// Among several sounds, libav finds the one with the most bits best; it has counted those of a few packets.
+    fn set_bit_rates(&mut self, bytes: &Rc<dyn ReadAt>, sounds: &[mp4::Sound]) {
+        for (rest, sound) in self.rests.iter().zip(sounds) {
+            if let (Some(stream), Some(rate)) = (self.stream(rest.stream()), sound.track.bit_rate(bytes)) {
+                // SAFETY: a stream has parameters as long as it lives, and nobody else looks at them.
+                unsafe { (*stream.codecpar).bit_rate = rate };
+            }
+        }
+    }
+
+    fn demux(bytes: impl ReadAt + 'static) -> Result<Self, Fault> {
         let source = Source::new(bytes)?;
         // SAFETY: the context is ours until `avformat_open_input`, which frees it when it fails.
         let (format, packet) = unsafe {
@@ -106,7 +115,9 @@ impl Input {
             Fault::check(ff::avformat_open_input(&mut format, null(), null(), null_mut()))?;
             (format, ff::av_packet_alloc())
         };
-        let input = Self { format, packet, clock: Clock::default(), _source: source };
+        let clock = Clock::default();
+        let input =
+            Self { format, packet, clock, rests: Vec::new(), wanted: None, rest: None, _source: source };
         if packet.is_null() {
             return Err(Fault::NO_MEMORY);
         }
@@ -223,16 +234,29 @@ impl Input {
 
     /// The next packet of any stream; `None` at the end.
     pub(crate) fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Fault> {
+        let read = match &mut self.rest {
+            Some(rest) => rest.read(self.packet)?,
+            None => self.demux_packet()?,
+        };
+        // SAFETY: if `packet` was just filled it is borrowed as long as `self`.
+        Ok(read.then(|| self.describe_packet(unsafe { &*self.packet })))
+    }
+
+    /// Reads libav's next packet, or the first of the rest where libav's are over; `false` at the end.
+    fn demux_packet(&mut self) -> Result<bool, Fault> {
         // SAFETY: both are ours; unref of an empty packet does nothing.
         let read = unsafe {
             ff::av_packet_unref(self.packet);
             Fault::check(ff::av_read_frame(self.format, self.packet))
         };
+        // SAFETY: `packet` is ours, filled or empty.
+        let over = |rest: &mut Rest| read.is_err() || rest.begins_with(unsafe { &*self.packet });
         match read {
-            Err(fault) if fault.is_end() => Ok(None),
-            Err(fault) => Err(fault),
-            // SAFETY: `packet` was just filled and is borrowed as long as `self`.
-            Ok(_) => Ok(Some(self.describe_packet(unsafe { &*self.packet }))),
+            Err(fault) if !fault.is_end() => Err(fault),
+            _ => match self.wanted.take_if(over) {
+                Some(rest) => self.rest.insert(rest).read(self.packet),
+                None => Ok(read.is_ok()),
+            },
         }
     }
 
@@ -256,6 +280,7 @@ impl Input {
                 stream.discard = ff::AVDiscard::AVDISCARD_ALL;
             }
         }
+        self.wanted = std::mem::take(&mut self.rests).into_iter().find(|rest| rest.stream() == index);
     }
 
     pub(super) fn stream(&self, index: u32) -> Option<&ff::AVStream> {
@@ -289,13 +314,13 @@ impl Input {
 
     /// The file's tags, and those of the sound where the file itself has none, as in Ogg.
     fn tags(&self) -> BTreeMap<String, String> {
-        let mut tags = BTreeMap::new();
-        if let Ok(Some(sound)) = self.sound(&Track::Best) {
-            tags.extend(
-                self.stream(sound.index).map(|stream| describe::tags(stream.metadata)).unwrap_or_default(),
-            );
+        let mut tags = describe::tags(self.format().metadata);
+        let sound = self.sound(&Track::Best).ok().flatten().and_then(|sound| self.stream(sound.index));
+        for (name, text) in sound.map(|sound| describe::tags(sound.metadata)).unwrap_or_default() {
+            if tags.len() < describe::MOST_TAGS {
+                tags.entry(name).or_insert(text);
+            }
         }
-        tags.extend(describe::tags(self.format().metadata));
         tags
     }
 

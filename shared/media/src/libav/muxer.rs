@@ -22,12 +22,14 @@ pub(crate) struct Muxer {
     written: *mut Written,
 }
 
-/// What libav wrote. It goes back only to headers near the start, so those are kept.
+/// What libav wrote. It goes back only to headers near the start, which are kept, and within the index at the end, which
+/// is taken only when it is complete.
 #[derive(Default)]
 struct Written {
     head: Vec<u8>,
     /// Of `head`, what was changed after it was taken.
     changed: Option<Range<usize>>,
+    /// The last bytes before `end`, not taken yet.
     ready: Vec<u8>,
     position: u64,
     end: u64,
@@ -49,14 +51,21 @@ impl Written {
     }
 
     fn patch(&mut self, bytes: &[u8]) -> bool {
-        let range = self.position as usize..self.position as usize + bytes.len();
-        let Some(place) = self.head.get_mut(range.clone()) else { return false };
-        place.copy_from_slice(bytes);
+        let (start, taken) = (self.position as usize, self.end as usize - self.ready.len());
+        let range = start..start + bytes.len();
+        let known = self.head.len().saturating_sub(start).min(bytes.len());
+        if known > 0 {
+            self.head[start..start + known].copy_from_slice(&bytes[..known]);
+        }
+        if start >= taken {
+            let place = self.ready.get_mut(range.start - taken..range.end - taken);
+            return place.map(|place| place.copy_from_slice(bytes)).is_some();
+        }
         self.changed = Some(match self.changed.take() {
             Some(old) => old.start.min(range.start)..old.end.max(range.end),
             None => range,
         });
-        true
+        known == bytes.len()
     }
 }
 
@@ -279,5 +288,46 @@ unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i6
             offset
         }
         _ => i64::from(ff::AVERROR(libc::EINVAL)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes out of so many bytes of 1, then an index of as many of 2, whose first four are changed to 3 at its end.
+    fn with_index(length: usize) -> Vec<u8> {
+        let mut written = Written::default();
+        let mut out = Vec::new();
+        assert!(written.write(&vec![1; length]));
+        out.append(&mut written.ready);
+        assert!(written.write(&vec![2; length]));
+        written.position = length as u64;
+        assert!(written.write(&[3; 4]));
+        assert_eq!(written.position, length as u64 + 4);
+        out.append(&mut written.ready);
+        assert_eq!(written.changed, None);
+        out
+    }
+
+    #[test]
+    fn an_index_can_be_changed_until_it_is_taken_wherever_it_stands() {
+        let head = REWRITE_WITHIN as usize;
+        for length in [10, head - 2, head, 3 * head] {
+            let expected = [vec![1; length], vec![3; 4], vec![2; length - 4]].concat();
+            assert!(with_index(length) == expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_can_be_changed_only_near_the_start() {
+        let mut written = Written::default();
+        assert!(written.write(&vec![1; 2 * REWRITE_WITHIN as usize]));
+        written.ready.clear();
+        written.position = 5;
+        assert!(written.write(&[2; 3]));
+        assert_eq!((written.changed.clone(), &written.head[4..9]), (Some(5..8), &[1, 2, 2, 2, 1][..]));
+        written.position = REWRITE_WITHIN - 2;
+        assert!(!written.write(&[2; 3]));
     }
 }

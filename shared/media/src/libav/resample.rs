@@ -25,6 +25,9 @@ pub(crate) struct Shape {
 /// Source rates in Hz that are no mistake: a file that says 1 Hz would become 8000 times as long on its way to an MP3.
 const PLAUSIBLE: RangeInclusive<c_int> = 1000..=768_000;
 
+/// 96 dB above full scale: floats that somebody scaled as integers are still sound.
+const LOUDEST: f32 = 65_536.0;
+
 /// Converts frames of one kind. Another kind needs another resampler.
 pub(crate) struct Resampler {
     context: *mut ff::SwrContext,
@@ -116,7 +119,15 @@ impl Resampler {
             Fault::check(ff::swr_convert(self.context, &mut output, room, input.cast_mut(), samples))?
         };
         pcm.truncate(start + written as usize * channels);
+        silence_nonsense(&mut pcm[start..]);
         Ok(())
+    }
+}
+
+/// Files of floats may hold what is no number, or is beyond all measure; encoders are not made for that.
+fn silence_nonsense(pcm: &mut [f32]) {
+    for sample in pcm {
+        *sample = if sample.abs() <= LOUDEST { *sample } else { 0.0 };
     }
 }
 

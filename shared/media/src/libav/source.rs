@@ -31,11 +31,23 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(bytes: impl ReadAt + 'static) -> Result<Self, Fault> {
+        // SAFETY: no pointers; null is caught.
+        let buffer = unsafe { ff::av_malloc(BLOCK) };
+        if buffer.is_null() {
+            return Err(Fault::NO_MEMORY);
+        }
         let cursor = Box::into_raw(Box::new(Cursor { bytes: Box::new(bytes), position: 0 }));
         // SAFETY: the buffer becomes the context's own; `cursor` lives until drop, after the context is freed.
         let context = unsafe {
-            let buffer = ff::av_malloc(BLOCK).cast();
-            ff::avio_alloc_context(buffer, BLOCK as c_int, 0, cursor.cast(), Some(read), None, Some(seek))
+            ff::avio_alloc_context(
+                buffer.cast(),
+                BLOCK as c_int,
+                0,
+                cursor.cast(),
+                Some(read),
+                None,
+                Some(seek),
+            )
         };
         let source = Self { context, cursor };
         if source.context.is_null() { Err(Fault::NO_MEMORY) } else { Ok(source) }
@@ -62,10 +74,16 @@ impl Drop for Source {
 }
 
 unsafe extern "C" fn read(opaque: *mut c_void, buffer: *mut u8, len: c_int) -> c_int {
-    // SAFETY: `opaque` is the cursor given in `Source::new`, used by one thread; libav gives `len` writable bytes.
-    let (cursor, buffer) = unsafe {
+    // SAFETY: `opaque` is the cursor given in `Source::new`, used by one thread.
+    let cursor = unsafe { &mut *opaque.cast::<Cursor>() };
+    // At the end libav goes on with what is still in its buffer: it must stay as it is.
+    if cursor.position >= cursor.bytes.size() {
+        return ff::AVERROR_EOF;
+    }
+    // SAFETY: libav gives `len` writable bytes, whose old content it is done with.
+    let buffer = unsafe {
         buffer.write_bytes(0, len.max(0) as usize);
-        (&mut *opaque.cast::<Cursor>(), std::slice::from_raw_parts_mut(buffer, len.max(0) as usize))
+        std::slice::from_raw_parts_mut(buffer, len.max(0) as usize)
     };
     match cursor.bytes.read_at(cursor.position, buffer) {
         Ok(0) => ff::AVERROR_EOF,
@@ -94,5 +112,33 @@ unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i6
             target
         }
         _ => i64::from(ff::AVERROR(libc::EINVAL)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Ten;
+
+    impl ReadAt for Ten {
+        fn size(&self) -> u64 {
+            10
+        }
+
+        fn read_at(&self, _: u64, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer[..10].fill(7);
+            Ok(10)
+        }
+    }
+
+    #[test]
+    fn a_read_at_the_end_leaves_the_buffer_as_it_is() {
+        let source = Source::new(Ten).unwrap();
+        let (cursor, mut buffer) = (source.cursor.cast(), [0; 16]);
+        // SAFETY: as libav calls it, with a buffer of that length.
+        let mut step = || unsafe { read(cursor, buffer.as_mut_ptr(), 16) };
+        assert_eq!((step(), step()), (10, ff::AVERROR_EOF));
+        assert_eq!(buffer[..10], [7; 10]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::libav::{Input, Picture};
-use crate::report::{Chapter, Probe};
+use crate::report::{Chapter, Part, Probe};
 use crate::settings::{Chapters, Cover, Settings, Tags};
 
 /// Texts that are worth keeping, by libav's common names.
@@ -40,9 +40,22 @@ impl About {
             cover: (settings.cover == Cover::Keep).then(|| input.cover()).flatten(),
             chapters: match settings.chapters {
                 Chapters::None => Vec::new(),
-                Chapters::Keep => within(&source.chapters, settings),
+                Chapters::Keep | Chapters::Split => within(&source.chapters, settings),
             },
         }
+    }
+
+    /// What one part of it says: its own title, with the whole's as the album, and its number.
+    pub(super) fn of_part(&self, part: &Part, wanted: &Tags) -> Self {
+        let mut texts = self.texts.clone();
+        if wanted.keep {
+            let whole = texts.insert("title".into(), part.title.clone());
+            if let (Some(whole), None) = (whole, &wanted.album) {
+                texts.insert("album".into(), whole);
+            }
+            texts.insert("track".into(), format!("{}/{}", part.number, part.total));
+        }
+        Self { texts, cover: self.cover.clone(), chapters: Vec::new() }
     }
 }
 
@@ -86,6 +99,20 @@ mod tests {
     fn without_keeping_only_given_ones_are_there() {
         let texts = texts(&source(), &Tags { keep: false, album: Some("A".into()), ..Tags::default() });
         assert_eq!(texts, BTreeMap::from([("album".into(), "A".into())]));
+    }
+
+    #[test]
+    fn a_part_has_its_own_title_and_the_wholes_as_album() {
+        let texts = [("title", "Talk"), ("artist", "Somebody"), ("album", "Source's"), ("track", "9")];
+        let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let about = About { texts, ..About::default() };
+        let part = Part { number: 2, total: 3, title: "Two".into() };
+        let said = |wanted: Tags| about.of_part(&part, &wanted).texts.into_values().collect::<Vec<_>>();
+        assert_eq!(said(Tags::default()), ["Talk", "Somebody", "Two", "2/3"]);
+        // What was asked for came over the source's texts before.
+        let album = Some("Given".into());
+        assert_eq!(said(Tags { album, ..Tags::default() }), ["Source's", "Somebody", "Two", "2/3"]);
+        assert_eq!(said(Tags { keep: false, ..Tags::default() }), ["Source's", "Somebody", "Talk", "9"]);
     }
 
     #[test]

@@ -69,6 +69,13 @@ impl Child {
         Ok(())
     }
 
+    /// Lets it use so much CPU time in all, in whole seconds; the job said how much is the most.
+    pub(crate) fn allow(&self, cpu: Duration) -> Result<(), Error> {
+        let Some(pid) = self.process.id() else { return Ok(()) };
+        super::confine::allow(pid, cpu)
+            .map_err(|error| Error::Crashed(format!("its CPU time can't be limited: {error}")))
+    }
+
     /// Why talking to it failed.
     pub(crate) async fn cause(&mut self, error: io::Error) -> Error {
         if error.kind() == io::ErrorKind::InvalidData {

@@ -11,12 +11,13 @@ use super::output::Output;
 use super::tag;
 use crate::libav::{Input, Muxer, Sound};
 use crate::protocol::{Failure, Report};
-use crate::settings::{Format, Settings};
+use crate::settings::{Chapters, Format, Settings};
 
 /// The sound to copy, if copying it is what `settings` ask for.
 pub(super) fn possible(input: &Input, settings: &Settings) -> Option<Sound> {
-    let Settings { copy, sample_rate, channels, start, end, loudness, format, .. } = settings;
-    let as_it_is = sample_rate.is_none() && channels.is_none() && start.is_none() && end.is_none();
+    let Settings { copy, sample_rate, channels, start, end, loudness, format, chapters, .. } = settings;
+    let whole = start.is_none() && end.is_none() && *chapters != Chapters::Split;
+    let as_it_is = sample_rate.is_none() && channels.is_none() && whole;
     if !copy || !as_it_is || loudness.is_some() || *format == Format::Wav {
         return None;
     }

@@ -12,55 +12,43 @@ use crate::settings::{Format, Settings};
 /// The encoder for one result.
 pub(super) struct Encoder<'a> {
     coder: Coder<'a>,
-    format: Format,
-    shape: Shape,
     encoded: Vec<u8>,
     /// Where the result begins, in bytes after what was written before it: the tag.
     start: u64,
 }
 
 enum Coder<'a> {
-    Mp3(Mp3<'a>),
+    Mp3(Box<Mp3<'a>>),
     Library(Box<Library>),
 }
 
 /// The sound that an encoder is for.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(super) struct Source {
     pub(super) shape: Shape,
     /// Of a sample, where nothing was lost.
     pub(super) bits: u8,
-    pub(super) about: &'a About,
 }
 
 impl<'a> Encoder<'a> {
     /// `start` is how many bytes, the tag, stand before the first frame.
     pub(super) fn new(
         settings: &Settings,
-        source: Source<'_>,
+        source: Source,
+        about: &About,
         start: u64,
         pool: &'a Pool,
     ) -> Result<Self, Failure> {
-        let Source { shape, bits, about } = source;
+        let Source { shape, bits } = source;
         let Shape { rate: sample_rate, channels } = shape;
         let coder = match settings.format {
             Format::Mp3 => {
                 let config = Config { rate: settings.rate, sample_rate, channels, reservoir: true };
-                Coder::Mp3(Mp3::new(pool, config, SEGMENT).map_err(failed)?)
+                Coder::Mp3(Mp3::new(pool, config, SEGMENT).map_err(failed)?.into())
             }
             _ => Coder::Library(Library::new(settings, shape, bits, about)?.into()),
         };
-        Ok(Self { coder, format: settings.format, shape, encoded: Vec::new(), start })
-    }
-
-    /// The codec's short name.
-    pub(super) fn codec(&self) -> &'static str {
-        codec(self.format)
-    }
-
-    /// What it takes and what the result has.
-    pub(super) fn shape(&self) -> Shape {
-        self.shape
+        Ok(Self { coder, encoded: Vec::new(), start })
     }
 
     /// Bytes that became ready with these samples.

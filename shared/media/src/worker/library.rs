@@ -122,10 +122,14 @@ fn spend(settings: &Settings, shape: Shape, bits: u8) -> Spend {
         (Format::M4a, Rate::Vbr(quality)) => Spend::Bits(step(&AAC, quality) * channels * 1000),
         (Format::Opus, Rate::Vbr(quality)) => Spend::Bits(step(&OPUS, quality) * channels * 1000),
         // What RFC 6716 allows a channel.
-        (Format::Opus, Rate::Cbr(kbits)) => Spend::Bits(kbits.min(256 * channels) * 1000),
+        (Format::Opus, Rate::Cbr(kbits) | Rate::Abr(kbits)) => Spend::Bits(kbits.min(256 * channels) * 1000),
         (Format::Ogg, Rate::Vbr(quality)) => Spend::Quality(8 - quality.min(9) as i8),
-        (Format::Ogg, Rate::Cbr(kbits)) => Spend::Quality(vorbis_quality(kbits * 2 / channels)),
-        (_, Rate::Cbr(kbits)) if settings.format == Format::M4a => Spend::Bits(kbits * 1000),
+        (Format::Ogg, Rate::Cbr(kbits) | Rate::Abr(kbits)) => {
+            Spend::Quality(vorbis_quality(kbits * 2 / channels))
+        }
+        (_, Rate::Cbr(kbits) | Rate::Abr(kbits)) if settings.format == Format::M4a => {
+            Spend::Bits(kbits * 1000)
+        }
         _ => Spend::Lossless(if bits > 16 { 24 } else { 16 }),
     }
 }

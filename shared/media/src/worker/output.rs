@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::link::Link;
 use crate::protocol::{Failure, FromWorker};
-use crate::report::Progress;
+use crate::report::{Part, Progress};
 
 /// Encoded bytes are collected up to this many before they are sent.
 const PIECE: usize = 64 * 1024;
@@ -31,7 +31,7 @@ impl<'a> Output<'a> {
         Self { link, pending, written: 0, samples: 0, sample_rate, total, reported: Instant::now() }
     }
 
-    /// In bytes, from the start.
+    /// In bytes, from the start of the part.
     pub(super) fn written(&self) -> u64 {
         self.written
     }
@@ -39,6 +39,12 @@ impl<'a> Output<'a> {
     /// Of one channel, as counted by [`progress`](Output::progress).
     pub(super) fn samples(&self) -> u64 {
         self.samples
+    }
+
+    /// Begins the next part; the one before is [finished](Output::finish).
+    pub(super) fn begin(&mut self, part: Part) -> Result<(), Failure> {
+        self.written = 0;
+        self.link.say(&FromWorker::Part(part))
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {

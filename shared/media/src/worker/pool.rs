@@ -27,13 +27,23 @@ impl<T> Pending<T> {
 }
 
 impl Pool {
+    /// When it returns, all of them are ready: a thread that began under a tight limit on memory would panic where
+    /// nothing can catch it, before its first line.
     pub(super) fn start(threads: usize) -> io::Result<Self> {
         let (work, waiting) = channel();
+        let (ready, begun) = channel::<()>();
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads {
-            let waiting = Arc::clone(&waiting);
-            Builder::new().stack_size(STACK).spawn(move || serve(&waiting))?;
+            let (waiting, ready) = (Arc::clone(&waiting), ready.clone());
+            let thread = move || {
+                drop(ready);
+                serve(&waiting);
+            };
+            Builder::new().stack_size(STACK).spawn(thread)?;
         }
+        drop(ready);
+        // Nothing is ever said: it ends when the last of them has let go of its end.
+        while let Ok(()) = begun.recv() {}
         Ok(Self { work, threads })
     }
 

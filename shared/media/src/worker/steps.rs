@@ -4,17 +4,18 @@ use std::io;
 use std::rc::Rc;
 
 use super::about::About;
-use super::encode::{Encoder, Source};
+use super::encode::{self, Source};
 use super::extract::Extract;
 use super::level::Level;
 use super::link::{Link, Remote};
 use super::output::Output;
+use super::parts::Parts;
 use super::pool::Pool;
-use super::{confine, copy, loudness, tag};
+use super::{confine, copy, loudness};
 use crate::libav::{self, Fault, Input};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task};
 use crate::report::Warning;
-use crate::settings::{Format, Settings};
+use crate::settings::Settings;
 
 /// One job, from the first message to the last.
 pub(super) fn run() -> io::Result<()> {
@@ -46,6 +47,7 @@ fn open(link: &Rc<Link>, job: &Job) -> Result<Input, Failure> {
 fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Result<Report, Failure> {
     let input = open(link, job)?;
     let source = input.probe();
+    link.say(&FromWorker::Opened(source.duration))?;
     let about = About::new(&input, &source, settings);
     if let Some(sound) = copy::possible(&input, settings) {
         return copy::run(link, input, sound, settings, &about);
@@ -55,42 +57,32 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
         None => 1.0,
     };
     let sound = Extract::start(input, settings)?;
-    let mut output = Output::new(link, sound.shape().rate, sound.total());
-    if settings.format == Format::Mp3 {
-        output.write(&tag::id3(&about)?)?;
+    let shape = sound.shape();
+    let output = Output::new(link, shape.rate, sound.total());
+    let of = Source { shape, bits: sound.bits() };
+    let mut parts = Parts::new(settings, of, about, pool, output);
+    let warnings = encode(sound, gain, &mut parts)?;
+    let samples = parts.finish()?;
+    if samples == 0 {
+        return Err(Failure::Unreadable("it ends before the wanted start".into()));
     }
-    let of = Source { shape: sound.shape(), bits: sound.bits(), about: &about };
-    let mut encoder = Encoder::new(settings, of, output.written(), pool)?;
-    let warnings = encode(sound, gain, &mut encoder, &mut output)?;
-    output.finish(encoder.header())?;
     Ok(Report::Converted {
         source,
-        codec: encoder.codec().to_owned(),
-        sample_rate: encoder.shape().rate,
-        channels: encoder.shape().channels,
-        samples: output.samples(),
+        codec: encode::codec(settings.format).to_owned(),
+        sample_rate: shape.rate,
+        channels: shape.channels,
+        samples,
         warnings,
     })
 }
 
 /// All of the sound, and what there is to say about it.
-fn encode(
-    mut sound: Extract,
-    gain: f32,
-    encoder: &mut Encoder<'_>,
-    output: &mut Output<'_>,
-) -> Result<Vec<Warning>, Failure> {
-    let mut level = Level::new(gain, sound.is_mixed(), encoder.shape());
+fn encode(mut sound: Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Vec<Warning>, Failure> {
+    let mut level = Level::new(gain, sound.is_mixed(), sound.shape());
     while let Some(pcm) = sound.next()? {
-        let samples = (pcm.len() / usize::from(encoder.shape().channels)) as u64;
-        output.write(encoder.encode(level.pass(pcm))?)?;
-        output.progress(samples)?;
+        parts.encode(level.pass(pcm))?;
     }
-    if output.samples() == 0 {
-        return Err(Failure::Unreadable("it ends before the wanted start".into()));
-    }
-    output.write(encoder.encode(level.rest())?)?;
-    output.write(encoder.finish()?)?;
+    parts.encode(level.rest())?;
     Ok(sound.warnings())
 }
 

@@ -3,6 +3,8 @@
 //! LAME writes one, but knows only what a single encoder has seen. Of the first segment's frame we keep what is true of
 //! all (version, lowpass, method) and set the rest anew. Layout: gabriel.mp3-tech.org/mp3infotag.html.
 
+use super::frame;
+
 /// Samples that decoders are to leave out at the start: LAME's own delay.
 const DELAY: u64 = 576;
 /// Positions that are kept for the table of contents; at twice as many every second one goes.
@@ -43,16 +45,11 @@ impl Header {
         Self { frame, frames: 0, bytes: 0, crc: 0, positions: Vec::new(), step: 1 }
     }
 
-    /// The first bytes, which begin with the place for this frame. `None` if they are no frames.
-    pub(super) fn first(&mut self, bytes: &[u8]) -> Option<()> {
-        self.add(bytes.get(self.frame.len()..)?)
-    }
-
     /// Whole frames that come next. `None` if they are none.
     pub(super) fn add(&mut self, bytes: &[u8]) -> Option<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let (frame, next) = rest.split_at_checked(frame_length(rest)?)?;
+            let (frame, next) = rest.split_at_checked(frame::length(rest)?)?;
             self.note();
             self.bytes += frame.len() as u64;
             rest = next;
@@ -113,33 +110,8 @@ impl Header {
 
 /// Where `Xing` or `Info` stands: behind the header and the side information.
 fn place_of_xing(frame: &[u8]) -> Option<usize> {
-    let mono = frame.get(3)? >> 6 == 3;
-    let place = match (is_mpeg1(frame), mono) {
-        (true, false) => 36,
-        (true, true) | (false, false) => 21,
-        (false, true) => 13,
-    };
+    let place = frame::prefix(frame)?;
     (frame.len() >= place + place::END).then_some(place)
-}
-
-fn is_mpeg1(frame: &[u8]) -> bool {
-    frame[1] & 0x18 == 0x18
-}
-
-/// In bytes, of the frame of layer III that begins here (ISO/IEC 11172-3 and 13818-3, 2.4.2.3).
-fn frame_length(frame: &[u8]) -> Option<usize> {
-    const MPEG1: [usize; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
-    const MPEG2: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
-    let &[0xff, second, third, _, ..] = frame else { return None };
-    let (rates, words, shift) = match second & 0xfe {
-        0xfa => (MPEG1, 144_000, 0),
-        0xf2 => (MPEG2, 72_000, 1),
-        0xe2 => (MPEG2, 72_000, 2),
-        _ => return None,
-    };
-    let rate = [44100, 48000, 32000].get(usize::from(third >> 2 & 3))? >> shift;
-    let kbits = *rates.get(usize::from(third >> 4))?;
-    (kbits > 0).then_some(words * kbits / rate + usize::from(third >> 1 & 1))
 }
 
 /// CRC-16 with the polynomial x^16 + x^15 + x^2 + 1, lowest bit first, as LAME has it.
@@ -169,17 +141,6 @@ mod tests {
     #[test]
     fn the_checksum_is_crc_16_arc() {
         assert_eq!(crc(0, b"123456789"), 0xbb3d);
-    }
-
-    #[test]
-    fn frames_have_the_lengths_of_the_standard() {
-        assert_eq!(frame_length(&[0xff, 0xfb, 0x90, 0]), Some(417));
-        assert_eq!(frame_length(&[0xff, 0xfb, 0x92, 0]), Some(418));
-        assert_eq!(frame_length(&[0xff, 0xf3, 0x80, 0xc0]), Some(208));
-        assert_eq!(frame_length(&[0xff, 0xe3, 0x48, 0xc0]), Some(288));
-        for other in [&b"ID3\x04"[..], b"\xff\xfb\xf0\0", b"\xff\xfb\x9c\0", b"\xff\xfd\x90\0", b"\xff\xfb"] {
-            assert_eq!(frame_length(other), None);
-        }
     }
 
     #[test]

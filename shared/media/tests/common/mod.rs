@@ -1,10 +1,16 @@
 //! What the tests share: the engine under test, fixtures, sources and sinks in memory, and a reader of MP3 frames.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod compare;
+pub(crate) mod matroska;
 mod mp3;
+pub(crate) mod mp4;
+pub(crate) mod silence;
+pub(crate) mod ts;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -99,6 +105,18 @@ impl Source for Bytewise {
         }
         Ok(self.bytes.slice(offset as usize..offset as usize + len))
     }
+}
+
+/// What ffmpeg makes of these arguments; the name says the container.
+#[expect(clippy::disallowed_methods, reason = "ffmpeg makes some of the files")]
+pub(crate) fn made(arguments: &str, name: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let status =
+        Command::new("ffmpeg").args(["-v", "error", "-nostdin"]).args(arguments).arg(&file).status().unwrap();
+    assert!(status.success());
+    std::fs::read(file).unwrap()
 }
 
 /// A worker program under a name of its own, so that a test finds its workers among those of others.

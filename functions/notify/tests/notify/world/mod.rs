@@ -93,7 +93,7 @@ impl World {
             warning: warning.map(str::to_owned),
             keep: Duration::from_secs(86_400),
         };
-        self.db.finish_job(&claimed.lease, &finished).await.unwrap().unwrap().event
+        self.db.finish_job(&claimed.lease, &finished, "1").await.unwrap().unwrap().event
     }
 
     /// A failed job of Anna's.

@@ -1,0 +1,108 @@
+//! An earlier result instead of a conversion: the same video of the same owner, with the same options, by the same engine.
+//!
+//! Each job has a blob of its own, so the copy lives on when the earlier job is deleted or expires. Nothing is looked up
+//! across owners: how fast a job is done would tell that somebody else has the video.
+
+use std::pin::pin;
+
+use blobs::{Blob, Reader};
+use contracts::{AudioId, NotifyBy, Options};
+use db::{Audio, Claimed, Finished, Job};
+use futures_util::TryStreamExt as _;
+
+use crate::{Convert, outcome::Outcome};
+
+/// Names the engine in a job's row: the release, and a number to raise where the engine changes between two releases.
+pub(crate) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+
+/// The end of a job that an earlier one spares the conversion. `None`: it has to be converted.
+pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> {
+    // A copy that failed has used up its audio's id, so that what follows is another attempt: that one converts.
+    if claimed.job.attempts > 1 {
+        return None;
+    }
+    let (earlier, audio) = find(deps, &claimed.job).await?;
+    let stored = open(deps, &audio).await?;
+    if let Err(error) = copy(deps, &stored, claimed.lease.audio_id).await {
+        return Some(Outcome::Crashed(format!("copying the audio of job {}: {error}", earlier.id)));
+    }
+    tracing::info!(job = %claimed.job.id, earlier = %earlier.id, "answered by an earlier result");
+    let audio = Audio { id: claimed.lease.audio_id, ..audio };
+    Some(Outcome::Done(finished(deps, earlier, audio)))
+}
+
+/// The newest earlier job that fits, and its audio. A database that is away is noticed soon enough.
+async fn find(deps: &Convert, job: &Job) -> Option<(Job, Audio)> {
+    let found = deps.db.done_with_same_video(job, ENGINE).await;
+    let found =
+        found.inspect_err(|error| tracing::warn!(job = %job.id, %error, "earlier results are not known"));
+    let wanted = sound(&job.options);
+    let earlier = found.ok()?.into_iter().find(|earlier| sound(&earlier.options) == wanted)?;
+    let audio = earlier.audio.clone()?;
+    Some((earlier, audio))
+}
+
+/// All options but those that say who is told.
+fn sound(options: &Options) -> Options {
+    Options { notify: NotifyBy::default(), webhook: None, ..options.clone() }
+}
+
+/// The blob, if it still is what its job says.
+async fn open(deps: &Convert, audio: &Audio) -> Option<Reader> {
+    let stored = deps.blobs.open_blob(Blob::Audio(audio.id)).await;
+    let stored = stored.inspect_err(|error| tracing::warn!(%error, "an earlier result can't be opened"));
+    stored.ok()?.filter(|stored| stored.size() == audio.bytes)
+}
+
+async fn copy(deps: &Convert, from: &Reader, to: AudioId) -> blobs::Result<()> {
+    let mut upload = deps.blobs.put(Blob::Audio(to)).await?;
+    let mut pieces = pin!(from.stream(0..from.size()));
+    while let Some(bytes) = pieces.try_next().await? {
+        upload.write(bytes).await?;
+    }
+    upload.finish().await.map(drop)
+}
+
+fn finished(deps: &Convert, earlier: Job, audio: Audio) -> Finished {
+    Finished {
+        audio,
+        source_codec: earlier.source.codec,
+        source_duration: earlier.source.duration,
+        warning: earlier.warning,
+        keep: deps.config.keep(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_told_does_not_shape_the_sound_and_all_else_does() {
+        let options = |fields: &[(&'static str, &'static str)]| {
+            sound(&Options::from_fields(fields.iter().copied()).unwrap())
+        };
+        let plain = options(&[]);
+        assert_eq!(options(&[("notify", "none"), ("webhook", "https://example.org")]), plain);
+        let others = [
+            ("format", "wav"),
+            ("bitrate", "128"),
+            ("quality", "2"),
+            ("sample_rate", "44100"),
+            ("channels", "2"),
+            ("start", "1"),
+            ("end", "1"),
+            ("loudness", "-16"),
+            ("track", "0"),
+            ("tags", "none"),
+            ("cover", "none"),
+            ("chapters", "none"),
+            ("title", ""),
+            ("artist", "Ann"),
+            ("album", "Hits"),
+        ];
+        for other in others {
+            assert_ne!(options(&[other]), plain, "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Says nothing, reads nothing, and doesn't end.
+sleep 60
