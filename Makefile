@@ -33,6 +33,7 @@ lint: setup ## Check format, lints and who depends on whom
 	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
 
 bench: setup ## Measure start, memory, 2 GiB through one process, 1 GiB through the gateway, GridFS, the engine

@@ -9,6 +9,7 @@
 //! - `window.rs` reads the source in blocks; `boxes.rs` finds boxes in it, `track.rs` and `tables.rs` what they say of a
 //!   track.
 //! - `samples.rs` walks through a track's tables, `frames.rs` does so for the sound, to the end of its edit list.
+//! - `fragments.rs` tells files whose index comes in pieces.
 //! - `cut.rs` says how to shorten a track, `view.rs` shows it to libav.
 //!
 //! Whatever is unusual is left to libav alone, as are files that are damaged: fragments (`mvex`), encryption, several
@@ -16,6 +17,7 @@
 
 mod boxes;
 mod cut;
+mod fragments;
 mod frames;
 mod samples;
 mod tables;
@@ -27,6 +29,7 @@ use std::rc::Rc;
 
 use crate::libav::ReadAt;
 
+pub(crate) use fragments::Fragments;
 pub(crate) use frames::{Frame, Frames};
 pub(crate) use track::Track;
 pub(crate) use view::View;

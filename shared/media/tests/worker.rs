@@ -1,6 +1,10 @@
 //! The worker process: its limits, its ends, and what the service reads for it.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "ffmpeg makes a file, and the service that is killed is a process of its own"
+)]
 
 mod common;
 
@@ -61,7 +65,6 @@ async fn a_killed_service_leaves_no_worker_behind() {
     program.settle(0).await;
 }
 
-#[expect(clippy::disallowed_methods, reason = "the service that is killed is a process of its own")]
 fn service(worker: &Path) -> std::process::Child {
     std::process::Command::new(env!("CARGO_BIN_EXE_media-test-helper"))
         .arg("serve")
@@ -296,4 +299,37 @@ async fn eight_threads_make_what_one_makes() {
     }
     assert_eq!(results[..3], results[3..]);
     assert_eq!(results[0], 300 * 44100);
+}
+
+#[tokio::test]
+async fn a_file_in_fragments_is_read_once_and_its_length_is_known_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fragments.mp4");
+    let pictures =
+        "-f lavfi -i testsrc2=s=320x240:r=10 -f lavfi -i sine -t 60 -c:v mpeg4 -b:v 1M -g 10 -c:a aac";
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin"])
+        .args(pictures.split_whitespace())
+        .args(["-movflags", "+frag_keyframe+empty_moov"])
+        .arg(&file)
+        .status();
+    assert!(made.unwrap().success());
+    let source = Bytewise::new(std::fs::read(file).unwrap());
+    // Much more than what is kept in memory.
+    assert!(source.size() > 20 * BLOCK);
+    for settings in
+        [Settings::default(), Settings { format: media::Format::M4a, copy: true, ..Settings::default() }]
+    {
+        let (mut sink, mut totals) = (Memory::default(), vec![]);
+        let summary = engine()
+            .convert(&source, &settings, &mut sink, |progress| totals.extend(progress.total))
+            .await
+            .unwrap();
+        assert!(summary.source_bytes_read * 100 <= source.size() * 101, "{}", summary.source_bytes_read);
+        common::assert_close(summary.duration, 60.0, "result");
+        common::assert_close(summary.source.duration.unwrap(), 60.0, "source");
+        assert_eq!(summary.warnings, []);
+        // Guessed from how much of the file has gone by.
+        assert!(totals.iter().all(|total| (50.0..70.0).contains(&total.as_secs_f64())), "{totals:?}");
+    }
 }

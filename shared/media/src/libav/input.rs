@@ -29,6 +29,10 @@ pub(crate) struct Input {
     wanted: Option<Rest>,
     /// The same, when libav's packets are over.
     rest: Option<Rest>,
+    /// Of a fragmented MP4 that is read as it comes: libav's lengths are those of what it has seen.
+    fragments: Option<mp4::Fragments>,
+    /// In bytes.
+    size: u64,
     /// Freed after `format`, which reads from it.
     _source: Source,
 }
@@ -46,6 +50,8 @@ pub(crate) struct Packet<'a> {
     packet: &'a ff::AVPacket,
     /// Where the packet ends in the time of the file, if it says so.
     pub(crate) end: Option<Duration>,
+    /// The part of the file before it, from 0 to 1, if libav says so.
+    pub(crate) share: Option<f64>,
 }
 
 impl Packet<'_> {
@@ -68,7 +74,7 @@ impl Input {
     /// As [`open`](Input::open), showing libav less of long MP4s, unless it makes something else of that than we do.
     pub(super) fn open_cut(bytes: Rc<dyn ReadAt>, cut: mp4::Cut) -> Result<Self, Fault> {
         if let Some(plan) = mp4::plan(&bytes, cut)
-            && let Ok(mut input) = Self::demux(plan.view)
+            && let Ok(mut input) = Self::demux(plan.view, None)
             && let Some(rests) = input.rests(&bytes, &plan.sounds)
         {
             input.rests = rests;
@@ -77,7 +83,16 @@ impl Input {
             }
             return Ok(input);
         }
-        Self::demux(mp4::View::whole(bytes))
+        Self::demux(mp4::View::whole(bytes), None)
+    }
+
+    /// As [`open`](Input::open), but a fragmented MP4 is not gone through to find out how long it is: to read it once.
+    pub(crate) fn open_to_read(bytes: impl ReadAt + 'static) -> Result<Self, Fault> {
+        let bytes: Rc<dyn ReadAt> = Rc::new(bytes);
+        match mp4::Fragments::of(&bytes) {
+            None => Self::open_cut(bytes, mp4::Cut::default()),
+            fragments => Self::demux(mp4::View::whole(bytes), fragments),
+        }
     }
 
     /// What is left of each of the shortened tracks.
@@ -101,7 +116,8 @@ impl Input {
         }
     }
 
-    fn demux(bytes: impl ReadAt + 'static) -> Result<Self, Fault> {
+    fn demux(bytes: impl ReadAt + 'static, fragments: Option<mp4::Fragments>) -> Result<Self, Fault> {
+        let size = bytes.size();
         let source = Source::new(bytes)?;
         // SAFETY: the context is ours until `avformat_open_input`, which frees it when it fails.
         let (format, packet) = unsafe {
@@ -112,12 +128,22 @@ impl Input {
             (*format).pb = source.context();
             // Frame rates are of no interest, and measuring them needs many packets.
             (*format).fps_probe_size = 0;
+            (*format).flags |= if fragments.is_some() { ff::AVFMT_FLAG_IGNIDX as c_int } else { 0 };
             Fault::check(ff::avformat_open_input(&mut format, null(), null(), null_mut()))?;
             (format, ff::av_packet_alloc())
         };
         let clock = Clock::default();
-        let input =
-            Self { format, packet, clock, rests: Vec::new(), wanted: None, rest: None, _source: source };
+        let input = Self {
+            format,
+            packet,
+            clock,
+            rests: Vec::new(),
+            wanted: None,
+            rest: None,
+            fragments,
+            size,
+            _source: source,
+        };
         if packet.is_null() {
             return Err(Fault::NO_MEMORY);
         }
@@ -268,7 +294,8 @@ impl Input {
             let end = micros(start.saturating_add(packet.duration), base).saturating_sub(first);
             u64::try_from(end).ok().map(Duration::from_micros)
         });
-        Packet { packet, end }
+        let share = u64::try_from(packet.pos).ok().map(|place| place as f64 / self.size.max(1) as f64);
+        Packet { packet, end, share }
     }
 
     /// Leaves the packets of all other streams unread, where the container allows it.
@@ -289,13 +316,17 @@ impl Input {
 
     /// The length that the container declares.
     pub(crate) fn duration(&self) -> Option<Duration> {
-        describe::duration(known(self.format().duration)?, MICROSECONDS)
+        match self.fragments {
+            Some(fragments) => fragments.length,
+            None => describe::duration(known(self.format().duration)?, MICROSECONDS),
+        }
     }
 
     /// The length that the stream itself declares.
     pub(crate) fn stream_duration(&self, index: u32) -> Option<Duration> {
         let stream = self.stream(index)?;
-        describe::duration(known(stream.duration)?, stream.time_base)
+        let known = known(stream.duration).filter(|_| self.fragments.is_none());
+        describe::duration(known?, stream.time_base)
     }
 
     /// When the pictures start, in microseconds of the file's own time. Cover pictures don't count.

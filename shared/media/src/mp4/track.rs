@@ -112,7 +112,7 @@ fn version(window: &mut Window, of: Box) -> Option<u8> {
 }
 
 /// Units a second and the length in them: of `mvhd` or `mdhd`.
-fn units(window: &mut Window, of: Box) -> Option<(u32, u64)> {
+pub(super) fn units(window: &mut Window, of: Box) -> Option<(u32, u64)> {
     let (scale, length) = match version(window, of)? {
         1 => (window.u32(of.body + 20), window.u64(of.body + 24)),
         _ => (window.u32(of.body + 12), window.u32(of.body + 16).map(u64::from)),

@@ -36,7 +36,7 @@ pub(super) fn run(
     settings: &Settings,
     about: &About,
 ) -> Result<Report, Failure> {
-    let (source, stream) = (input.probe(), input.describe(sound).ok_or_else(nothing)?);
+    let (mut source, stream) = (input.probe(), input.describe(sound).ok_or_else(nothing)?);
     let rate = stream.sample_rate.unwrap_or(48000);
     let declared = input.stream_duration(sound.index).or(input.duration());
     let mut output = Output::new(link, rate, declared);
@@ -50,6 +50,7 @@ pub(super) fn run(
     begin(&mut muxer, settings.format, about).map_err(refused)?;
     input.only(sound.index);
     let found = packets(&mut input, sound, rate, &mut muxer, &mut output)?;
+    source.duration = source.duration.or(Some(found));
     let (place, bytes) = muxer.header();
     output.finish((start + place, bytes.to_vec()))?;
     Ok(Report::Converted {

@@ -38,6 +38,8 @@ pub(super) struct Extract {
     declared: Option<Duration>,
     /// How much of the file has gone by, in the time of all its streams.
     passed: Duration,
+    /// The same of its bytes, from 0 to 1, where libav tells.
+    share: f64,
     stage: Stage,
     damaged: u64,
     mixed: bool,
@@ -61,7 +63,7 @@ impl Extract {
     pub(super) fn start(mut input: Input, settings: &Settings) -> Result<Self, Failure> {
         let decoder = Decoder::open(&input, choose(&input, &settings.track)?).map_err(unreadable)?;
         let declared = input.stream_duration(decoder.stream());
-        if declared.is_some() {
+        if declared.is_some() || input.duration().is_none() {
             // Then no other stream is needed to see whether the file is whole.
             input.only(decoder.stream());
         }
@@ -76,6 +78,7 @@ impl Extract {
             silence: 0,
             delay: 0,
             passed: Duration::ZERO,
+            share: 0.0,
             stage: Stage::Hungry,
             damaged: 0,
             mixed: false,
@@ -115,11 +118,29 @@ impl Extract {
         self.mixed
     }
 
-    /// How long the result will be, as far as the file tells.
+    /// How long the result will be, as far as the file tells; else as what has gone by of it suggests.
     pub(super) fn total(&self) -> Option<Duration> {
         let (start, end) = self.bounds;
-        let declared = self.declared.map_or(end, |declared| Some(declared.min(end.unwrap_or(declared))));
+        let declared = self.declared.or_else(|| self.guess());
+        let declared = declared.map_or(end, |declared| Some(declared.min(end.unwrap_or(declared))));
         declared.map(|end| end.saturating_sub(start.unwrap_or_default()))
+    }
+
+    fn guess(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.found().as_secs_f64() / self.share)
+            .ok()
+            .filter(|_| self.share > 0.01)
+    }
+
+    /// How long the sound is, once all of it has gone by.
+    pub(super) fn length(&self) -> Option<Duration> {
+        (self.stage == Stage::Over).then(|| self.found())
+    }
+
+    /// How long the sound is that has gone by.
+    fn found(&self) -> Duration {
+        let samples = self.timeline.position().saturating_sub(self.delay);
+        Duration::from_secs_f64(samples as f64 / f64::from(self.shape.rate))
     }
 
     /// The next samples, interleaved; `None` at the end.
@@ -191,6 +212,7 @@ impl Extract {
             match self.input.next_packet() {
                 Ok(Some(packet)) => {
                     self.passed = self.passed.max(packet.end.unwrap_or_default());
+                    self.share = self.share.max(packet.share.unwrap_or_default());
                     if packet.stream() == self.decoder.stream() {
                         return self.decoder.send(&packet).or_else(|fault| self.leave_out(fault));
                     }
@@ -218,9 +240,7 @@ impl Extract {
     /// A file that stops early. Where only the container declares a length, the pictures may rightly last longer than
     /// the sound: then it counts how much of the file has gone by.
     fn truncated(&self) -> Option<Warning> {
-        let samples = self.timeline.position().saturating_sub(self.delay);
-        let found = Duration::from_secs_f64(samples as f64 / f64::from(self.shape.rate));
-        shortfall(self.declared.filter(|_| self.stage == Stage::Over), found, self.passed)
+        shortfall(self.declared.filter(|_| self.stage == Stage::Over), self.found(), self.passed)
     }
 }
 

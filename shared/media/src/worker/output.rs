@@ -47,6 +47,11 @@ impl<'a> Output<'a> {
         self.link.say(&FromWorker::Part(part))
     }
 
+    /// How long the result will be, as far as is known by now.
+    pub(super) fn expect(&mut self, total: Option<Duration>) {
+        self.total = total;
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.written += bytes.len() as u64;
         for piece in bytes.chunks(PIECE) {

@@ -1,6 +1,7 @@
 //! The result, in one part or several: each has an encoder, a tag and a header of its own.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::about::About;
 use super::encode::{Encoder, Source};
@@ -68,6 +69,11 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
+    /// How long all of it will be, as far as is known by now.
+    pub(super) fn expect(&mut self, total: Option<Duration>) {
+        self.output.expect(total);
+    }
+
     /// Ends the last part; how many samples there are in all.
     pub(super) fn finish(mut self) -> Result<u64, Failure> {
         self.end()?;
@@ -120,8 +126,6 @@ fn cuts(about: &About, rate: u32) -> VecDeque<Cut> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn chapter(start: u64, end: u64, title: &str) -> Chapter {

@@ -34,19 +34,23 @@ pub(super) fn run() -> io::Result<()> {
 
 fn work(link: &Rc<Link>, job: &Job, pool: &Pool) -> Result<Report, Failure> {
     match &job.task {
-        Task::Probe => Ok(Report::Probed(open(link, job)?.probe())),
+        Task::Probe => Ok(Report::Probed(Input::open(remote(link, job)).map_err(unreadable)?.probe())),
         Task::Convert(settings) => convert(link, job, settings, pool),
     }
 }
 
 fn open(link: &Rc<Link>, job: &Job) -> Result<Input, Failure> {
-    Input::open(Remote { link: Rc::clone(link), size: job.size }).map_err(unreadable)
+    Input::open_to_read(remote(link, job)).map_err(unreadable)
+}
+
+fn remote(link: &Rc<Link>, job: &Job) -> Remote {
+    Remote { link: Rc::clone(link), size: job.size }
 }
 
 /// Probe, choose, and copy, or extract, level and encode; finish.
 fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Result<Report, Failure> {
     let input = open(link, job)?;
-    let source = input.probe();
+    let mut source = input.probe();
     link.say(&FromWorker::Opened(source.duration))?;
     let about = About::new(&input, &source, settings);
     if let Some(sound) = copy::possible(&input, settings) {
@@ -56,12 +60,13 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
         Some(target) => loudness::gain(Extract::start(open(link, job)?, settings)?, target)?,
         None => 1.0,
     };
-    let sound = Extract::start(input, settings)?;
+    let mut sound = Extract::start(input, settings)?;
     let shape = sound.shape();
     let output = Output::new(link, shape.rate, sound.total());
     let of = Source { shape, bits: sound.bits() };
     let mut parts = Parts::new(settings, of, about, pool, output);
-    let warnings = encode(sound, gain, &mut parts)?;
+    let warnings = encode(&mut sound, gain, &mut parts)?;
+    source.duration = source.duration.or(sound.length());
     let samples = parts.finish()?;
     if samples == 0 {
         return Err(Failure::Unreadable("it ends before the wanted start".into()));
@@ -77,10 +82,11 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
 }
 
 /// All of the sound, and what there is to say about it.
-fn encode(mut sound: Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Vec<Warning>, Failure> {
+fn encode(sound: &mut Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Vec<Warning>, Failure> {
     let mut level = Level::new(gain, sound.is_mixed(), sound.shape());
     while let Some(pcm) = sound.next()? {
         parts.encode(level.pass(pcm))?;
+        parts.expect(sound.total());
     }
     parts.encode(level.rest())?;
     Ok(sound.warnings())
