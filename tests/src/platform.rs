@@ -246,8 +246,17 @@ impl Platform {
     }
 }
 
+/// Of the log, that a failed test shows.
+const LAST_LINES: usize = 200;
+
 impl Drop for Platform {
+    #[expect(clippy::print_stderr, reason = "that is what a test that failed says")]
     fn drop(&mut self) {
         assert!(self.finished || std::thread::panicking(), "a test must end with platform.finish()");
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let skipped = log.lines().count().saturating_sub(LAST_LINES);
+            log.lines().skip(skipped).for_each(|line| eprintln!("{line}"));
+        }
     }
 }

@@ -22,6 +22,15 @@ pub enum Error {
     Migration(#[from] sqlx::migrate::MigrateError),
 }
 
+impl Error {
+    /// Whether the database gave up this transaction for another one: it changed nothing and may begin again
+    /// (SQLSTATE 40001, "serialization failure").
+    pub(crate) fn is_deadlock(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(cause)) = self else { return false };
+        cause.code().is_some_and(|code| code == "40001")
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {

@@ -17,6 +17,9 @@ use crate::{
 /// How often a converter may begin with a job before it counts as failed.
 pub const MAX_ATTEMPTS: u32 = 3;
 
+/// How many deadlocks in a row a claim survives.
+const DEADLOCKS: u32 = 5;
+
 /// A job whose video begins to arrive.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -118,6 +121,17 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn claim_job(&self, id: JobId, lease: Duration) -> Result<Option<Claimed>> {
+        // Many may want the same row at the same moment, and MySQL then ends some of them as a deadlock.
+        for _ in 0..DEADLOCKS {
+            match self.try_to_claim_job(id, lease).await {
+                Err(error) if error.is_deadlock() => {}
+                ended => return ended,
+            }
+        }
+        self.try_to_claim_job(id, lease).await
+    }
+
+    async fn try_to_claim_job(&self, id: JobId, lease: Duration) -> Result<Option<Claimed>> {
         let right = Lease { job_id: id, owner: EventId::generate(), audio_id: AudioId::generate() };
         let now = Timestamp::now();
         let done = sqlx::query(

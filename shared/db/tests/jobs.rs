@@ -109,7 +109,7 @@ async fn a_job_goes_from_uploading_to_done_and_each_step_is_recorded() {
 async fn of_many_converters_one_gets_the_job() {
     for (db, _folder) in databases().await {
         let id = queued(&db).await;
-        let tries = (0..8).map(|_| {
+        let tries = (0..32).map(|_| {
             let db = db.clone();
             tokio::spawn(async move { db.claim_job(id, LEASE).await.unwrap().is_some() })
         });
