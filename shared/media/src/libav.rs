@@ -21,4 +21,6 @@ pub(crate) use input::{Input, Packet, Sound};
 pub(crate) use muxer::Muxer;
 pub(crate) use picture::Picture;
 pub(crate) use resample::{Resampler, Shape};
+#[cfg(test)]
+pub(crate) use source::InMemory;
 pub(crate) use source::ReadAt;

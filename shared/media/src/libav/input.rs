@@ -299,7 +299,7 @@ impl Input {
     }
 
     /// Leaves the packets of all other streams unread, where the container allows it.
-    pub(crate) fn only(&mut self, index: u32) {
+    pub(crate) fn select(&mut self, index: u32) {
         for stream in self.pointers() {
             // SAFETY: the pointer is valid, and `&mut self` says that nobody else looks at the stream.
             let stream = unsafe { &mut **stream };

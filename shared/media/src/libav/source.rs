@@ -115,26 +115,31 @@ unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i6
     }
 }
 
+/// A file in memory, for tests.
+#[cfg(test)]
+pub(crate) struct InMemory(pub(crate) Vec<u8>);
+
+#[cfg(test)]
+impl ReadAt for InMemory {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = self.0.get(offset as usize..).unwrap_or_default();
+        let read = rest.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&rest[..read]);
+        Ok(read)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Ten;
-
-    impl ReadAt for Ten {
-        fn size(&self) -> u64 {
-            10
-        }
-
-        fn read_at(&self, _: u64, buffer: &mut [u8]) -> io::Result<usize> {
-            buffer[..10].fill(7);
-            Ok(10)
-        }
-    }
-
     #[test]
     fn a_read_at_the_end_leaves_the_buffer_as_it_is() {
-        let source = Source::new(Ten).unwrap();
+        let source = Source::new(InMemory(vec![7; 10])).unwrap();
         let (cursor, mut buffer) = (source.cursor.cast(), [0; 16]);
         // SAFETY: as libav calls it, with a buffer of that length.
         let mut step = || unsafe { read(cursor, buffer.as_mut_ptr(), 16) };

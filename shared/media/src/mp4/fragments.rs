@@ -40,21 +40,7 @@ fn length(window: &mut Window, moov: &[Box], extends: Box) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Memory(Vec<u8>);
-
-    impl ReadAt for Memory {
-        fn size(&self) -> u64 {
-            self.0.len() as u64
-        }
-
-        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let rest = self.0.get(offset as usize..).unwrap_or_default();
-            let count = rest.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&rest[..count]);
-            Ok(count)
-        }
-    }
+    use crate::libav::InMemory;
 
     fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
         [&(content.len() as u32 + 8).to_be_bytes(), kind.as_slice(), content].concat()
@@ -64,7 +50,7 @@ mod tests {
     fn of(extends: &[u8]) -> Option<Fragments> {
         let header = [[0; 12].as_slice(), &1000_u32.to_be_bytes(), &[0; 84]].concat();
         let moov = boxed(b"moov", &[&boxed(b"mvhd", &header), extends].concat());
-        let bytes: Rc<dyn ReadAt> = Rc::new(Memory([boxed(b"ftyp", b"iso5"), moov].concat()));
+        let bytes: Rc<dyn ReadAt> = Rc::new(InMemory([boxed(b"ftyp", b"iso5"), moov].concat()));
         Fragments::of(&bytes)
     }
 

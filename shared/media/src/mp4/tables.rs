@@ -126,26 +126,12 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::libav::ReadAt;
-
-    struct Bytes(Vec<u8>);
-
-    impl ReadAt for Bytes {
-        fn size(&self) -> u64 {
-            self.0.len() as u64
-        }
-
-        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-            let rest = &self.0[(offset as usize).min(self.0.len())..];
-            let read = rest.len().min(buffer.len());
-            buffer[..read].copy_from_slice(&rest[..read]);
-            Ok(read)
-        }
-    }
+    use crate::libav::InMemory;
 
     #[test]
     fn sizes_of_any_width_are_read() {
-        let mut window = Window::new(Rc::new(Bytes(vec![0, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0])));
+        let mut window =
+            Window::new(Rc::new(InMemory(vec![0, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0])));
         let mut read = |fixed, bits, index| {
             let table = Table { counted: 0, first: 1, count: 2 };
             Sizes { table, fixed, bits }.of(&mut window, index).unwrap()
@@ -159,7 +145,7 @@ mod tests {
 
     #[test]
     fn many_equal_sizes_are_not_counted_one_by_one() {
-        let mut window = Window::new(Rc::new(Bytes(vec![0, 1, 2])));
+        let mut window = Window::new(Rc::new(InMemory(vec![0, 1, 2])));
         let mut total = |fixed, bits, count| {
             let table = Table { counted: 0, first: 1, count };
             Sizes { table, fixed, bits }.total(&mut window).unwrap()

@@ -48,7 +48,7 @@ pub(super) fn run(
     muxer.without_tag();
     input.announce(sound.index, &mut muxer).map_err(refused)?;
     begin(&mut muxer, settings.format, about).map_err(refused)?;
-    input.only(sound.index);
+    input.select(sound.index);
     let found = packets(&mut input, sound, rate, &mut muxer, &mut output)?;
     source.duration = source.duration.or(Some(found));
     let (place, bytes) = muxer.header();

@@ -65,7 +65,7 @@ impl Extract {
         let declared = input.stream_duration(decoder.stream());
         if declared.is_some() || input.duration().is_none() {
             // Then no other stream is needed to see whether the file is whole.
-            input.only(decoder.stream());
+            input.select(decoder.stream());
         }
         let mut extract = Self {
             declared: declared.or(input.duration()),

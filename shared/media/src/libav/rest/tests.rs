@@ -1,36 +1,19 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::io;
 use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::libav::{Input, Muxer, Sound};
+use crate::libav::{InMemory, Input, Muxer, Sound};
 use crate::mp4::Cut;
 use crate::settings::Track;
-
-/// A file in memory.
-struct Memory(Vec<u8>);
-
-impl ReadAt for Memory {
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = self.0.get(offset as usize..).unwrap_or_default();
-        let read = rest.len().min(buffer.len());
-        buffer[..read].copy_from_slice(&rest[..read]);
-        Ok(read)
-    }
-}
 
 /// Whatever is longer than a moment.
 const SHORT: Cut = Cut { above: 150, keep: 5 };
 const NEVER: Cut = Cut { above: u32::MAX, keep: 0 };
 
 fn open(bytes: &[u8], cut: Cut) -> Result<Input, Fault> {
-    Input::open_cut(Rc::new(Memory(bytes.to_vec())), cut)
+    Input::open_cut(Rc::new(InMemory(bytes.to_vec())), cut)
 }
 
 /// What a packet is: its times, length, flags, place, bytes and side data.
@@ -52,7 +35,7 @@ fn seen(packet: &ff::AVPacket) -> Seen {
 /// The packets of a sound, and how it ended.
 fn packets(input: &mut Input, number: u32) -> (Vec<Seen>, Option<Fault>) {
     let Ok(Some(Sound { index, .. })) = input.sound(&Track::Number(number)) else { return (vec![], None) };
-    input.only(index);
+    input.select(index);
     let mut all = Vec::new();
     loop {
         match input.next_packet() {
@@ -85,7 +68,7 @@ fn copied(bytes: &[u8], cut: Cut) -> Vec<u8> {
     let mut muxer = Muxer::new(c"ipod").unwrap();
     input.announce(sound.index, &mut muxer).unwrap();
     muxer.begin(None).unwrap();
-    input.only(sound.index);
+    input.select(sound.index);
     while input.copy_packet(sound, &mut muxer).unwrap().is_some() {}
     muxer.finish().unwrap();
     let (mut out, (place, header)) = (Vec::new(), muxer.header());

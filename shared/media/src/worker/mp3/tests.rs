@@ -1,7 +1,7 @@
 //! One encoder and many come to the same, to the bit or to the ear.
 
 use super::*;
-use crate::libav::{Input, ReadAt};
+use crate::libav::{InMemory, Input};
 use crate::settings::Settings;
 use crate::worker::extract::Extract;
 use crate::worker::wave::music;
@@ -93,21 +93,6 @@ fn decode(mp3: Vec<u8>) -> Vec<f32> {
         pcm.extend_from_slice(piece);
     }
     pcm
-}
-
-struct InMemory(Vec<u8>);
-
-impl ReadAt for InMemory {
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let rest = self.0.get(offset as usize..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
 }
 
 /// The energy of what differs.
