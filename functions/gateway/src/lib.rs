@@ -1,6 +1,6 @@
 //! Gateway: the one public address. The web page and the description of the API.
 //!
-//! - `page.rs` and `page/`: a static page of four small files that uses nothing but the public API.
+//! - `page.rs` and `page/`: a static page of five small files that uses nothing but the public API.
 //! - `describe.rs`: `/openapi.json`, the descriptions of all functions as one.
 //! - `asset.rs`: how a file that never changes while the process runs is served.
 //!

@@ -32,10 +32,11 @@ async fn get(path: &str, known: Option<&str>) -> (StatusCode, HeaderMap, Bytes) 
     (parts.status, parts.headers, axum::body::to_bytes(body, 1_000_000).await.unwrap())
 }
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("/", "text/html; charset=utf-8"),
     ("/app.css", "text/css; charset=utf-8"),
     ("/app.js", "text/javascript; charset=utf-8"),
+    ("/session.js", "text/javascript; charset=utf-8"),
     ("/icon.svg", "image/svg+xml"),
     ("/openapi.json", "application/json"),
 ];
@@ -78,16 +79,18 @@ async fn the_page_asks_for_nothing_that_is_not_served_here_and_has_nothing_inlin
     for inline in ["<style", "style=", "onclick", "onload", "<script>", "javascript:"] {
         assert!(!page.contains(inline), "{inline}");
     }
-    let script = String::from_utf8(get("/app.js", None).await.2.to_vec()).unwrap();
-    for unsafe_way in ["innerHTML", "eval(", "insertAdjacentHTML", "document.write", "localStorage"] {
-        assert!(!script.contains(unsafe_way), "{unsafe_way}");
+    for script in ["/app.js", "/session.js"] {
+        let script = String::from_utf8(get(script, None).await.2.to_vec()).unwrap();
+        for unsafe_way in ["innerHTML", "eval(", "insertAdjacentHTML", "document.write", "localStorage"] {
+            assert!(!script.contains(unsafe_way), "{unsafe_way}");
+        }
     }
 }
 
 #[tokio::test]
 async fn the_page_is_small() {
     let mut total = 0;
-    for (path, _) in &FILES[..4] {
+    for (path, _) in &FILES[..5] {
         total += get(path, None).await.2.len();
     }
     assert!(total < 40_000, "{total} bytes");
