@@ -33,7 +33,7 @@ pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> 
 
 /// The newest earlier job that fits, and its audio. A database that is away is noticed soon enough.
 async fn find(deps: &Convert, job: &Job) -> Option<(Job, Audio)> {
-    let found = deps.db.done_with_same_video(job, ENGINE).await;
+    let found = deps.db.jobs().done_with_same_video(job, ENGINE).await;
     let found =
         found.inspect_err(|error| tracing::warn!(job = %job.id, %error, "earlier results are not known"));
     let wanted = sound(&job.options);

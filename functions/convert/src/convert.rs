@@ -1,96 +1,107 @@
 //! The handler.
 
-use contracts::{AudioReady, ConversionFailed, Envelope, FailureCode, Recorded, VideoUploaded};
-use db::{Claimed, Lease, MAX_ATTEMPTS};
-use runtime::{Failure, OrFail as _, Reply};
+use contracts::{AudioReady, ConversionFailed, Ended, Envelope, Recorded, VideoUploaded};
+use db::{Claimed, Release, Released};
+use runtime::{Context, Failure, OrFail as _, Reply};
 
 use crate::{
-    Convert, cache, describe, lease,
+    Convert, cache, lease,
     outcome::Outcome,
     run::{self, Progress},
 };
 
 /// What became of the job.
 pub(crate) enum Converted {
-    Ready(Recorded<AudioReady>),
-    Failed(Recorded<ConversionFailed>),
-    /// Somebody else has the job, or nobody wants it any more.
+    Ready(Ended<AudioReady>),
+    Failed(Ended<ConversionFailed>),
+    /// Given back: here is the ticket for the next converter.
+    Again(Recorded<VideoUploaded>),
+    /// No job waits, or the job was taken away, or it rests for a while.
     Nothing,
 }
 
 impl Reply for Converted {
     fn into_envelopes(self) -> Vec<Envelope> {
         match self {
-            Self::Ready(recorded) => recorded.into_envelopes(),
-            Self::Failed(recorded) => recorded.into_envelopes(),
+            Self::Ready(ended) => ended.into_envelopes(),
+            Self::Failed(ended) => ended.into_envelopes(),
+            Self::Again(ticket) => ticket.into_envelopes(),
             Self::Nothing => Vec::new(),
         }
     }
 }
 
-pub(crate) async fn convert(deps: Convert, event: VideoUploaded) -> Result<Converted, Failure> {
-    let Some(claimed) = deps.db.claim_job(event.job_id, deps.config.lease()).await.or_retry()? else {
-        return Ok(Converted::Nothing);
-    };
+/// The event is a ticket: it says that some job waits, and the fairest one is taken.
+pub(crate) async fn convert(cx: Context<Convert>, _: VideoUploaded) -> Result<Converted, Failure> {
+    let Some(claimed) = claim(&cx).await? else { return Ok(Converted::Nothing) };
     let progress = Progress::default();
     let outcome = tokio::select! {
-        outcome = make(&deps, &claimed, &progress) => outcome,
-        () = lease::lost(&deps, &claimed.lease, &progress) => Outcome::LeaseLost,
+        outcome = make(&cx, &claimed, &progress) => outcome,
+        outcome = lease::ends(&cx, &claimed.lease, &progress) => outcome,
+        () = cx.call.shutdown.cancelled() => Outcome::Shutdown,
     };
-    settle(&deps, &claimed, outcome).await
+    // While the end is written the lease must not run out; whether it is lost is for the end to say.
+    tokio::select! {
+        settled = settle(&cx, &claimed, outcome) => settled,
+        () = lease::extend(&cx, &claimed.lease, &progress) => Ok(Converted::Nothing),
+    }
+}
+
+/// Jobs of locked accounts are canceled instead.
+async fn claim(cx: &Convert) -> Result<Option<Claimed>, Failure> {
+    while let Some(claimed) = cx.db.jobs().claim_next(cx.config.lease()).await.or_retry()? {
+        let owner = cx.db.user(claimed.job.user_id).await.or_retry()?;
+        if owner.is_none_or(|owner| owner.disabled_at.is_none()) {
+            return Ok(Some(claimed));
+        }
+        tracing::info!(job = %claimed.job.id, "canceled: the account is locked");
+        cx.db.jobs().cancel(claimed.job.id).await.or_retry()?;
+    }
+    Ok(None)
 }
 
 /// By an earlier result if there is one, else by the engine.
-async fn make(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
-    match cache::reuse(deps, claimed).await {
+async fn make(cx: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
+    if !claimed.job.understood {
+        return Outcome::Outage("a newer version must convert it: not all options are known here".into());
+    }
+    match cache::reuse(cx, claimed).await {
         Some(outcome) => outcome,
-        None => run::run(deps, claimed, progress).await,
+        None => run::run(cx, claimed, progress).await,
     }
 }
 
-async fn settle(deps: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<Converted, Failure> {
+/// Writes the end of the attempt. The database is waited for (20 seconds in `db`); after that the job is found by its
+/// expired lease.
+async fn settle(cx: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<Converted, Failure> {
     let lease = &claimed.lease;
-    match outcome {
+    let release = match outcome {
         Outcome::Done(finished) => {
-            let recorded = deps.db.finish_job(lease, &finished, cache::ENGINE).await.or_retry()?;
-            // The lease went in the last moment: the audio is nobody's.
-            let Some(recorded) = recorded else { return lost(deps, lease).await };
-            describe::done(deps, claimed, &finished).await;
-            Ok(Converted::Ready(recorded))
+            let ended = cx.db.jobs().finish(lease, &finished, cache::ENGINE).await.or_reject()?;
+            return Ok(ended.map_or(Converted::Nothing, Converted::Ready));
         }
-        Outcome::Failed(code, detail) => fail(deps, claimed, code, &detail).await,
-        Outcome::Crashed(cause) if claimed.job.attempts >= MAX_ATTEMPTS => {
-            tracing::error!(job = %lease.job_id, cause, "gave up after the last attempt");
-            fail(deps, claimed, FailureCode::Internal, "").await
+        Outcome::Failed(code, detail) => {
+            let ended = cx.db.jobs().fail(lease, code, &detail).await.or_reject()?;
+            return Ok(ended.map_or(Converted::Nothing, Converted::Failed));
         }
-        Outcome::Crashed(cause) => give_back(deps, lease, true, cause).await,
-        // An outage is not the job's fault: it doesn't use up an attempt.
-        Outcome::StoreAway(cause) => give_back(deps, lease, false, cause).await,
-        Outcome::LeaseLost => lost(deps, lease).await,
-    }
-}
-
-async fn fail(
-    deps: &Convert,
-    claimed: &Claimed,
-    code: FailureCode,
-    detail: &str,
-) -> Result<Converted, Failure> {
-    let recorded = deps.db.fail_job(&claimed.lease, code, detail).await.or_retry()?;
-    let Some(recorded) = recorded else { return Ok(Converted::Nothing) };
-    describe::failed(deps, claimed).await;
-    Ok(Converted::Failed(recorded))
-}
-
-async fn give_back(deps: &Convert, lease: &Lease, counts: bool, cause: String) -> Result<Converted, Failure> {
-    deps.db.release_job(lease, counts).await.or_retry()?;
-    Err(Failure::Retry(cause))
-}
-
-async fn lost(deps: &Convert, lease: &Lease) -> Result<Converted, Failure> {
-    tracing::info!(job = %lease.job_id, "the job was taken away");
-    if let Err(error) = deps.blobs.delete(blobs::Blob::Audio(lease.audio_id)).await {
-        tracing::warn!(%error, "audio of a lost lease is left to the sweep");
-    }
-    Ok(Converted::Nothing)
+        Outcome::LeaseLost => {
+            tracing::info!(job = %lease.job_id, "the job was taken away");
+            return Ok(Converted::Nothing);
+        }
+        Outcome::Crashed(cause) => {
+            tracing::error!(job = %lease.job_id, attempt = claimed.job.attempts, cause, "an attempt crashed");
+            Release::Crashed
+        }
+        Outcome::Outage(cause) => {
+            tracing::warn!(job = %lease.job_id, outages = claimed.job.outages + 1, cause, "put off");
+            Release::Outage
+        }
+        Outcome::Shutdown => Release::Shutdown,
+    };
+    let released = cx.db.jobs().release(claimed, release).await.or_reject()?;
+    Ok(match released {
+        Some(Released::Waiting(ticket)) => Converted::Again(ticket),
+        Some(Released::Failed(ended)) => Converted::Failed(ended),
+        Some(Released::Resting(_)) | None => Converted::Nothing,
+    })
 }

@@ -5,25 +5,46 @@ use std::time::Duration;
 use db::Lease;
 use tokio::time::{Instant, sleep};
 
-use crate::{Convert, run::Progress};
+use crate::{Convert, outcome::Outcome, run::Progress};
 
 /// How often the lease is extended: a canceled job stops within two of these.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Extends the lease and notes progress until the lease is lost. A database that is away for less than the lease
-/// costs nothing; if it is away for longer, somebody else may have the job.
-pub(crate) async fn lost(deps: &Convert, lease: &Lease, progress: &Progress) {
-    let mut held_until = Instant::now() + deps.config.lease();
+/// Extends the lease and notes progress until the attempt has to end: the lease is lost, or for too long there was no
+/// progress, and a heartbeat without progress is no sign of life.
+///
+/// A database that is away for less than the lease costs nothing; if it is away for longer, somebody else may have the
+/// job.
+pub(crate) async fn ends(cx: &Convert, lease: &Lease, progress: &Progress) -> Outcome {
+    let mut held_until = Instant::now() + cx.config.lease();
+    let (mut position, mut moved_at) = (progress.get(), Instant::now());
     loop {
         sleep(HEARTBEAT).await;
-        match deps.db.extend_lease(lease, deps.config.lease(), progress.get()).await {
-            Ok(true) => held_until = Instant::now() + deps.config.lease(),
-            Ok(false) => return,
+        let at = progress.get();
+        if at.to_bits() != position.to_bits() {
+            (position, moved_at) = (at, Instant::now());
+        }
+        if moved_at.elapsed() >= cx.config.stall() {
+            return Outcome::Crashed(format!("no progress for {} s", cx.config.stall_seconds));
+        }
+        match cx.db.jobs().extend_lease(lease, cx.config.lease(), at).await {
+            Ok(true) => held_until = Instant::now() + cx.config.lease(),
+            Ok(false) => return Outcome::LeaseLost,
             Err(error) if Instant::now() >= held_until => {
                 tracing::warn!(job = %lease.job_id, %error, "the lease could not be extended in time");
-                return;
+                return Outcome::LeaseLost;
             }
             Err(_) => {}
+        }
+    }
+}
+
+/// Extends the lease and never ends.
+pub(crate) async fn extend(cx: &Convert, lease: &Lease, progress: &Progress) {
+    loop {
+        sleep(HEARTBEAT).await;
+        if let Err(error) = cx.db.jobs().extend_lease(lease, cx.config.lease(), progress.get()).await {
+            tracing::debug!(job = %lease.job_id, %error, "no heartbeat");
         }
     }
 }

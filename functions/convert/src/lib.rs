@@ -1,11 +1,10 @@
 //! Makes audio of a video: `VideoUploaded` -> `AudioReady` | `ConversionFailed`.
 //!
-//! - `main.rs`: the roles of its own processes. `intake.rs`: event -> work queue, on Knative.
-//! - `convert.rs`: the handler. Claim the job, convert under its lease, settle the outcome.
+//! - `main.rs`: the roles of its own processes. `intake.rs`: event -> queue of tickets, on Knative.
+//! - `convert.rs`: the handler. Claim the fairest waiting job, convert under its lease, settle the outcome.
 //! - `cache.rs`: an earlier result of the same owner, instead of a conversion.
-//! - `lease.rs`: the heartbeat. Whoever loses the lease stops.
+//! - `lease.rs`: the heartbeat. Whoever loses the lease, or makes no progress, stops.
 //! - `run.rs`: blob -> engine -> blob. `produce.rs`: the engine, with the job's options. `zip.rs`: a result in parts.
-//! - `describe.rs`: what became of the job, noted beside its blobs.
 //! - `outcome.rs`: what each end of a conversion means for the job: done, failed, or try again.
 //!
 //! Idempotent: the job is claimed by compare-and-set, each attempt writes to an audio id of its own, and `done` is
@@ -13,7 +12,6 @@
 
 mod cache;
 mod convert;
-mod describe;
 mod intake;
 mod lease;
 mod outcome;
@@ -21,7 +19,7 @@ mod produce;
 mod run;
 mod zip;
 
-use std::time::Duration;
+use std::{num::NonZero, time::Duration};
 
 use blobs::Blobs;
 use db::Db;
@@ -51,21 +49,30 @@ pub struct Convert {
 pub struct ConvertConfig {
     /// Seconds after which a converter that gives no sign of life has lost its job.
     pub lease_seconds: u64,
+    /// Seconds without progress after which an attempt is given up.
+    pub stall_seconds: u64,
     /// Days that audio is kept.
     pub keep_days: u64,
+    /// Conversions at once in a process that does everything; 0 means one per core.
+    pub workers: usize,
 }
 
 impl Default for ConvertConfig {
     fn default() -> Self {
-        Self { lease_seconds: 30, keep_days: 30 }
+        Self { lease_seconds: 30, stall_seconds: 600, keep_days: 30, workers: 0 }
     }
 }
 
 impl Config for ConvertConfig {
     const PREFIX: &'static str = "CONVERT_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
-        ("lease_seconds", "seconds after which a converter that gives no sign of life has lost its job"),
+        ("lease_seconds", "seconds without a heartbeat after which a converter has lost its job"),
+        ("stall_seconds", "seconds without progress after which an attempt is given up"),
         ("keep_days", "days that audio is kept"),
+        (
+            "workers",
+            "conversions at once in `tapedeck serve`; 0 means one per core. A process of its own does one at a time",
+        ),
     ];
 }
 
@@ -74,12 +81,24 @@ impl ConvertConfig {
         Duration::from_secs(self.lease_seconds)
     }
 
+    pub(crate) fn stall(&self) -> Duration {
+        Duration::from_secs(self.stall_seconds)
+    }
+
     pub(crate) fn keep(&self) -> Duration {
-        Duration::from_secs(self.keep_days * 86_400)
+        Duration::from_secs(self.keep_days.saturating_mul(86_400))
+    }
+
+    fn at_once(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+            workers => workers,
+        }
     }
 }
 
 /// The function.
 pub fn function(deps: Convert) -> Function {
-    Function::new().on(deps, convert::convert)
+    let at_once = deps.config.at_once();
+    Function::new().on(deps, convert::convert).at_once(at_once)
 }

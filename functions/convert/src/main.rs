@@ -2,8 +2,8 @@
 //!
 //! | role | on Knative | on AMQP alone |
 //! |---|---|---|
-//! | `convert intake` | service: event -> queue `tapedeck.convert` | not needed: the queue is bound to the event |
-//! | `convert worker` | deployment: queue -> audio, one at a time | the same |
+//! | `convert intake` | service: event -> queue `tapedeck.convert` of tickets | not needed: the queue is bound to the event |
+//! | `convert worker` | deployment: ticket -> audio, one at a time | the same |
 //! | `convert worker --once` | job: one message, then it ends | the same |
 
 use std::{error::Error, process::ExitCode, time::Duration};
@@ -16,7 +16,7 @@ use contracts::VideoUploaded;
 use convert::{Convert, ConvertConfig};
 use db::Db;
 use media::Engine;
-use runtime::{Config as _, Function, Service, ended, http_router, required};
+use runtime::{Config as _, Function, Service, ended, required};
 
 /// Makes audio of uploaded videos.
 #[derive(Parser)]
@@ -52,11 +52,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(role: Role) -> Result<(), Box<dyn Error>> {
-    let service = Service::start().await?;
+    let mut service = Service::start().await?;
     let config = BrokerConfig::from_env()?;
     let queue = WorkQueue::open::<VideoUploaded>("convert", &config)?;
     match role {
-        Role::Intake => serve(service, convert::intake(queue)).await,
+        Role::Intake => service.serve(convert::intake(queue)).await,
         Role::Worker { once } => {
             let (function, broker) = worker(&service, &config)?;
             let shutdown = service.shutdown.clone();
@@ -65,18 +65,10 @@ async fn run(role: Role) -> Result<(), Box<dyn Error>> {
                 return Ok(());
             }
             // Health is served until SIGTERM, work is done until the conversion in hand is finished.
-            let work = async {
-                queue.work(function, broker, shutdown).await;
-                Ok(())
-            };
-            tokio::try_join!(serve(service, Router::new()), work).map(|_| ())
+            service.tasks.spawn("the worker", async move { queue.work(function, broker, shutdown).await });
+            service.serve(Router::new()).await
         }
     }
-}
-
-async fn serve(service: Service, routes: Router) -> Result<(), Box<dyn Error>> {
-    let router = http_router(routes, service.shutdown.clone());
-    Ok(runtime::serve(service.listener, router, &service.config, service.shutdown).await?)
 }
 
 fn worker(service: &Service, config: &BrokerConfig) -> Result<(Function, Broker), Box<dyn Error>> {

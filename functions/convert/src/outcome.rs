@@ -1,5 +1,7 @@
 //! What each end of a conversion means for the job.
 
+use std::io;
+
 use contracts::FailureCode;
 use db::Finished;
 
@@ -11,10 +13,21 @@ pub(crate) enum Outcome {
     Failed(FailureCode, String),
     /// The worker died; another attempt may work. The cause is for the log.
     Crashed(String),
-    /// The blob store is away; it will work later.
-    StoreAway(String),
+    /// A store is away, or this version can't do it; it will work later. The cause is for the log.
+    Outage(String),
+    /// This process has to end.
+    Shutdown,
     /// The job is not ours any more.
     LeaseLost,
+}
+
+impl Outcome {
+    /// The stored video is not what was uploaded: no attempt will change that.
+    pub(crate) fn damaged(what: &str) -> Self {
+        tracing::error!(what, "a stored video is damaged");
+        let detail = "the stored video is damaged: upload it again";
+        Self::Failed(FailureCode::Internal, detail.into())
+    }
 }
 
 impl From<media::Error> for Outcome {
@@ -27,14 +40,25 @@ impl From<media::Error> for Outcome {
             media::Error::TimedOut => Self::Failed(FailureCode::TimedOut, String::new()),
             media::Error::TooLarge => Self::Failed(FailureCode::TooLarge, String::new()),
             media::Error::Crashed(cause) => Self::Crashed(cause),
-            media::Error::Source(error) => Self::StoreAway(format!("reading the video: {error}")),
-            media::Error::Sink(error) => Self::StoreAway(format!("storing the audio: {error}")),
+            media::Error::Source(error) => stored(error, "reading the video"),
+            media::Error::Sink(error) => stored(error, "storing the audio"),
         }
+    }
+}
+
+/// `run.rs` passes the blob store's errors through the engine as `io::Error`.
+fn stored(error: io::Error, what: &str) -> Outcome {
+    match error.downcast::<blobs::Error>() {
+        Ok(error) => error.into(),
+        Err(error) => Outcome::Outage(format!("{what}: {error}")),
     }
 }
 
 impl From<blobs::Error> for Outcome {
     fn from(error: blobs::Error) -> Self {
-        Self::StoreAway(error.to_string())
+        match error {
+            blobs::Error::Damaged(what) => Self::damaged(&what),
+            other => Self::Outage(other.to_string()),
+        }
     }
 }

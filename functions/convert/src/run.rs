@@ -3,7 +3,6 @@
 use std::{
     io,
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
 };
 
 use blobs::{Blob, Reader, Upload};
@@ -37,7 +36,7 @@ pub(crate) async fn run(deps: &Convert, claimed: &Claimed, progress: &Progress) 
 
 async fn convert(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Result<Finished, Outcome> {
     let video = deps.blobs.open_blob(Blob::Video(claimed.job.video_id)).await?;
-    let video = video.ok_or_else(|| Outcome::Crashed("the video's blob is missing".into()))?;
+    let video = video.ok_or_else(|| Outcome::damaged("there is no such blob"))?;
     let mut upload = deps.blobs.put(Blob::Audio(claimed.lease.audio_id)).await?;
     let (options, mut sink) = (&claimed.job.options, AudioSink(&mut upload));
     let summary = produce(&deps.engine, &Video(video), options, &mut sink, |at| progress.set(at)).await?;
@@ -59,7 +58,7 @@ fn finished(deps: &Convert, claimed: &Claimed, summary: &Summary, bytes: u64) ->
         source_codec: codec.map(|stream| stream.codec.clone()),
         source_duration: summary.source.duration,
         warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
-        keep: Duration::from_secs(deps.config.keep_days * 86_400),
+        keep: deps.config.keep(),
     }
 }
 

@@ -15,6 +15,8 @@ pub struct MailConfig {
     pub ca_file: String,
     /// How many days a link in a mail works.
     pub link_days: u32,
+    /// Mails on their way at once.
+    pub at_once: usize,
 }
 
 impl Default for MailConfig {
@@ -24,6 +26,7 @@ impl Default for MailConfig {
             from: "Tapedeck <tapedeck@localhost>".into(),
             ca_file: String::new(),
             link_days: 7,
+            at_once: 8,
         }
     }
 }
@@ -38,17 +41,26 @@ impl Config for MailConfig {
         ("from", "the sender, as `Tapedeck <tapedeck@example.org>`; its domain stands in every Message-ID"),
         ("ca_file", "certificates (PEM) by which the mail server is trusted, besides the public ones"),
         ("link_days", "days that the link in a mail works, at most as long as the audio is kept"),
+        ("at_once", "mails that a process sends at once"),
     ];
 }
 
 /// How webhooks are called.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WebhookConfig {
     /// A file of certificates (PEM) to trust besides the public ones. Empty: none.
     pub ca_file: String,
     /// Lets webhooks go to private addresses and without TLS.
     pub unsafe_targets_for_tests: bool,
+    /// Calls on their way at once.
+    pub at_once: usize,
+}
+
+impl Default for WebhookConfig {
+    fn default() -> Self {
+        Self { ca_file: String::new(), unsafe_targets_for_tests: false, at_once: 16 }
+    }
 }
 
 impl Config for WebhookConfig {
@@ -59,5 +71,6 @@ impl Config for WebhookConfig {
             "unsafe_targets_for_tests",
             "`true` lets every user make this service call private addresses, and without TLS: for tests only",
         ),
+        ("at_once", "webhooks that a process calls at once; at most two of them at one receiver"),
     ];
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use contracts::{FailureCode, Timestamp, UserId};
+use contracts::{DeliveryId, FailureCode, Timestamp, UserId};
 use db::{Audio, Job};
 
 use crate::{
@@ -25,6 +25,10 @@ const FAILED: Letter =
 const WELCOME: Letter = Letter {
     text: include_str!("../templates/welcome.txt"),
     html: include_str!("../templates/welcome.html"),
+};
+const ALREADY_REGISTERED: Letter = Letter {
+    text: include_str!("../templates/already-registered.txt"),
+    html: include_str!("../templates/already-registered.html"),
 };
 const RESET: Letter =
     Letter { text: include_str!("../templates/reset.txt"), html: include_str!("../templates/reset.html") };
@@ -55,7 +59,7 @@ pub(crate) fn ready(to: &str, job: &Job, audio: &Audio, link: &str, until: Times
         ("audio_id", audio.id.to_string().into()),
         ("warning", job.warning.as_deref().unwrap_or_default().into()),
     ];
-    READY.write(to, format!("{}.ready", job.id), format!("Your {} is ready: {title}", what(job)), values)
+    READY.write(to, id(job, "ready"), format!("Your {} is ready: {title}", what(job)), values)
 }
 
 /// There is no audio: why, and what to do.
@@ -71,7 +75,7 @@ pub(crate) fn failed(to: &str, job: &Job, code: FailureCode, detail: &str, publi
     ];
     FAILED.write(
         to,
-        format!("{}.failed", job.id),
+        id(job, "failed"),
         format!("Your {} could not be made: {title}", what(job)),
         values,
     )
@@ -89,6 +93,21 @@ pub(crate) fn reset(to: &str, user: UserId, asked_at: Timestamp, link: &str) -> 
     // Each time it is asked for is a mail of its own.
     let id = format!("{user}.reset-{}", asked_at.millis());
     RESET.write(to, id, "A new password for Tapedeck".into(), values)
+}
+
+/// Somebody tried to register with the address of an account.
+pub(crate) fn already_registered(to: &str, delivery: DeliveryId, public_url: &str) -> Mail {
+    let values: &Values<'_> = &[("link", public_url.into())];
+    let subject = "You have an account at Tapedeck already".into();
+    ALREADY_REGISTERED.write(to, format!("{delivery}.already-registered"), subject, values)
+}
+
+/// The same for each attempt; a job that is tried again ends again, and that is another mail.
+fn id(job: &Job, kind: &str) -> String {
+    match job.end_no {
+        0 | 1 => format!("{}.{kind}", job.id),
+        end => format!("{}.{kind}-{end}", job.id),
+    }
 }
 
 /// What the job makes, in a word.

@@ -1,13 +1,14 @@
 //! Notify: tells the owner of a job by mail and by webhook how it ended, and sends the mails of accounts.
 //!
-//! - `notify.rs`: the handlers of `AudioReady`, `ConversionFailed`, `UserRegistered` and `PasswordResetAsked`. Each
-//!   reads the state again, claims the notification, sends, marks it sent.
-//! - `webhook.rs`: the handler of `WebhookDue`: when webhooks are called, and when again; `caller.rs`: how;
-//!   `target.rs`: which addresses are none to call.
+//! - `deliver.rs`: the handler of `DeliveryDue`. A delivery is a row; the event is a hint that one is due. Claim it, send
+//!   it, note what became of it, and go on with what else is due.
+//! - `gate.rs`: who may send now, so that mails and webhooks don't wait for each other, nor for a receiver that is away.
+//! - `subject.rs`: whether somebody is still to be told. `mails.rs`: which mail; `webhook.rs`: which call.
+//! - `caller.rs`: how a webhook is called; `target.rs`: which addresses are none to call.
 //! - `letters.rs`: what the mails say; `template.rs` and `templates/`: how they look.
 //! - `mailer.rs`: how a [`Mail`] leaves the house: `smtp.rs`, or `folder.rs` on a laptop.
 //!
-//! One mail per subject and kind: the claim in the database keeps others away, and the Message-ID is the same
+//! One mail for each end of a job: the claim in the database keeps others away, and the Message-ID is the same
 //! each time. With a mail server one gap is left: a process that dies between the server's yes and the mark
 //! sends the mail a second time, under the same Message-ID.
 //!
@@ -15,11 +16,14 @@
 
 mod caller;
 mod config;
+mod deliver;
 mod folder;
+mod gate;
 mod letters;
 mod mailer;
-mod notify;
+mod mails;
 mod smtp;
+mod subject;
 mod target;
 mod template;
 mod webhook;
@@ -28,35 +32,56 @@ use db::Db;
 use identity::{Links, Proofs};
 use runtime::Function;
 
-pub use caller::Webhooks;
 pub use config::{MailConfig, WebhookConfig};
+use caller::Webhooks;
+use gate::Gate;
 pub use mailer::{Error, Mail, Mailer};
 
 /// What this function needs.
 #[derive(Clone)]
 pub struct Notify {
-    /// Jobs, users, and the claims on notifications.
-    pub db: Db,
-    /// Sends.
-    pub mailer: Mailer,
+    db: Db,
+    mailer: Mailer,
     /// Signs the links to the audio.
-    pub links: Links,
+    links: Links,
     /// Signs the links that prove an address or set a new password, and knows the secrets of webhooks.
-    pub proofs: Proofs,
-    /// Calls.
-    pub webhooks: Webhooks,
+    proofs: Proofs,
+    webhooks: Webhooks,
     /// Where the world finds us, as `https://tapedeck.example.org`.
-    pub public_url: String,
+    public_url: String,
     /// How many days a link in a mail works.
-    pub link_days: u32,
+    link_days: u32,
+    gate: Gate,
 }
 
-/// The subscriptions.
-pub fn function(deps: Notify) -> Function {
-    Function::new()
-        .on(deps.clone(), notify::audio_ready)
-        .on(deps.clone(), notify::conversion_failed)
-        .on(deps.clone(), notify::user_registered)
-        .on(deps.clone(), notify::password_reset_asked)
-        .on(deps, webhook::webhook_due)
+impl Notify {
+    /// Of its parts. `public_url` is where the world finds us, as `https://tapedeck.example.org`.
+    ///
+    /// # Errors
+    /// As [`Mailer::open`] and [`Webhooks::new`].
+    pub fn new(
+        db: Db,
+        (links, proofs): (Links, Proofs),
+        (mail, webhook): (&MailConfig, &WebhookConfig),
+        public_url: &str,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            db,
+            mailer: Mailer::open(mail)?,
+            links,
+            proofs,
+            webhooks: Webhooks::new(webhook)?,
+            public_url: public_url.to_owned(),
+            link_days: mail.link_days,
+            gate: Gate::new(mail.at_once, webhook.at_once),
+        })
+    }
 }
+
+/// The subscription. Whoever finds no slot is done at once, so that many events may be in hand.
+pub fn function(deps: Notify) -> Function {
+    Function::new().on(deps, deliver::delivery_due).at_once(EVENTS)
+}
+
+/// Events in hand at once: more than there are slots.
+const EVENTS: usize = 64;

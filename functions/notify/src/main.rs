@@ -5,7 +5,7 @@ use std::{error::Error, process::ExitCode};
 use broker::{Broker, BrokerConfig};
 use db::Db;
 use identity::{Links, Proofs};
-use notify::{MailConfig, Mailer, Notify, WebhookConfig, Webhooks};
+use notify::{MailConfig, Notify, WebhookConfig};
 use runtime::{Config as _, Service, ended, required};
 
 #[tokio::main]
@@ -18,16 +18,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let parts = &service.parts;
     let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
-    let mail = MailConfig::from_env()?;
-    let function = notify::function(Notify {
-        mailer: Mailer::open(&mail)?,
-        links: Links::load_or_create(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
-        proofs: Proofs::load_or_create(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?,
-        webhooks: Webhooks::new(&WebhookConfig::from_env()?)?,
-        public_url: required("PUBLIC_URL", &parts.public_url)?.to_owned(),
-        link_days: mail.link_days,
-        db,
-    });
-    Ok(broker::serve("notify", function, &broker, service.listener, &service.config, service.shutdown)
-        .await?)
+    let links = Links::load_or_create(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?;
+    let proofs = Proofs::load_or_create(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?;
+    let config = (&MailConfig::from_env()?, &WebhookConfig::from_env()?);
+    let public_url = required("PUBLIC_URL", &parts.public_url)?;
+    let function = notify::function(Notify::new(db, (links, proofs), config, public_url)?);
+    broker::serve("notify", function, &broker, service).await
 }

@@ -1,52 +1,65 @@
-//! Puts right what crashes and outages leave behind, on the clock's ticks. Every handler works by range and may
-//! run twice or miss a turn.
+//! Looks at what is due, on the clock's ticks. Rows say when they need somebody, so each look asks an index and touches
+//! nothing that is not due. Every part may run twice or miss a turn.
 //!
 //! | event | what it does |
 //! |---|---|
-//! | `sweep.outbox` | passes on events that nobody published |
-//! | `sweep.leases` | takes jobs from dead converters, says again what was said of stuck and untold jobs, forgets dead uploads |
-//! | `sweep.retention` | expires audio, removes videos that nobody needs any more and tokens past their time |
-//! | `sweep.orphans` | removes blobs that no row names |
+//! | `sweep.due` | `due.rs`: expired leases, retention, events that nobody published, lost tickets, deliveries, garbage |
+//! | `sweep.blobs` | `walk.rs`: holds the blob store against the rows, a part of it at a time |
+//!
+//! One process does each at a time: the one that has its lease.
 
-mod orphans;
-mod retention;
+mod due;
+mod walk;
 
 use std::time::Duration;
 
 use blobs::Blobs;
 use broker::Broker;
-use contracts::{SweepLeases, SweepOutbox, Timestamp};
-use db::Db;
-use runtime::{Config, Failure, Function, OrFail as _};
+use contracts::EventId;
+use db::{Db, Keep};
+use runtime::{Config, Function};
 use serde::{Deserialize, Serialize};
 
 /// What the function needs.
 #[derive(Clone)]
 pub struct Sweep {
-    /// What is named.
-    pub db: Db,
-    /// What is stored.
-    pub blobs: Blobs,
-    /// Who passes events on.
-    pub broker: Broker,
-    /// After how long.
-    pub config: SweepConfig,
+    db: Db,
+    blobs: Blobs,
+    broker: Broker,
+    config: SweepConfig,
+    /// By which this process takes leases.
+    owner: EventId,
 }
 
-/// After how long something counts as left behind.
+impl Sweep {
+    /// Of its parts.
+    #[must_use]
+    pub fn new(db: Db, blobs: Blobs, broker: Broker, config: SweepConfig) -> Self {
+        Self { db, blobs, broker, config, owner: EventId::generate() }
+    }
+}
+
+/// How long things are kept, and when they count as lost.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "DESCRIPTIONS says it")]
 pub struct SweepConfig {
-    pub stuck_seconds: u64,
-    pub upload_seconds: u64,
+    pub ticket_seconds: u64,
     pub orphan_seconds: u64,
     pub keep_videos_seconds: u64,
+    pub keep_jobs_days: u64,
+    pub keep_deliveries_days: u64,
 }
 
 impl Default for SweepConfig {
     fn default() -> Self {
-        Self { stuck_seconds: 900, upload_seconds: 3600, orphan_seconds: 3600, keep_videos_seconds: 86_400 }
+        Self {
+            ticket_seconds: 300,
+            orphan_seconds: 86_400,
+            keep_videos_seconds: 86_400,
+            keep_jobs_days: 365,
+            keep_deliveries_days: 60,
+        }
     }
 }
 
@@ -54,44 +67,27 @@ impl Config for SweepConfig {
     const PREFIX: &'static str = "SWEEP_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
         (
-            "stuck_seconds",
-            "seconds after which a queued job without an event, or an ended one without a mail, is announced again",
+            "ticket_seconds",
+            "seconds after which tickets for waiting jobs are issued again, if meanwhile no converter has taken a job",
         ),
-        ("upload_seconds", "seconds without a sign of life after which an upload counts as dead"),
         ("orphan_seconds", "age in seconds at which a blob that no row names is removed"),
         ("keep_videos_seconds", "seconds that a video is kept after the end of its job, for a retry"),
+        ("keep_jobs_days", "days that a job is listed after its end; not before its audio is removed"),
+        ("keep_deliveries_days", "days that a delivery is listed; dead letters stay until somebody drops them"),
     ];
+}
+
+impl SweepConfig {
+    fn keep(&self) -> Keep {
+        Keep { videos: Duration::from_secs(self.keep_videos_seconds), jobs: days(self.keep_jobs_days) }
+    }
+}
+
+fn days(count: u64) -> Duration {
+    Duration::from_secs(count.saturating_mul(86_400))
 }
 
 /// The function.
 pub fn function(deps: Sweep) -> Function {
-    Function::new()
-        .on(deps.clone(), outbox)
-        .on(deps.clone(), leases)
-        .on(deps.clone(), retention::retention)
-        .on(deps, orphans::orphans)
-}
-
-async fn outbox(deps: Sweep, _: SweepOutbox) -> Result<(), Failure> {
-    deps.broker.publish_pending().await;
-    Ok(())
-}
-
-async fn leases(deps: Sweep, _: SweepLeases) -> Result<(), Failure> {
-    let now = Timestamp::now();
-    let taken_back = deps.db.take_back_leases(now).await.or_retry()?;
-    let stuck = now.before(seconds(deps.config.stuck_seconds));
-    let requeued = deps.db.requeue_stuck_jobs(stuck).await.or_retry()?;
-    let announced = deps.db.announce_untold_jobs(stuck).await.or_retry()?;
-    let forgotten =
-        deps.db.forget_abandoned_uploads(now.before(seconds(deps.config.upload_seconds))).await.or_retry()?;
-    if taken_back + requeued + announced > 0 || forgotten > 0 {
-        tracing::info!(taken_back, requeued, announced, forgotten, "swept");
-        deps.broker.publish_pending().await;
-    }
-    Ok(())
-}
-
-pub(crate) fn seconds(count: u64) -> Duration {
-    Duration::from_secs(count)
+    Function::new().on(deps.clone(), due::due).on(deps, walk::walk)
 }

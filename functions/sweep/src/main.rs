@@ -14,19 +14,17 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let service = Service::start().await?;
+    let mut service = Service::start().await?;
     let parts = &service.parts;
     let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
-    let function = sweep::function(Sweep {
-        blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
-        broker: broker.clone(),
-        config: SweepConfig::from_env()?,
-        db,
-    });
+    let blobs = Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?;
+    let sweep = Sweep::new(db.clone(), blobs, broker.clone(), SweepConfig::from_env()?);
+    let function = sweep::function(sweep);
     // On Knative the ticks are PingSources.
     if !broker.is_knative() {
-        tokio::spawn(run_clock(function.clone(), ClockConfig::from_env()?, service.shutdown.clone()));
+        let clock = run_clock(function.clone(), db, ClockConfig::from_env()?, service.shutdown.clone());
+        service.tasks.spawn("the clock", clock);
     }
-    Ok(broker::serve("sweep", function, &broker, service.listener, &service.config, service.shutdown).await?)
+    broker::serve("sweep", function, &broker, service).await
 }

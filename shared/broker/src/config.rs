@@ -15,10 +15,8 @@ pub struct BrokerConfig {
     pub broker_topology: Topology,
     /// Events of one subscription in hand at once; a conversion is always alone.
     pub broker_prefetch: u16,
-    /// Deliveries of an event before it is a dead letter.
-    pub broker_max_deliveries: u32,
-    /// Seconds until the second delivery; doubled for each further one, up to a minute.
-    pub broker_retry_seconds: u64,
+    /// Seconds that deliveries in hand get to finish after SIGTERM.
+    pub broker_drain_seconds: u64,
     /// Where events are posted, on Knative.
     pub k_sink: Option<String>,
     /// `{"extensions": {...}}`: attributes that are added to every posted event.
@@ -41,8 +39,7 @@ impl Default for BrokerConfig {
             broker_url: "local:".into(),
             broker_topology: Topology::Declare,
             broker_prefetch: 8,
-            broker_max_deliveries: 20,
-            broker_retry_seconds: 1,
+            broker_drain_seconds: 1600,
             k_sink: None,
             k_ce_overrides: None,
         }
@@ -58,10 +55,9 @@ impl Config for BrokerConfig {
             "broker_prefetch",
             "events of one kind that a function has in hand at once; conversions come one by one",
         ),
-        ("broker_max_deliveries", "deliveries over AMQP before an event becomes a dead letter"),
         (
-            "broker_retry_seconds",
-            "seconds until the second delivery, doubled for each further one up to a minute",
+            "broker_drain_seconds",
+            "seconds that deliveries in hand get to finish after SIGTERM; then a conversion is given back",
         ),
         (
             "k_sink",

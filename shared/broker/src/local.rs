@@ -1,14 +1,17 @@
-//! The local broker: one lane per event type takes due rows from the outbox and hands them to the handler.
+//! The local broker: one lane per event type takes due rows from the outbox and hands them to the subscribers.
+//!
+//! A row is claimed for half a minute and goes when its event is delivered. One whose process died is due again then. How
+//! often something is tried stands in the rows of jobs and deliveries, not here.
 
-use std::{collections::HashMap, num::NonZero, time::Duration};
+use std::time::Duration;
 
-use contracts::{Envelope, Event as _, Timestamp, VideoUploaded};
+use contracts::{ALL_EVENT_TYPES, Envelope, Timestamp, pause_after};
 use db::{Db, Pending};
-use runtime::{CancellationToken, Config, Failure, Function};
+use runtime::{Call, CancellationToken, Config, Died, Failure, Function, Tasks};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::watch,
-    task::{Id, JoinError, JoinSet},
+    task::{JoinError, JoinSet},
 };
 
 use crate::Broker;
@@ -17,38 +20,32 @@ use crate::Broker;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LocalConfig {
-    /// Conversions at once; 0 means one per core.
-    pub workers: usize,
-    /// Deliveries of an event before it is a dead letter.
-    pub max_deliveries: u32,
-    /// Seconds until the second delivery; doubled for each further one, up to five minutes.
-    pub retry_seconds: u64,
     /// Seconds that handlers in hand get to finish after SIGTERM.
     pub drain_seconds: u64,
 }
 
 impl Default for LocalConfig {
     fn default() -> Self {
-        Self { workers: 0, max_deliveries: 15, retry_seconds: 1, drain_seconds: 20 }
+        Self { drain_seconds: 20 }
     }
 }
 
 impl Config for LocalConfig {
     const PREFIX: &'static str = "LOCAL_";
-    const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
-        ("workers", "conversions at once; 0 means one per core"),
-        ("max_deliveries", "deliveries of an event before it becomes a dead letter"),
-        ("retry_seconds", "seconds until the second delivery, doubled for each further one up to 5 minutes"),
-        ("drain_seconds", "seconds that event handlers in hand get to finish after SIGTERM"),
-    ];
+    const DESCRIPTIONS: &'static [(&'static str, &'static str)] =
+        &[("drain_seconds", "seconds that event handlers in hand get to finish after SIGTERM")];
 }
 
-/// Mails and the like at once, per event type.
-const LANE_WIDTH: usize = 4;
+/// How long others are kept away from an event in hand.
+const CLAIM: Duration = Duration::from_secs(30);
 /// How long a lane sleeps at the most when nobody wakes it.
 const IDLE: Duration = Duration::from_secs(10);
-/// Longest pause between two deliveries.
-const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// Longest pause before an event that could not even be looked at is delivered again.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// How long handlers get to give back what they have in hand, after the drain time.
+const GIVE_BACK: Duration = Duration::from_secs(5);
+/// How often events without a subscriber are removed.
+const DROP: Duration = Duration::from_millis(200);
 
 /// The local broker of one process.
 #[derive(Debug)]
@@ -72,30 +69,50 @@ impl Local {
     }
 
     /// Delivers to `function` until `shutdown`, then lets the handlers in hand finish.
-    pub async fn run(self, function: Function, shutdown: CancellationToken) {
-        let mut lanes = JoinSet::new();
-        for kind in function.event_types() {
+    ///
+    /// # Errors
+    /// [`Died`] if a lane ended before.
+    pub async fn run(self, function: Function, shutdown: CancellationToken) -> Result<(), Died> {
+        let mut lanes = Tasks::until(shutdown.clone());
+        let types = function.event_types();
+        let mut without: Vec<&'static str> = ALL_EVENT_TYPES.to_vec();
+        without.retain(|kind| !types.contains_key(kind));
+        lanes.spawn(
+            "the removal of events without a subscriber",
+            drop_events(self.db.clone(), without, self.wake.subscribe(), shutdown.clone()),
+        );
+        for (kind, width) in types {
             let lane = Lane {
                 kind,
-                width: self.width(kind),
+                width,
                 db: self.db.clone(),
-                config: self.config.clone(),
                 function: function.clone(),
                 wake: self.wake.clone(),
                 in_hand: JoinSet::new(),
-                events: HashMap::new(),
+                end: CancellationToken::new(),
             };
-            lanes.spawn(lane.run(shutdown.clone()));
+            lanes.spawn(kind, lane.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
         }
-        lanes.join_all().await;
+        lanes.ended().await
     }
+}
 
-    fn width(&self, kind: &str) -> usize {
-        match (kind, self.config.workers) {
-            (VideoUploaded::TYPE, 0) => std::thread::available_parallelism().map_or(1, NonZero::get),
-            (VideoUploaded::TYPE, workers) => workers,
-            _ => LANE_WIDTH,
+/// What a broker does with an event that nobody subscribes to.
+async fn drop_events(
+    db: Db,
+    kinds: Vec<&'static str>,
+    mut woken: watch::Receiver<()>,
+    shutdown: CancellationToken,
+) {
+    while !shutdown.is_cancelled() {
+        woken.mark_unchanged();
+        for kind in &kinds {
+            if let Err(error) = db.outbox().drop_kind(kind).await {
+                tracing::warn!(kind, %error, "events without a subscriber stay");
+            }
         }
+        tokio::select! { () = shutdown.cancelled() => {}, _ = woken.changed() => {}, () = tokio::time::sleep(IDLE) => {} }
+        tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(DROP) => {} }
     }
 }
 
@@ -103,16 +120,15 @@ struct Lane {
     kind: &'static str,
     width: usize,
     db: Db,
-    config: LocalConfig,
     function: Function,
     wake: watch::Sender<()>,
-    in_hand: JoinSet<Result<Vec<Envelope>, Failure>>,
-    /// The events of the tasks in hand.
-    events: HashMap<Id, Pending>,
+    in_hand: JoinSet<(Pending, Result<Vec<Envelope>, Failure>)>,
+    /// Tells the handlers to give back what they have in hand.
+    end: CancellationToken,
 }
 
 impl Lane {
-    async fn run(mut self, shutdown: CancellationToken) {
+    async fn run(mut self, shutdown: CancellationToken, drain: Duration) {
         let mut woken = self.wake.subscribe();
         while !shutdown.is_cancelled() {
             woken.mark_unchanged();
@@ -124,10 +140,10 @@ impl Lane {
                 () = shutdown.cancelled() => {}
                 _ = woken.changed() => {}
                 () = tokio::time::sleep(pause) => {}
-                Some(ended) = self.in_hand.join_next_with_id() => self.settle(ended).await,
+                Some(ended) = self.in_hand.join_next() => self.settle(ended).await,
             }
         }
-        self.drain().await;
+        self.drain(drain).await;
     }
 
     async fn take_due(&mut self) -> db::Result<()> {
@@ -135,28 +151,31 @@ impl Lane {
         if free == 0 {
             return Ok(());
         }
-        let in_hand: Vec<String> = self.events.values().map(|pending| pending.envelope.id.clone()).collect();
-        for pending in self.db.due_events(self.kind, u32::try_from(free).unwrap_or(1), &in_hand).await? {
-            let (function, envelope) = (self.function.clone(), pending.envelope.clone());
-            let task = self.in_hand.spawn(async move { function.deliver(envelope).await });
-            self.events.insert(task.id(), pending);
+        for pending in self.db.outbox().due(self.kind, u32::try_from(free).unwrap_or(1)).await? {
+            if self.db.outbox().claim(&pending, CLAIM).await? {
+                let function = self.function.clone();
+                let call = Call { attempt: pending.attempts + 1, ..Call::until(self.end.clone()) };
+                self.in_hand.spawn(async move {
+                    let envelope = pending.envelope.clone();
+                    // A task of its own, so that a panic is an outcome too.
+                    let delivered = tokio::spawn(async move { function.deliver(envelope, call).await }).await;
+                    let panicked = |panic| Err(Failure::Reject(format!("the handler panicked: {panic}")));
+                    (pending, delivered.unwrap_or_else(panicked))
+                });
+            }
         }
         Ok(())
     }
 
     /// Until the next row is due. A full lane is woken by its own tasks.
     async fn pause(&self) -> Duration {
-        let Ok(Some(due)) = self.db.next_due().await else { return IDLE };
-        let millis = u64::try_from(due.millis() - Timestamp::now().millis()).unwrap_or(0);
-        Duration::from_millis(millis + 1).min(IDLE)
+        let next = self.db.outbox().next_due(self.kind).await;
+        let (Ok(Some(due)), Ok(now)) = (next, self.db.now().await) else { return IDLE };
+        if self.in_hand.len() >= self.width { IDLE } else { until(due, now).min(IDLE) }
     }
 
-    async fn settle(&mut self, ended: Result<(Id, Result<Vec<Envelope>, Failure>), JoinError>) {
-        let (id, outcome) = match ended {
-            Ok(ended) => ended,
-            Err(panic) => (panic.id(), Err(Failure::Retry(format!("the handler panicked: {panic}")))),
-        };
-        let Some(pending) = self.events.remove(&id) else { return };
+    async fn settle(&mut self, ended: Result<(Pending, Result<Vec<Envelope>, Failure>), JoinError>) {
+        let Ok((pending, outcome)) = ended else { return };
         if let Err(error) = self.note(&pending, outcome).await {
             // The row stays as it was: the event is delivered again.
             tracing::warn!(event = %pending.envelope.id, %error, "the outcome of a delivery can't be noted");
@@ -164,47 +183,45 @@ impl Lane {
     }
 
     async fn note(&self, pending: &Pending, outcome: Result<Vec<Envelope>, Failure>) -> db::Result<()> {
-        let id = &pending.envelope.id;
+        let (outbox, id) = (self.db.outbox(), &pending.envelope.id);
         match outcome {
             Ok(replies) => {
-                self.db.event_sent(id).await?;
+                outbox.sent(id).await?;
                 if !replies.is_empty() {
                     self.wake.send_replace(());
                 }
                 Ok(())
             }
-            Err(Failure::Retry(cause)) if pending.attempts + 1 < self.config.max_deliveries => {
-                tracing::warn!(event = %id, kind = self.kind, attempt = pending.attempts + 1, cause, "to be delivered again");
-                self.db
-                    .event_failed(id, Timestamp::now().after(self.pause_before(pending.attempts)), &cause)
-                    .await
+            Err(Failure::Retry(cause)) => {
+                let pause = pause_after(pending.attempts + 1).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
+                tracing::warn!(event = %id, kind = self.kind, ?pause, cause, "to be delivered again");
+                outbox.failed(id, pause, &cause).await
             }
-            Err(Failure::Retry(cause) | Failure::Reject(cause)) => {
-                tracing::error!(event = %id, kind = self.kind, cause, "dead letter");
-                self.db.event_dead(id, &cause).await
+            Err(Failure::Reject(cause)) => {
+                tracing::error!(event = %id, kind = self.kind, cause, "an event can't be handled and is dropped");
+                outbox.sent(id).await
             }
         }
     }
 
-    fn pause_before(&self, attempts: u32) -> Duration {
-        Duration::from_secs(self.config.retry_seconds).saturating_mul(1 << attempts.min(16)).min(MAX_PAUSE)
-    }
-
-    async fn drain(mut self) {
-        let limit = Duration::from_secs(self.config.drain_seconds);
-
-        let settled = async {
-            while let Some(ended) = self.in_hand.join_next_with_id().await {
-                self.settle(ended).await;
+    async fn drain(mut self, limit: Duration) {
+        if tokio::time::timeout(limit, self.finish()).await.is_err() {
+            self.end.cancel();
+            if tokio::time::timeout(GIVE_BACK, self.finish()).await.is_err() {
+                tracing::warn!(kind = self.kind, "handlers in hand were cut off");
             }
-        };
-        if tokio::time::timeout(limit, settled).await.is_err() {
-            tracing::warn!(
-                kind = self.kind,
-                "handlers in hand were cut off; their events are delivered again at the next start"
-            );
         }
     }
+
+    async fn finish(&mut self) {
+        while let Some(ended) = self.in_hand.join_next().await {
+            self.settle(ended).await;
+        }
+    }
+}
+
+fn until(due: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(due.millis() - now.millis()).unwrap_or(0) + 1)
 }
 
 #[cfg(test)]

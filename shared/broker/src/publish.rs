@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use contracts::Envelope;
 use db::Db;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
 use crate::{
@@ -12,6 +13,9 @@ use crate::{
     knative::Sink,
     relay::{Relay, Wire},
 };
+
+/// Events on their way at once.
+const AT_ONCE: usize = 16;
 
 /// Passes recorded events on; cheap to clone.
 #[derive(Clone, Debug)]
@@ -77,7 +81,12 @@ impl Broker {
         }
     }
 
-    /// Passes on whatever stands in the outbox and is due.
+    /// The same for many, several at once.
+    pub async fn publish_all(&self, envelopes: &[Envelope]) {
+        stream::iter(envelopes).for_each_concurrent(AT_ONCE, |envelope| self.publish(envelope)).await;
+    }
+
+    /// Passes on whatever was left over in the outbox.
     pub async fn publish_pending(&self) {
         match &self.transport {
             Transport::Local(wake) => {

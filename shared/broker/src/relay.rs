@@ -1,21 +1,24 @@
 //! From the outbox to the wire. A row goes when the broker has confirmed its event.
 //!
-//! Whoever commits an event publishes it at once; the sweep publishes what was left over. Both may do it at the
-//! same time: the event then travels twice under one id, and handlers are idempotent.
+//! Whoever commits an event publishes it at once; the sweep publishes what is left over after a while. A row is claimed
+//! first, so that two sweeps don't publish it twice; if it happens all the same, the event travels twice under one id, and
+//! handlers are idempotent.
 
 use std::time::Duration;
 
-use contracts::{Envelope, Timestamp};
+use contracts::{DeliveryDue, Envelope, Event as _, VideoUploaded, pause_after};
 use db::{Db, Pending};
+use futures_util::{StreamExt as _, stream};
 
 use crate::{Error, amqp::publisher::Publisher, knative::Sink};
 
-/// Rows read at once.
-const BATCH: u32 = 100;
-/// Batches of one turn: a tick is to be answered in seconds.
-const BATCHES: usize = 5;
-/// Longest pause before an event that the broker doesn't take is offered again.
-const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// An event that was committed so long ago was not published by who committed it.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long others are kept away from an event that is being published.
+const CLAIM: Duration = Duration::from_secs(60);
+/// Rows read at once, and how many of them are on the wire at once.
+const BATCH: u32 = 200;
+const AT_ONCE: usize = 16;
 
 /// Publishes rows of the outbox.
 pub(crate) struct Relay {
@@ -33,14 +36,14 @@ impl Relay {
     pub(crate) async fn publish(&self, envelope: &Envelope) {
         let id = &envelope.id;
         match self.send(envelope).await {
-            Ok(()) => self.forget(id).await,
+            Ok(()) => self.remove(id).await,
             Err(error) => tracing::warn!(event = %id, kind = %envelope.kind, %error, "left to the sweep"),
         }
     }
 
-    /// Whatever is due, oldest first, until the broker goes away.
+    /// What is left over, the longest due first, until nothing is left, the broker goes away, or this future is dropped.
     pub(crate) async fn publish_pending(&self) {
-        for _ in 0..BATCHES {
+        loop {
             match self.publish_batch().await {
                 Ok(BATCH) => {}
                 Ok(_) => return,
@@ -54,36 +57,63 @@ impl Relay {
 
     /// Returns how many were due.
     async fn publish_batch(&self) -> Result<u32, Error> {
-        let away = |error: db::Error| Error::Unavailable(error.to_string());
-        let due = self.db.unpublished_events(BATCH).await.map_err(away)?;
-        for pending in &due {
-            match self.send(&pending.envelope).await {
-                Ok(()) => self.forget(&pending.envelope.id).await,
-                // An outage is no event's fault: all of them stay due.
-                Err(error @ Error::Unavailable(_)) => return Err(error),
-                Err(error) => self.put_off(pending, &error).await.map_err(away)?,
-            }
+        let due = self.db.outbox().unpublished(GRACE, BATCH).await.map_err(away)?;
+        let count = u32::try_from(due.len()).unwrap_or(BATCH);
+        let mut published =
+            stream::iter(due).map(|pending| self.publish_again(pending)).buffer_unordered(AT_ONCE);
+        while let Some(outcome) = published.next().await {
+            outcome?;
         }
-        Ok(u32::try_from(due.len()).unwrap_or(BATCH))
+        Ok(count)
+    }
+
+    async fn publish_again(&self, pending: Pending) -> Result<(), Error> {
+        if !self.db.outbox().claim(&pending, CLAIM).await.map_err(away)? {
+            return Ok(());
+        }
+        match self.send(&pending.envelope).await {
+            Ok(()) => self.remove(&pending.envelope.id).await,
+            // An outage is no event's fault: it is due again at the end of the claim.
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) => self.put_off(&pending, &error).await.map_err(away)?,
+        }
+        Ok(())
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<(), Error> {
         match &self.wire {
-            Wire::Amqp(publisher) => publisher.publish(envelope).await,
+            Wire::Amqp(publisher) => publisher.publish(envelope, is_hint(envelope)).await,
             Wire::Knative(sink) => sink.post(envelope).await,
         }
     }
 
-    async fn forget(&self, id: &str) {
-        if let Err(error) = self.db.event_sent(id).await {
+    async fn remove(&self, id: &str) {
+        if let Err(error) = self.db.outbox().sent(id).await {
             tracing::warn!(event = %id, %error, "published, but its row stays: it will be published again");
         }
     }
 
+    /// The last time that an event is refused its row goes: what it hints at stands in other rows.
     async fn put_off(&self, pending: &Pending, error: &Error) -> db::Result<()> {
-        let Pending { envelope, attempts } = pending;
-        let pause = Duration::from_secs(1 << (*attempts).min(9)).min(MAX_PAUSE);
-        tracing::warn!(event = %envelope.id, kind = %envelope.kind, %error, ?pause, "not taken; offered again later");
-        self.db.event_failed(&envelope.id, Timestamp::now().after(pause), &error.to_string()).await
+        let Pending { envelope, attempts, .. } = pending;
+        match pause_after(attempts + 1) {
+            Some(pause) => {
+                tracing::warn!(event = %envelope.id, kind = %envelope.kind, %error, ?pause, "not taken; offered again later");
+                self.db.outbox().failed(&envelope.id, pause, &error.to_string()).await
+            }
+            None => {
+                tracing::error!(event = %envelope.id, kind = %envelope.kind, %error, "not taken for days; dropped");
+                self.db.outbox().sent(&envelope.id).await
+            }
+        }
     }
+}
+
+fn away(error: db::Error) -> Error {
+    Error::Unavailable(error.to_string())
+}
+
+/// Somebody must hear it: a queue that is not there yet will be. Other events are facts that nobody need subscribe to.
+fn is_hint(envelope: &Envelope) -> bool {
+    [VideoUploaded::TYPE, DeliveryDue::TYPE].contains(&envelope.kind.as_str())
 }

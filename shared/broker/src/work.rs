@@ -41,7 +41,7 @@ impl WorkQueue {
     /// # Errors
     /// [`Error::NoRoute`] if the queue is missing, else as the broker fails.
     pub async fn publish(&self, envelope: &Envelope) -> Result<(), Error> {
-        self.publisher.publish(envelope).await
+        self.publisher.publish(envelope, true).await
     }
 
     /// Hands messages to `function`, one at a time, until `shutdown`; the one in hand is finished. A message is
@@ -65,7 +65,7 @@ impl WorkQueue {
     }
 
     fn consumer(&self, function: Function, broker: Broker) -> Consumer {
-        let settler = Settler { function, broker, config: self.config.clone() };
-        Consumer { queue: self.queue.clone(), prefetch: ONE, settler }
+        let settler = Settler { function, broker };
+        Consumer { queue: self.queue.clone(), prefetch: ONE, settler, config: self.config.clone().into() }
     }
 }

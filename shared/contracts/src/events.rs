@@ -2,9 +2,11 @@
 //!
 //! An event carries ids only: no addresses, no file names, no bytes. Who hears it reads the state again.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{AudioId, EventId, FailureCode, JobId, State, Timestamp, UserId};
+use crate::{AudioId, DeliveryId, EventId, FailureCode, JobId, Timestamp, UserId};
 
 /// A CloudEvent of ours: its `type`, its `source`, and the `subject` that one occurrence is about.
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -30,23 +32,9 @@ impl Event for UserRegistered {
     }
 }
 
-/// Somebody who has forgotten the password of this account asked for a mail that sets a new one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PasswordResetAsked {
-    /// Whose password.
-    pub user_id: UserId,
-    /// When: the mail is good for a while from then on.
-    pub asked_at: Timestamp,
-}
-impl Event for PasswordResetAsked {
-    const TYPE: &'static str = "dev.tapedeck.user.password-reset-asked.v1";
-    const SOURCE: &'static str = "/tapedeck/functions/auth";
-    fn subject(&self) -> String {
-        self.user_id.to_string()
-    }
-}
-
 /// A video is stored and its job is queued.
+///
+/// In the converter's queue it is a ticket: whoever takes one converts the fairest waiting job, which may be another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoUploaded {
     /// The job to convert.
@@ -92,81 +80,53 @@ impl Event for ConversionFailed {
     }
 }
 
-/// The webhook of a job that has ended is due to be called, for the first time or again.
+/// Somebody is to be told something: a mail or a webhook is due, for the first time or again.
 ///
-/// Each attempt is an event of its own that becomes due in the outbox: hours may lie between two, which no broker's
-/// redelivery can do, and a webhook that fails holds up nothing else.
+/// A hint: attempts and due times stand in the delivery's row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WebhookDue {
-    /// The job that the webhook tells of.
-    pub job_id: JobId,
-    /// The end that it tells of: [`State::Done`] or [`State::Failed`].
-    pub state: State,
-    /// 1 for the first.
-    pub attempt: u32,
+pub struct DeliveryDue {
+    /// What is due.
+    pub delivery_id: DeliveryId,
 }
-impl Event for WebhookDue {
-    const TYPE: &'static str = "dev.tapedeck.webhook.due.v1";
-    const SOURCE: &'static str = "/tapedeck/functions/notify";
+impl Event for DeliveryDue {
+    const TYPE: &'static str = "dev.tapedeck.delivery.due.v1";
+    const SOURCE: &'static str = "/tapedeck/db";
     fn subject(&self) -> String {
-        self.job_id.to_string()
+        self.delivery_id.to_string()
     }
 }
 
-/// Time to publish the outbox rows that nobody published.
+/// Time to look at the rows that are due: jobs, events, deliveries, garbage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SweepOutbox {}
-/// Time to take jobs from converters and uploads that died.
+pub struct SweepDue {}
+/// Time to hold the blob store against the rows, a part of it at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SweepLeases {}
-/// Time to remove audio past its retention, and rows that nobody needs any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SweepRetention {}
-/// Time to remove blobs that no row names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SweepOrphans {}
+pub struct SweepBlobs {}
 
-impl Event for SweepOutbox {
-    const TYPE: &'static str = "dev.tapedeck.sweep.outbox.v1";
+impl Event for SweepDue {
+    const TYPE: &'static str = "dev.tapedeck.sweep.due.v1";
     const SOURCE: &'static str = "/tapedeck/clock";
     fn subject(&self) -> String {
-        "outbox".into()
+        "due".into()
     }
 }
-impl Event for SweepLeases {
-    const TYPE: &'static str = "dev.tapedeck.sweep.leases.v1";
+impl Event for SweepBlobs {
+    const TYPE: &'static str = "dev.tapedeck.sweep.blobs.v1";
     const SOURCE: &'static str = "/tapedeck/clock";
     fn subject(&self) -> String {
-        "leases".into()
-    }
-}
-impl Event for SweepRetention {
-    const TYPE: &'static str = "dev.tapedeck.sweep.retention.v1";
-    const SOURCE: &'static str = "/tapedeck/clock";
-    fn subject(&self) -> String {
-        "retention".into()
-    }
-}
-impl Event for SweepOrphans {
-    const TYPE: &'static str = "dev.tapedeck.sweep.orphans.v1";
-    const SOURCE: &'static str = "/tapedeck/clock";
-    fn subject(&self) -> String {
-        "orphans".into()
+        "blobs".into()
     }
 }
 
 /// Every event type, for the checks that hold the manifests against this page.
-pub const ALL_EVENT_TYPES: [&str; 10] = [
+pub const ALL_EVENT_TYPES: [&str; 7] = [
     UserRegistered::TYPE,
-    PasswordResetAsked::TYPE,
     VideoUploaded::TYPE,
     AudioReady::TYPE,
     ConversionFailed::TYPE,
-    WebhookDue::TYPE,
-    SweepOutbox::TYPE,
-    SweepLeases::TYPE,
-    SweepRetention::TYPE,
-    SweepOrphans::TYPE,
+    DeliveryDue::TYPE,
+    SweepDue::TYPE,
+    SweepBlobs::TYPE,
 ];
 
 /// One occurrence of an event as it travels and as it stands in the outbox: the CloudEvents attributes that
@@ -184,22 +144,25 @@ pub struct Envelope {
     pub subject: String,
     /// When it happened.
     pub time: Timestamp,
+    /// CloudEvents extension attributes, as `traceparent`.
+    pub extensions: BTreeMap<String, String>,
     /// The event itself.
     pub data: serde_json::Value,
 }
 
 impl Envelope {
-    /// A new occurrence of `event`, now.
+    /// A new occurrence of `event` at `time`.
     ///
     /// # Errors
     /// Only if the event can't be written as JSON.
-    pub fn of<E: Event>(event: &E) -> serde_json::Result<Self> {
+    pub fn of<E: Event>(event: &E, time: Timestamp) -> serde_json::Result<Self> {
         Ok(Self {
             id: EventId::generate().to_string(),
             kind: E::TYPE.into(),
             source: E::SOURCE.into(),
             subject: event.subject(),
-            time: Timestamp::now(),
+            time,
+            extensions: BTreeMap::new(),
             data: serde_json::to_value(event)?,
         })
     }
@@ -214,4 +177,13 @@ pub struct Recorded<E> {
     pub event: E,
     /// The same as it stands in the outbox.
     pub envelope: Envelope,
+}
+
+/// The end of a job as it stands in the outbox: what happened, and who is now to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended<E> {
+    /// What happened.
+    pub fact: Recorded<E>,
+    /// One for each channel.
+    pub deliveries: Vec<Recorded<DeliveryDue>>,
 }

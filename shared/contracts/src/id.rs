@@ -5,6 +5,8 @@ use std::{fmt, hash, marker::PhantomData, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
+use crate::Timestamp;
+
 /// A ULID (26 characters of Crockford base 32, lower case) that names a `K`.
 ///
 /// Ids sort by the millisecond in which they were made, so "newest first" is the descending order of ids.
@@ -23,6 +25,7 @@ pub mod kind {
     pub enum Event {}
     pub enum Key {}
     pub enum Token {}
+    pub enum Delivery {}
 }
 
 /// Names a user.
@@ -39,6 +42,8 @@ pub type EventId = Id<kind::Event>;
 pub type KeyId = Id<kind::Key>;
 /// Names a refresh token (not the secret itself).
 pub type TokenId = Id<kind::Token>;
+/// Names a delivery: one thing that one user is told by one channel.
+pub type DeliveryId = Id<kind::Delivery>;
 
 /// The text is no ULID.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,13 @@ impl<K> Id<K> {
     #[must_use]
     pub fn generate() -> Self {
         Self { ulid: Ulid::generate(), kind: PhantomData }
+    }
+
+    /// Sorts before all ids that are made at `time` or later, and after those from before.
+    #[must_use]
+    pub fn first_of(time: Timestamp) -> Self {
+        let millis = u64::try_from(time.millis()).unwrap_or(0);
+        Self { ulid: Ulid::from_parts(millis, 0), kind: PhantomData }
     }
 }
 

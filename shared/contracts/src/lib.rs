@@ -5,6 +5,9 @@
 //! Architecture invariant: no IO, no async, and no dependency on any other crate of ours. Whatever is in
 //! here may be linked into every function at no cost.
 
+mod class;
+mod clock;
+mod delivery;
 mod events;
 mod failure;
 mod id;
@@ -12,12 +15,15 @@ mod options;
 mod state;
 mod timestamp;
 
+pub use class::share;
+pub use clock::Clock;
+pub use delivery::{Channel, Message, Outcome, UnknownWord, pause_after};
 pub use events::{
-    ALL_EVENT_TYPES, AudioReady, ConversionFailed, Envelope, Event, PasswordResetAsked, Recorded,
-    SweepLeases, SweepOrphans, SweepOutbox, SweepRetention, UserRegistered, VideoUploaded, WebhookDue,
+    ALL_EVENT_TYPES, AudioReady, ConversionFailed, DeliveryDue, Ended, Envelope, Event, Recorded, SweepBlobs,
+    SweepDue, UserRegistered, VideoUploaded,
 };
 pub use failure::{FailureCode, UnknownFailureCode};
-pub use id::{AudioId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
+pub use id::{AudioId, DeliveryId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
 pub use options::{
     BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, TagPolicy,
 };

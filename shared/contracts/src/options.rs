@@ -75,6 +75,8 @@ const TRACK_CHARACTERS: usize = 16;
 const TAG_CHARACTERS: usize = 500;
 /// Longest address of a webhook: all options together fit into one column.
 const WEBHOOK_BYTES: usize = 1000;
+/// Longest JSON of all options together, in characters: the width of the column that they are stored in.
+const STORED_CHARACTERS: usize = 4000;
 
 /// An option that is unknown, has a value out of range, or contradicts another.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -157,8 +159,39 @@ impl Options {
             if tag.as_ref().is_some_and(|text| text.chars().count() > TAG_CHARACTERS) {
                 return Err(InvalidOption::new(name, format!("longer than {TAG_CHARACTERS} characters")));
             }
+            if tag.as_ref().is_some_and(|text| text.chars().any(char::is_control)) {
+                return Err(InvalidOption::new(name, "must not contain line breaks or other control characters"));
+            }
         }
-        Ok(())
+        self.check_length()
+    }
+
+    /// Quotes and backslashes take two characters each.
+    fn check_length(&self) -> Result<(), InvalidOption> {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        if json.chars().count() <= STORED_CHARACTERS {
+            return Ok(());
+        }
+        Err(InvalidOption::new("title", "title, artist, album and webhook are too long together"))
+    }
+
+    /// As they stand in the database, and whether this version understands all of them. What a newer version has
+    /// written and this one can't read is left out: it still can be listed, but must not be converted here.
+    #[must_use]
+    pub fn from_stored(json: &str) -> (Self, bool) {
+        if let Ok(options) = serde_json::from_str(json) {
+            return (options, true);
+        }
+        let mut known = serde_json::Map::new();
+        if let Ok(serde_json::Value::Object(stored)) = serde_json::from_str(json) {
+            for (name, value) in stored {
+                known.insert(name.clone(), value);
+                if serde_json::from_value::<Self>(known.clone().into()).is_err() {
+                    known.remove(&name);
+                }
+            }
+        }
+        (serde_json::from_value(known.into()).unwrap_or_default(), false)
     }
 
     /// The media type of the result.
@@ -367,6 +400,25 @@ mod tests {
         ] {
             assert_eq!(Options::from_fields([("webhook", bad)]).unwrap_err().option, "webhook", "{bad}");
         }
+    }
+
+    #[test]
+    fn what_a_newer_version_has_stored_is_read_as_far_as_it_is_known() {
+        let (options, understood) = Options::from_stored(r#"{"bitrate":192,"smell":"roses","format":"mp9"}"#);
+        assert_eq!((options.bitrate, options.format, understood), (Some(192), Format::Mp3, false));
+        assert_eq!(Options::from_stored("not json"), (Options::default(), false));
+        assert_eq!(Options::from_stored("{}"), (Options::default(), true));
+    }
+
+    #[test]
+    fn options_that_would_not_fit_into_their_column_are_refused() {
+        let quotes = "\"".repeat(500);
+        let tags = [("title", quotes.as_str()), ("artist", &quotes), ("album", &quotes)];
+        let webhook = format!("https://example.org/{}", "x".repeat(980));
+        assert!(Options::from_fields(tags).is_ok());
+        let all = tags.into_iter().chain([("webhook", webhook.as_str())]);
+        assert!(Options::from_fields(all.clone()).unwrap_err().problem.contains("too long together"));
+        assert_eq!(Options::from_fields([("title", "a\u{1}b")]).unwrap_err().option, "title");
     }
 
     #[test]

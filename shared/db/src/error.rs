@@ -31,6 +31,13 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether trying again may help.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {

@@ -1,37 +1,45 @@
-//! The state of Tapedeck in SQL: users, jobs, outbox, notifications. One SQL text for SQLite and MySQL.
+//! The state of Tapedeck in SQL. One SQL text for SQLite and MySQL.
 //!
-//! - [`Db`] is one handle; its methods stand in one file per table. The state machine of a job is
-//!   `transitions.rs`: each transition is one compare-and-set, with its outbox row in the same transaction.
+//! - [`Db`] is one handle; what belongs together stands together: [`Db::jobs`] (the state machine of a job, in `jobs/`),
+//!   [`Db::deliveries`] (who is told of what), [`Db::outbox`] (events on their way), `garbage.rs` (blobs to be removed),
+//!   `leases.rs` (work that one process does for all), and the accounts: `users.rs`, `keys.rs`, `tokens.rs`, `proofs.rs`.
+//! - Rows say when they need somebody: `jobs.look_at`, `deliveries.due_at`, `outbox.due_at`, `garbage.due_at`. Whoever
+//!   looks asks one index for what is due; nothing scans a table. [`Db::next_due`] is when to look next.
 //! - SQL that both databases take: `?` placeholders, no `RETURNING`, no upsert dialects; who won a
 //!   compare-and-set is told by the number of affected rows.
+//! - Times are those of the database server's clock ([`Db::now`]).
 //!
 //! Architecture invariant: this crate never sees HTTP or an event on the wire; it is the only one that
 //! names sqlx.
 
+mod deliveries;
+mod due;
 mod error;
+mod garbage;
 mod jobs;
 mod keys;
-mod notifications;
+mod leases;
 mod outbox;
 mod pool;
 mod proofs;
 mod row;
-mod sweeps;
 mod title;
 mod tokens;
-mod transitions;
+mod upgrade;
 mod user_changes;
 mod users;
 
+pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
 pub use error::Error;
-pub use jobs::{Audio, Job, Source};
+pub use garbage::Garbage;
+pub use jobs::{
+    Audio, Claimed, Finished, Job, Jobs, Keep, Lease, Looked, MAX_ATTEMPTS, NewJob, Release, Released, Source,
+};
 pub use keys::ApiKey;
-pub use notifications::Claim;
-pub use outbox::{DeadLetter, Pending};
+pub use leases::Task;
+pub use outbox::{Outbox, Pending};
 pub use pool::{CONNECTIONS, Db};
-pub use proofs::RESET_NOTIFICATION;
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
-pub use transitions::{Claimed, Finished, Lease, MAX_ATTEMPTS, NewJob};
 pub use user_changes::UserChanges;
 pub use users::{NewUser, Role, User};
 

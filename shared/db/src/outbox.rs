@@ -1,12 +1,14 @@
-//! The outbox: events that are true, waiting to be delivered or published.
+//! The outbox: events that are true, waiting to be delivered (local broker) or published (others).
 
-use contracts::{Envelope, Event, Recorded, Timestamp};
+use std::time::Duration;
+
+use contracts::{Envelope, Event, EventId, Recorded, Timestamp};
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
     Db, Error, Result,
     pool::Tx,
-    row::{cut, time},
+    row::{cut, time, time_or_null},
 };
 
 /// An event that nobody has delivered yet.
@@ -16,25 +18,24 @@ pub struct Pending {
     pub envelope: Envelope,
     /// How often its delivery has failed.
     pub attempts: u32,
+    due_at: Timestamp,
 }
 
-/// An event that could not be delivered.
-#[derive(Clone, Debug)]
-pub struct DeadLetter {
-    /// The event.
-    pub envelope: Envelope,
-    /// Why, for the operator.
-    pub last_error: String,
+/// The event as it is or was written.
+pub(crate) fn recorded<E: Event>(event: E, id: EventId, now: Timestamp) -> Result<Recorded<E>> {
+    let envelope = Envelope::of(&event, now).map_err(|error| Error::Corrupt(error.to_string()))?;
+    Ok(Recorded { event, envelope: Envelope { id: id.to_string(), ..envelope } })
 }
 
 /// Writes `event` to the outbox as part of the transaction that makes it true.
-pub(crate) async fn record<E: Event>(tx: &mut Tx, event: E) -> Result<Recorded<E>> {
-    record_for(tx, event, Timestamp::now()).await
-}
-
-/// The same for an event that nobody is to hear before `due`.
-pub(crate) async fn record_for<E: Event>(tx: &mut Tx, event: E, due: Timestamp) -> Result<Recorded<E>> {
-    let envelope = Envelope::of(&event).map_err(|error| Error::Corrupt(error.to_string()))?;
+pub(crate) async fn record<E: Event>(
+    tx: &mut Tx,
+    event: E,
+    id: EventId,
+    now: Timestamp,
+) -> Result<Recorded<E>> {
+    let recorded = recorded(event, id, now)?;
+    let envelope = &recorded.envelope;
     sqlx::query("INSERT INTO outbox (id, kind, source, subject, time, data, attempts, due_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)")
         .bind(&envelope.id)
         .bind(&envelope.kind)
@@ -42,130 +43,116 @@ pub(crate) async fn record_for<E: Event>(tx: &mut Tx, event: E, due: Timestamp) 
         .bind(&envelope.subject)
         .bind(envelope.time.millis())
         .bind(envelope.data.to_string())
-        .bind(due.millis())
+        .bind(now.millis())
         .execute(&mut **tx)
         .await?;
-    Ok(Recorded { event, envelope })
+    Ok(recorded)
+}
+
+/// The outbox of a database.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbox<'a> {
+    db: &'a Db,
 }
 
 impl Db {
-    /// Events of these types that are due, oldest first, at most `limit`, without the ones in `except`.
+    /// The outbox.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox { db: self }
+    }
+}
+
+impl Outbox<'_> {
+    /// Events of this type that are due, the longest due first, at most `limit`. Claim each before it is delivered.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn due_events(&self, kind: &str, limit: u32, except: &[String]) -> Result<Vec<Pending>> {
-        // The ones in hand stay rows until they are done: ask for so many more and leave them out here.
-        let rows = sqlx::query(
-            "SELECT * FROM outbox WHERE dead_at IS NULL AND due_at <= ? AND kind = ? ORDER BY due_at, id LIMIT ?",
-        )
-        .bind(Timestamp::now().millis())
-        .bind(kind)
-        .bind(i64::from(limit) + i64::try_from(except.len()).unwrap_or(i64::MAX / 2))
-        .fetch_all(&self.pool)
-        .await?;
-        let pending: Vec<Pending> = rows.iter().map(read).collect::<Result<_>>()?;
-        Ok(pending
-            .into_iter()
-            .filter(|pending| !except.contains(&pending.envelope.id))
-            .take(limit as usize)
-            .collect())
+    pub async fn due(&self, kind: &str, limit: u32) -> Result<Vec<Pending>> {
+        let due =
+            sqlx::query("SELECT * FROM outbox WHERE kind = ? AND due_at <= ? ORDER BY due_at LIMIT ?")
+                .bind(kind)
+                .bind(self.db.now().await?.millis())
+                .bind(i64::from(limit));
+        self.db.fetch_all(due).await?.iter().map(read).collect()
     }
 
-    /// Events of all types that are due, oldest first, at most `limit`.
+    /// Events of all types that have been due for `age`, the longest due first, at most `limit`.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn unpublished_events(&self, limit: u32) -> Result<Vec<Pending>> {
-        let rows = sqlx::query(
-            "SELECT * FROM outbox WHERE dead_at IS NULL AND due_at <= ? ORDER BY due_at, id LIMIT ?",
-        )
-        .bind(Timestamp::now().millis())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(read).collect()
+    pub async fn unpublished(&self, age: Duration, limit: u32) -> Result<Vec<Pending>> {
+        let due = sqlx::query("SELECT * FROM outbox WHERE due_at <= ? ORDER BY due_at LIMIT ?")
+            .bind(self.db.now().await?.before(age).millis())
+            .bind(i64::from(limit));
+        self.db.fetch_all(due).await?.iter().map(read).collect()
     }
 
-    /// When the next event becomes due, if any waits.
+    /// Keeps others away from an event for `span`; then it is due again. False if somebody else has it.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>> {
-        let row = sqlx::query("SELECT MIN(due_at) AS due FROM outbox WHERE dead_at IS NULL AND due_at > ?")
-            .bind(Timestamp::now().millis())
-            .fetch_one(&self.pool)
-            .await?;
-        crate::row::time_or_null(&row, "due")
+    pub async fn claim(&self, pending: &Pending, span: Duration) -> Result<bool> {
+        let take = sqlx::query("UPDATE outbox SET due_at = ? WHERE id = ? AND due_at = ?")
+            .bind(self.db.now().await?.after(span).millis())
+            .bind(&pending.envelope.id)
+            .bind(pending.due_at.millis());
+        Ok(self.db.execute(take).await? == 1)
     }
 
-    /// The event was delivered or published: its row goes.
+    /// When the next event of this type becomes due, if any waits.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn event_sent(&self, id: &str) -> Result<()> {
-        sqlx::query("DELETE FROM outbox WHERE id = ?").bind(id).execute(&self.pool).await?;
-        Ok(())
+    pub async fn next_due(&self, kind: &str) -> Result<Option<Timestamp>> {
+        let next = sqlx::query("SELECT MIN(due_at) AS due FROM outbox WHERE kind = ?").bind(kind);
+        time_or_null(&self.db.fetch_one(next).await?, "due")
     }
 
-    /// The delivery failed; it is due again at `due`.
+    /// The event was delivered or published, or nobody subscribes to it: its row goes.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn event_failed(&self, id: &str, due: Timestamp, error: &str) -> Result<()> {
-        sqlx::query("UPDATE outbox SET attempts = attempts + 1, due_at = ?, last_error = ? WHERE id = ?")
-            .bind(due.millis())
-            .bind(cut(error, 500))
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    pub async fn sent(&self, id: &str) -> Result<()> {
+        self.db.execute(sqlx::query("DELETE FROM outbox WHERE id = ?").bind(id)).await.map(drop)
     }
 
-    /// The event can't be delivered: it becomes a dead letter.
+    /// The event was not taken; it is due again after `pause`.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn event_dead(&self, id: &str, error: &str) -> Result<()> {
-        sqlx::query("UPDATE outbox SET dead_at = ?, last_error = ? WHERE id = ?")
-            .bind(Timestamp::now().millis())
-            .bind(cut(error, 500))
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    pub async fn failed(&self, id: &str, pause: Duration, error: &str) -> Result<()> {
+        let later =
+            sqlx::query("UPDATE outbox SET attempts = attempts + 1, due_at = ?, last_error = ? WHERE id = ?")
+                .bind(self.db.now().await?.after(pause).millis())
+                .bind(cut(error, 500))
+                .bind(id);
+        self.db.execute(later).await.map(drop)
     }
 
-    /// How many events wait for delivery (dead letters don't).
+    /// Removes the events of a type that has no subscriber; returns how many.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn pending_events(&self) -> Result<u64> {
-        let row = sqlx::query("SELECT COUNT(*) AS n FROM outbox WHERE dead_at IS NULL")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(crate::row::count_or_null(&row, "n")?.unwrap_or(0))
+    pub async fn drop_kind(&self, kind: &str) -> Result<u64> {
+        self.db.execute(sqlx::query("DELETE FROM outbox WHERE kind = ?").bind(kind)).await
     }
 
-    /// The dead letters, oldest first.
+    /// Whether any event waits, due or not.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
-        let rows = sqlx::query("SELECT * FROM outbox WHERE dead_at IS NOT NULL ORDER BY id LIMIT 1000")
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let last_error = row.try_get::<Option<String>, _>("last_error")?.unwrap_or_default();
-                Ok(DeadLetter { envelope: read(row)?.envelope, last_error })
-            })
-            .collect()
+    pub async fn any_waiting(&self) -> Result<bool> {
+        let any = sqlx::query("SELECT 1 AS one FROM outbox LIMIT 1");
+        Ok(self.db.fetch_optional(any).await?.is_some())
     }
 }
 
 fn read(row: &AnyRow) -> Result<Pending> {
     let data: String = row.try_get("data")?;
+    let extensions: String = row.try_get("extensions")?;
     let attempts: i32 = row.try_get("attempts")?;
+    let json = |error: serde_json::Error| Error::Corrupt(error.to_string());
     Ok(Pending {
         envelope: Envelope {
             id: row.try_get("id")?,
@@ -173,8 +160,10 @@ fn read(row: &AnyRow) -> Result<Pending> {
             source: row.try_get("source")?,
             subject: row.try_get("subject")?,
             time: time(row, "time")?,
-            data: serde_json::from_str(&data).map_err(|error| Error::Corrupt(error.to_string()))?,
+            extensions: serde_json::from_str(&extensions).map_err(json)?,
+            data: serde_json::from_str(&data).map_err(json)?,
         },
         attempts: u32::try_from(attempts).unwrap_or(0),
+        due_at: time(row, "due_at")?,
     })
 }

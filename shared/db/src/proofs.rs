@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use contracts::{PasswordResetAsked, Recorded, Timestamp, UserId};
+use contracts::{DeliveryDue, EventId, Message, Recorded, Timestamp, UserId};
 
-use crate::{Db, Error, Result, outbox, pool::Tx};
-
-/// The notification of a mail that sets a new password; its row says when the last one was asked for.
-pub const RESET_NOTIFICATION: &str = "password-reset";
+use crate::{
+    Db, Result,
+    deliveries::{self, NewDelivery},
+    pool::Tx,
+};
 
 impl Db {
     /// The user has proven the address. False if there is no such user; a second time changes nothing.
@@ -20,12 +21,13 @@ impl Db {
             .bind(id.to_string())
             .fetch_optional(&mut *tx)
             .await?;
-        set_verified(&mut tx, id).await?;
+        set_verified(&mut tx, id, self.now().await?).await?;
         tx.commit().await?;
         Ok(known.is_some())
     }
 
-    /// Records that a mail which sets a new password was asked for. `None` if the last one was less than `pause` ago.
+    /// Records that a mail which sets a new password is to be sent. `None` if the last one was asked for less than
+    /// `pause` ago.
     ///
     /// # Errors
     /// As the database fails.
@@ -33,13 +35,22 @@ impl Db {
         &self,
         user_id: UserId,
         pause: Duration,
-    ) -> Result<Option<Recorded<PasswordResetAsked>>> {
-        let asked_at = Timestamp::now();
+    ) -> Result<Option<Recorded<DeliveryDue>>> {
+        let now = self.now().await?;
         let mut tx = self.begin().await?;
-        if !take_reset(&mut tx, user_id, asked_at, pause).await? {
+        let asked = sqlx::query(
+            "UPDATE users SET reset_asked_at = ? WHERE id = ? AND (reset_asked_at IS NULL OR reset_asked_at <= ?)",
+        )
+        .bind(now.millis())
+        .bind(user_id.to_string())
+        .bind(now.before(pause).millis())
+        .execute(&mut *tx)
+        .await?;
+        if asked.rows_affected() == 0 {
             return Ok(None);
         }
-        let recorded = outbox::record(&mut tx, PasswordResetAsked { user_id, asked_at }).await?;
+        let mail = NewDelivery::mail(user_id, Message::PasswordReset);
+        let recorded = deliveries::record(&mut tx, &mail, EventId::generate(), now).await?;
         tx.commit().await?;
         Ok(Some(recorded))
     }
@@ -65,46 +76,17 @@ impl Db {
         for statement in [orphaned_keys, "DELETE FROM refresh_tokens WHERE user_id = ?"] {
             sqlx::query(statement).bind(id.to_string()).execute(&mut *tx).await?;
         }
-        set_verified(&mut tx, id).await?;
+        set_verified(&mut tx, id, self.now().await?).await?;
         tx.commit().await?;
         Ok(true)
     }
 }
 
-async fn set_verified(tx: &mut Tx, id: UserId) -> Result<()> {
+async fn set_verified(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
     sqlx::query("UPDATE users SET verified_at = ? WHERE id = ? AND verified_at IS NULL")
-        .bind(Timestamp::now().millis())
+        .bind(now.millis())
         .bind(id.to_string())
         .execute(&mut **tx)
         .await?;
     Ok(())
-}
-
-/// Makes the notification one that is to be sent, if there is none or the last one is old enough.
-async fn take_reset(tx: &mut Tx, id: UserId, now: Timestamp, pause: Duration) -> Result<bool> {
-    let again = sqlx::query(
-        "UPDATE notifications SET created_at = ?, claimed_until = 0, sent_at = NULL WHERE subject = ? AND kind = ? AND created_at <= ?",
-    )
-    .bind(now.millis())
-    .bind(id.to_string())
-    .bind(RESET_NOTIFICATION)
-    .bind(now.before(pause).millis())
-    .execute(&mut **tx)
-    .await?;
-    if again.rows_affected() == 1 {
-        return Ok(true);
-    }
-    let first = sqlx::query(
-        "INSERT INTO notifications (subject, kind, created_at, claimed_until) VALUES (?, ?, ?, 0)",
-    )
-    .bind(id.to_string())
-    .bind(RESET_NOTIFICATION)
-    .bind(now.millis())
-    .execute(&mut **tx)
-    .await;
-    match first.map_err(Error::from) {
-        Ok(_) => Ok(true),
-        Err(Error::Exists) => Ok(false),
-        Err(error) => Err(error),
-    }
 }

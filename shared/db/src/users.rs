@@ -1,10 +1,13 @@
 //! Users.
 
-use contracts::{Recorded, Timestamp, UserId, UserRegistered};
+use contracts::{Ended, EventId, Message, Timestamp, UserId, UserRegistered};
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
-    Db, Error, Result,
+    Db, Result,
+    deliveries::{self, NewDelivery},
+    jobs::Jobs,
+    outbox,
     row::{parsed, time, time_or_null},
 };
 
@@ -78,9 +81,9 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Exists`] if the address is taken.
-    pub async fn create_user(&self, new: NewUser) -> Result<(User, Recorded<UserRegistered>)> {
+    pub async fn create_user(&self, new: NewUser) -> Result<(User, Ended<UserRegistered>)> {
+        let now = self.now().await?;
         let mut tx = self.begin().await?;
-        let now = Timestamp::now();
         let first: i64 =
             sqlx::query("SELECT COUNT(*) AS n FROM users").fetch_one(&mut *tx).await?.try_get("n")?;
         let user = User {
@@ -105,9 +108,12 @@ impl Db {
         .bind(now.millis())
         .execute(&mut *tx)
         .await?;
-        let recorded = crate::outbox::record(&mut tx, UserRegistered { user_id: user.id }).await?;
+        let fact = UserRegistered { user_id: user.id };
+        let fact = outbox::record(&mut tx, fact, EventId::generate(), now).await?;
+        let welcome = NewDelivery::mail(user.id, Message::Welcome);
+        let welcome = deliveries::record(&mut tx, &welcome, EventId::generate(), now).await?;
         tx.commit().await?;
-        Ok((user, recorded))
+        Ok((user, Ended { fact, deliveries: vec![welcome] }))
     }
 
     /// The user with this address (in lower case).
@@ -132,25 +138,37 @@ impl Db {
         row.as_ref().map(read).transpose()
     }
 
-    /// Removes a user with all their rows. Their blobs are named by no row any more: the sweep removes them.
+    /// Removes a user with all their rows, the jobs a hundred at a time. Their blobs are named as garbage; a crash in
+    /// between leaves an account with fewer jobs.
     ///
     /// # Errors
     /// As the database fails.
     pub async fn delete_user(&self, id: UserId) -> Result<()> {
+        let user = id.to_string();
+        loop {
+            let now = self.now().await?;
+            let mut tx = self.begin().await?;
+            let jobs = Jobs::delete_some(&mut tx, &user, JOBS_AT_ONCE, now).await?;
+            tx.commit().await?;
+            if jobs == 0 {
+                break;
+            }
+        }
         let mut tx = self.begin().await?;
         for statement in [
             "DELETE FROM api_keys WHERE user_id = ?",
             "DELETE FROM refresh_tokens WHERE user_id = ?",
-            "DELETE FROM notifications WHERE subject IN (SELECT id FROM jobs WHERE user_id = ?)",
-            "DELETE FROM jobs WHERE user_id = ?",
-            "DELETE FROM notifications WHERE subject = ?",
+            "DELETE FROM deliveries WHERE user_id = ?",
             "DELETE FROM users WHERE id = ?",
         ] {
-            sqlx::query(statement).bind(id.to_string()).execute(&mut *tx).await?;
+            sqlx::query(statement).bind(&user).execute(&mut *tx).await?;
         }
-        tx.commit().await.map_err(Error::from)
+        Ok(tx.commit().await?)
     }
 }
+
+/// Jobs that one transaction removes.
+const JOBS_AT_ONCE: i64 = 100;
 
 pub(crate) fn read(row: &AnyRow) -> Result<User> {
     Ok(User {

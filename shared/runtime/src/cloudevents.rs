@@ -92,7 +92,9 @@ fn to_envelope(mut event: CloudEvent) -> Result<Envelope, String> {
         }
         None => serde_json::json!({}),
     };
+    let extensions = event.iter_extensions().map(|(name, value)| (name.to_owned(), value.to_string())).collect();
     Ok(Envelope {
+        extensions,
         id: event.id().to_owned(),
         kind: event.ty().to_owned(),
         source: event.source().to_string(),
@@ -106,7 +108,9 @@ fn to_envelope(mut event: CloudEvent) -> Result<Envelope, String> {
 
 /// To the wire.
 fn from_envelope(envelope: &Envelope) -> Result<CloudEvent, ::cloudevents::event::EventBuilderError> {
-    EventBuilderV10::new()
+    let named = envelope.extensions.iter();
+    named
+        .fold(EventBuilderV10::new(), |event, (name, value)| event.extension(name, value.as_str()))
         .id(&envelope.id)
         .ty(&envelope.kind)
         .source(&envelope.source)
@@ -124,19 +128,19 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::Function;
+    use crate::{Call, Context, Function};
 
     async fn convert(
-        deps: &'static str,
+        cx: Context<&'static str>,
         event: VideoUploaded,
     ) -> Result<Option<Recorded<AudioReady>>, Failure> {
-        match deps {
+        match *cx {
             "retry" => return Err(Failure::Retry("later".into())),
             "quiet" => return Ok(None),
             _ => {}
         }
         let event = AudioReady { job_id: event.job_id, audio_id: contracts::AudioId::generate() };
-        let envelope = Envelope::of(&event).unwrap();
+        let envelope = Envelope::of(&event, Timestamp::now()).unwrap();
         Ok(Some(Recorded { event, envelope }))
     }
 
@@ -155,7 +159,7 @@ mod tests {
         let function = Function::new().on(deps, convert);
         let deliver = move |envelope| {
             let function = function.clone();
-            async move { function.deliver(envelope).await }
+            async move { function.deliver(envelope, Call::default()).await }
         };
         event_routes(deliver).oneshot(request).await.unwrap()
     }

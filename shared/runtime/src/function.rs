@@ -1,15 +1,15 @@
 //! A function is a value.
 
-use std::{future::Future, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use axum::Router;
-use contracts::{Envelope, Event, Recorded};
+use contracts::{Ended, Envelope, Event, Recorded};
 use futures_util::future::BoxFuture;
 use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Failure, OrFail as _};
+use crate::{Call, Context, Failure, OrFail as _};
 
 /// HTTP routes (with their description) and event subscriptions.
 #[derive(Clone, Default)]
@@ -19,14 +19,18 @@ pub struct Function {
 }
 
 /// A handler with its types wrapped away: the event's data in, the events to pass on out.
-type Handle = dyn Fn(serde_json::Value) -> BoxFuture<'static, Outcome> + Send + Sync;
+type Handle = dyn Fn(serde_json::Value, Call) -> BoxFuture<'static, Outcome> + Send + Sync;
 type Outcome = Result<Vec<Envelope>, Failure>;
 
 #[derive(Clone)]
 struct Subscription {
     kind: &'static str,
+    at_once: usize,
     handle: Arc<Handle>,
 }
+
+/// Deliveries of one kind that a process has in hand at once, where the function says nothing else.
+const AT_ONCE: usize = 8;
 
 /// What a handler may return: events that stand in the outbox already, to be passed on at once.
 pub trait Reply: Send + 'static {
@@ -41,6 +45,12 @@ impl Reply for () {
 impl<E: Event> Reply for Recorded<E> {
     fn into_envelopes(self) -> Vec<Envelope> {
         vec![self.envelope]
+    }
+}
+impl<E: Event> Reply for Ended<E> {
+    fn into_envelopes(self) -> Vec<Envelope> {
+        let deliveries = self.deliveries.into_iter().map(|due| due.envelope);
+        std::iter::once(self.fact.envelope).chain(deliveries).collect()
     }
 }
 impl<R: Reply> Reply for Option<R> {
@@ -70,17 +80,26 @@ impl Function {
         D: Clone + Send + Sync + 'static,
         E: Event,
         R: Reply,
-        F: Fn(D, E) -> Fut + Clone + Send + Sync + 'static,
+        F: Fn(Context<D>, E) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<R, Failure>> + Send,
     {
-        let handle = move |data: serde_json::Value| -> BoxFuture<'static, Outcome> {
+        let handle = move |data: serde_json::Value, call: Call| -> BoxFuture<'static, Outcome> {
             let (deps, handler) = (deps.clone(), handler.clone());
             Box::pin(async move {
                 let event = serde_json::from_value(data).or_reject()?;
-                Ok(handler(deps, event).await?.into_envelopes())
+                Ok(handler(Context::new(deps, call), event).await?.into_envelopes())
             })
         };
-        self.subscriptions.push(Subscription { kind: E::TYPE, handle: Arc::new(handle) });
+        self.subscriptions.push(Subscription { kind: E::TYPE, at_once: AT_ONCE, handle: Arc::new(handle) });
+        self
+    }
+
+    /// How many deliveries of the latest subscription a process has in hand at once.
+    #[must_use]
+    pub fn at_once(mut self, count: usize) -> Self {
+        if let Some(latest) = self.subscriptions.last_mut() {
+            latest.at_once = count.max(1);
+        }
         self
     }
 
@@ -92,21 +111,34 @@ impl Function {
         self
     }
 
-    /// The event types that somebody here hears, in the order of subscription.
-    pub fn event_types(&self) -> impl Iterator<Item = &'static str> {
-        self.subscriptions.iter().map(|subscription| subscription.kind)
+    /// The event types that have subscribers here, each once, with how many deliveries may be in hand at once.
+    pub fn event_types(&self) -> BTreeMap<&'static str, usize> {
+        let mut types = BTreeMap::new();
+        for subscription in &self.subscriptions {
+            let at_once = types.entry(subscription.kind).or_insert(subscription.at_once);
+            *at_once = subscription.at_once.max(*at_once);
+        }
+        types
     }
 
-    /// Hands an event to its handler, in a span of its own. Returns the events to pass on.
+    /// Hands an event to its subscribers, each in a span of its own. Returns the events to pass on.
     ///
     /// # Errors
-    /// What the handler says; [`Failure::Reject`] for an event that nobody here hears or can read.
-    pub async fn deliver(&self, envelope: Envelope) -> Result<Vec<Envelope>, Failure> {
-        let Some(subscription) = self.subscriptions.iter().find(|known| known.kind == envelope.kind) else {
-            return Err(Failure::Reject(format!("nobody here hears {}", envelope.kind)));
-        };
-        let span = tracing::info_span!("deliver", event = %envelope.id, kind = %envelope.kind, subject = %envelope.subject);
-        (subscription.handle)(envelope.data).instrument(span).await
+    /// What a handler says, after all have run; [`Failure::Reject`] for an event that has no subscriber here or can't be
+    /// read.
+    pub async fn deliver(&self, envelope: Envelope, call: Call) -> Result<Vec<Envelope>, Failure> {
+        let subscribers = self.subscriptions.iter().filter(|known| known.kind == envelope.kind);
+        let traceparent = envelope.extensions.get("traceparent").cloned();
+        let call = Call { traceparent: traceparent.or(call.traceparent), ..call };
+        let outcomes: Vec<Outcome> = futures_util::future::join_all(subscribers.map(|subscription| {
+            let span = tracing::info_span!("deliver", event = %envelope.id, kind = %envelope.kind, subject = %envelope.subject);
+            (subscription.handle)(envelope.data.clone(), call.clone()).instrument(span)
+        }))
+        .await;
+        if outcomes.is_empty() {
+            return Err(Failure::Reject(format!("there is no subscriber of {}", envelope.kind)));
+        }
+        outcomes.into_iter().collect::<Result<Vec<_>, _>>().map(|replies| replies.concat())
     }
 
     /// The HTTP routes and their description.
@@ -117,38 +149,67 @@ impl Function {
 
 #[cfg(test)]
 mod tests {
-    use contracts::{AudioReady, JobId, VideoUploaded};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use contracts::{AudioReady, JobId, Timestamp, VideoUploaded};
 
     use super::*;
 
-    async fn convert(_: (), event: VideoUploaded) -> Result<Option<Recorded<AudioReady>>, Failure> {
+    fn envelope<E: Event>(event: &E) -> Envelope {
+        Envelope::of(event, Timestamp::now()).unwrap()
+    }
+    fn uploaded() -> Envelope {
+        envelope(&VideoUploaded { job_id: JobId::generate() })
+    }
+
+    async fn convert(
+        _: Context<()>,
+        event: VideoUploaded,
+    ) -> Result<Option<Recorded<AudioReady>>, Failure> {
         let event = AudioReady { job_id: event.job_id, audio_id: contracts::AudioId::generate() };
-        let envelope = Envelope::of(&event).unwrap();
+        let envelope = envelope(&event);
         Ok(Some(Recorded { event, envelope }))
     }
-    async fn notify(_: (), _: AudioReady) -> Result<(), Failure> {
+    async fn notify(_: Context<()>, _: AudioReady) -> Result<(), Failure> {
         Err(Failure::Retry("no mail server".into()))
+    }
+    async fn count(cx: Context<Arc<AtomicUsize>>, _: AudioReady) -> Result<(), Failure> {
+        cx.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     #[tokio::test]
     async fn merged_functions_deliver_each_event_to_its_handler() {
         let function = Function::new().on((), convert).merge(Function::new().on((), notify));
-        let uploaded = Envelope::of(&VideoUploaded { job_id: JobId::generate() }).unwrap();
-        let replies = function.deliver(uploaded.clone()).await.unwrap();
+        let uploaded = uploaded();
+        let replies = function.deliver(uploaded.clone(), Call::default()).await.unwrap();
         assert_eq!(replies.len(), 1);
         assert_eq!(replies[0].kind, AudioReady::TYPE);
         assert_eq!(replies[0].subject, uploaded.subject);
-        assert!(matches!(function.deliver(replies[0].clone()).await, Err(Failure::Retry(_))));
+        let outcome = function.deliver(replies[0].clone(), Call::default()).await;
+        assert!(matches!(outcome, Err(Failure::Retry(_))));
     }
 
     #[tokio::test]
-    async fn an_event_that_nobody_hears_or_can_read_is_rejected() {
-        let function = Function::new().on((), notify);
-        let foreign = Envelope::of(&VideoUploaded { job_id: JobId::generate() }).unwrap();
-        assert!(matches!(function.deliver(foreign).await, Err(Failure::Reject(_))));
+    async fn every_subscriber_of_an_event_hears_it_once() {
+        let heard = [Arc::<AtomicUsize>::default(), Arc::default()];
+        let function = Function::new()
+            .on(heard[0].clone(), count)
+            .merge(Function::new().on((), notify).on(heard[1].clone(), count).at_once(20));
+        assert_eq!(function.event_types().into_iter().collect::<Vec<_>>(), [(AudioReady::TYPE, 20)]);
         let event = AudioReady { job_id: JobId::generate(), audio_id: contracts::AudioId::generate() };
-        let mut broken = Envelope::of(&event).unwrap();
+        let outcome = function.deliver(envelope(&event), Call::default()).await;
+        assert!(matches!(outcome, Err(Failure::Retry(_))), "the failure of one is told");
+        assert_eq!(heard.map(|heard| heard.load(Ordering::SeqCst)), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn an_event_that_has_no_subscriber_or_can_not_be_read_is_rejected() {
+        let function = Function::new().on((), notify);
+        assert!(matches!(function.deliver(uploaded(), Call::default()).await, Err(Failure::Reject(_))));
+        let event = AudioReady { job_id: JobId::generate(), audio_id: contracts::AudioId::generate() };
+        let mut broken = envelope(&event);
         broken.data = serde_json::json!({"job_id": "../etc/passwd"});
-        assert!(matches!(function.deliver(broken).await, Err(Failure::Reject(_))));
+        assert!(matches!(function.deliver(broken, Call::default()).await, Err(Failure::Reject(_))));
     }
 }

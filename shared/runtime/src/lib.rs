@@ -5,23 +5,25 @@
 //!
 //! ```
 //! use contracts::{AudioReady, VideoUploaded, Recorded};
-//! use runtime::{Failure, Function};
+//! use runtime::{Context, Failure, Function};
 //!
 //! #[derive(Clone)]
 //! struct Deps;
 //!
-//! async fn convert(deps: Deps, event: VideoUploaded) -> Result<Option<Recorded<AudioReady>>, Failure> {
+//! async fn convert(cx: Context<Deps>, event: VideoUploaded) -> Result<Option<Recorded<AudioReady>>, Failure> {
 //!     Ok(None)
 //! }
 //!
 //! let function = Function::new().on(Deps, convert);
-//! # assert_eq!(function.event_types().count(), 1);
+//! # assert_eq!(function.event_types().len(), 1);
 //! ```
 //!
 //! - `function.rs`: the value, `merge` and `deliver`. Many functions merged are a function: there is no second
 //!   architecture for one process.
+//! - `context.rs`: what a handler is given beside its event: attempt, deadline, shutdown, trace.
 //! - `cloudevents.rs`: CloudEvents over HTTP (`POST /`).
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
+//! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
 //! - `serve.rs`, `edge.rs`, `health.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`: environment and logs.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
@@ -29,6 +31,7 @@
 
 mod cloudevents;
 mod config;
+mod context;
 mod edge;
 mod extract;
 mod failure;
@@ -37,16 +40,19 @@ mod health;
 mod problem;
 mod serve;
 mod service;
+mod tasks;
 mod telemetry;
 
 pub use cloudevents::event_routes;
 pub use config::{Config, ConfigError, Variable, variables};
+pub use context::{Call, Context};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use problem::Problem;
 pub use serve::{DRAIN_TIME, ServeConfig, drain, http_router, serve, shutdown_signal};
 pub use service::{Missing, PartsConfig, Service, ended, required};
+pub use tasks::{Died, Tasks, serve_with};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
 pub use utoipa_axum::{router::OpenApiRouter, routes};

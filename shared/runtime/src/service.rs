@@ -7,11 +7,12 @@ use std::{
     process::ExitCode,
 };
 
+use axum::Router;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Function, LogConfig, ServeConfig, http_router, serve, shutdown_signal, start_logging};
+use crate::{Config, LogConfig, ServeConfig, Tasks, http_router, serve_with, shutdown_signal, start_logging};
 
 /// Where a function finds its parts. Each function reads those that it needs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -100,6 +101,8 @@ pub struct Service {
     pub config: ServeConfig,
     /// Where the parts are.
     pub parts: PartsConfig,
+    /// What runs beside the HTTP server.
+    pub tasks: Tasks,
 }
 
 impl Service {
@@ -112,21 +115,23 @@ impl Service {
         let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PortConfig::from_env()?.port));
         let listener = listen(address).await?;
         tracing::info!(address = %listener.local_addr()?, "listening");
+        let shutdown = shutdown_signal()?;
         Ok(Self {
             listener,
-            shutdown: shutdown_signal()?,
+            tasks: Tasks::until(shutdown.clone()),
+            shutdown,
             config: ServeConfig::from_env()?,
             parts: PartsConfig::from_env()?,
         })
     }
 
-    /// Serves a function that hears no events, until the end.
+    /// Serves these routes until the end.
     ///
     /// # Errors
-    /// If the listener fails.
-    pub async fn serve(self, function: Function) -> io::Result<()> {
-        let router = http_router(function.into_parts().0, self.shutdown.clone());
-        serve(self.listener, router, &self.config, self.shutdown).await
+    /// If the listener fails, or a task ended before the process.
+    pub async fn serve(self, routes: Router) -> Result<(), Box<dyn Error>> {
+        let router = http_router(routes, self.shutdown.clone());
+        serve_with(self.listener, router, &self.config, self.tasks, self.shutdown).await
     }
 }
 

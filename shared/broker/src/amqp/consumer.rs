@@ -1,7 +1,7 @@
 //! The way in: one supervised consumer per queue, each on a connection of its own, so that trouble with one queue
 //! is no trouble for the others.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use lapin::{
@@ -17,7 +17,7 @@ use super::{
     settle::{Lost, Settler},
     topology::Queue,
 };
-use crate::Error;
+use crate::{BrokerConfig, Error};
 
 /// First and longest pause before the next attempt to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -32,6 +32,7 @@ pub(crate) struct Consumer {
     /// Deliveries in hand at once.
     pub(crate) prefetch: u16,
     pub(crate) settler: Settler,
+    pub(crate) config: Arc<BrokerConfig>,
 }
 
 impl Consumer {
@@ -55,23 +56,22 @@ impl Consumer {
         let link = self.connect().await?;
         let mut deliveries = in_time(self.subscribe(&link)).await?;
         tracing::info!(queue = self.queue.name, "consuming");
-        let mut in_hand = JoinSet::new();
-        let ended = self.consume(&mut deliveries, &mut in_hand, shutdown).await;
+        let (mut in_hand, end) = (JoinSet::new(), CancellationToken::new());
+        let ended = self.consume(&mut deliveries, &mut in_hand, (shutdown, &end)).await;
         if ended.is_ok() {
             // Nothing new while the rest is finished. If it fails the connection is gone, and nothing comes either.
             let canceled = link.channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
             let _ = tokio::time::timeout(ANSWER_TIMEOUT, canceled).await;
         }
         // After a lost connection too: the work is worth finishing, and a second one would be one too many.
-        in_hand.join_all().await;
+        drain(&mut in_hand, shutdown, &self.config, &end).await;
         link.close().await;
         ended
     }
 
     async fn connect(&self) -> Result<Link, Error> {
-        let config = &self.settler.config;
-        let link = Link::open(config.amqp_url()?, &self.queue.name).await?;
-        in_time(async { Ok(self.queue.ensure(&link.channel, config).await?) }).await?;
+        let link = Link::open(self.config.amqp_url()?, &self.queue.name).await?;
+        in_time(self.queue.ensure(&link, &self.config)).await?;
         Ok(link)
     }
 
@@ -85,7 +85,7 @@ impl Consumer {
         &self,
         deliveries: &mut Deliveries,
         in_hand: &mut JoinSet<Result<(), Lost>>,
-        shutdown: &CancellationToken,
+        (shutdown, end): (&CancellationToken, &CancellationToken),
     ) -> Result<(), Error> {
         loop {
             tokio::select! {
@@ -98,7 +98,7 @@ impl Consumer {
                 }
                 next = deliveries.next() => {
                     let delivery = next.ok_or_else(|| gone("the consumer was canceled"))??;
-                    in_hand.spawn(self.settler.clone().settle(delivery, shutdown.clone()));
+                    in_hand.spawn(self.settler.clone().settle(delivery, shutdown.clone(), end.clone()));
                 }
             }
         }
@@ -114,9 +114,14 @@ impl Consumer {
         while !shutdown.is_cancelled() {
             let get = link.channel.basic_get(self.queue.name.as_str().into(), BasicGetOptions::default());
             if let Some(message) = in_time(async { Ok(get.await?) }).await? {
-                let settled = self.settler.clone().settle(message.delivery, shutdown.clone()).await;
+                let mut in_hand = JoinSet::new();
+                let end = CancellationToken::new();
+                let settling =
+                    self.settler.clone().settle(message.delivery, shutdown.clone(), end.clone());
+                in_hand.spawn(settling);
+                let settled = drain(&mut in_hand, shutdown, &self.config, &end).await;
                 link.close().await;
-                return settled.map(|()| true).map_err(|Lost| gone("the acknowledgement came too late"));
+                return if settled { Ok(true) } else { Err(gone("the acknowledgement came too late")) };
             }
             if Instant::now() >= until {
                 break;
@@ -126,6 +131,30 @@ impl Consumer {
         link.close().await;
         Ok(false)
     }
+}
+
+/// Waits for what is in hand; after the shutdown for the drain time at the most, then it is given back. Whether all of it
+/// was acknowledged.
+async fn drain(
+    in_hand: &mut JoinSet<Result<(), Lost>>,
+    shutdown: &CancellationToken,
+    config: &BrokerConfig,
+    end: &CancellationToken,
+) -> bool {
+    let late = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(Duration::from_secs(config.broker_drain_seconds)).await;
+        end.cancel();
+        std::future::pending::<()>().await;
+    };
+    let finished = async {
+        let mut all = true;
+        while let Some(settled) = in_hand.join_next().await {
+            all &= matches!(settled, Ok(Ok(())));
+        }
+        all
+    };
+    tokio::select! { all = finished => all, () = late => false }
 }
 
 fn gone(what: &str) -> Error {

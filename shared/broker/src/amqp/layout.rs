@@ -1,6 +1,8 @@
 //! An event as a message: CloudEvents in binary mode, the attributes as headers with bare names, as Knative's
 //! RabbitMQ broker writes and binds them. So a queue bound to that broker's exchange reads like one of ours.
 
+use std::collections::BTreeMap;
+
 use contracts::{Envelope, Timestamp};
 use lapin::{
     BasicProperties,
@@ -27,6 +29,9 @@ pub(crate) fn properties(envelope: &Envelope) -> BasicProperties {
         if !value.is_empty() {
             headers.insert(name.into(), text(value));
         }
+    }
+    for (name, value) in &envelope.extensions {
+        headers.insert(name.as_str().into(), text(value));
     }
     BasicProperties::default()
         .with_headers(headers)
@@ -55,6 +60,7 @@ pub(crate) fn envelope(properties: &BasicProperties, body: &[u8]) -> Result<Enve
         source: required("source")?,
         subject: attribute("subject").unwrap_or_default(),
         time: attribute("time").and_then(time).unwrap_or_else(Timestamp::now),
+        extensions: extensions(properties),
         data,
     })
 }
@@ -72,6 +78,21 @@ pub(crate) fn earlier_deliveries(properties: &BasicProperties) -> u32 {
 
 pub(crate) fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
+}
+
+/// All headers that are no attribute of CloudEvents 1.0: by its rules of names, lower-case letters and digits.
+fn extensions(properties: &BasicProperties) -> BTreeMap<String, String> {
+    let known = ["specversion", "id", "type", "source", "subject", "time", "datacontenttype", "dataschema"];
+    let name_fits = |name: &str| {
+        !known.contains(&name)
+            && (1..=20).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let names = properties.headers().iter().flat_map(|headers| headers.inner().keys());
+    names
+        .filter(|name| name_fits(name.as_str()))
+        .filter_map(|name| Some((name.as_str().to_owned(), header(properties, name.as_str())?)))
+        .collect()
 }
 
 fn header(properties: &BasicProperties, name: &str) -> Option<String> {

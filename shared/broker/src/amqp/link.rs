@@ -29,6 +29,15 @@ impl Link {
         in_time(opening).await
     }
 
+    /// Another channel, for a question whose "no" closes it.
+    pub(crate) async fn another_channel(&self) -> Result<Channel, Error> {
+        Ok(self.connection.create_channel().await?)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+
     /// Says goodbye. What was not acknowledged goes back to its queue.
     pub(crate) async fn close(self) {
         let closing = self.connection.close(OK, "done".into());

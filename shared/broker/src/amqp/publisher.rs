@@ -1,23 +1,27 @@
-//! The way out: one connection, opened when it is first needed and again when it is lost.
+//! The way out: one connection, opened when it is first needed and again when it is lost. Many events are on their way at
+//! once: sending takes turns, waiting for the confirms does not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use contracts::Envelope;
 use lapin::{
     Confirmation,
     options::{BasicPublishOptions, ConfirmSelectOptions},
+    PublisherConfirm,
 };
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     layout,
-    link::Link,
+    link::{Link, in_time},
     topology::{EVENTS, Queue, ensure_events},
 };
 use crate::{BrokerConfig, Error};
 
 /// How long an event may take to be confirmed. An upload waits for it; after that the sweep publishes the event.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection on which nothing was confirmed for so long, while something waited, is taken for dead.
+const SILENCE: Duration = Duration::from_secs(10);
 /// After a failed connect everybody is told so at once for this long, instead of waiting for the next failure.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// How often a refused message is offered again at once, and after which pause.
@@ -33,7 +37,7 @@ enum Target {
     Queue(Queue),
 }
 
-/// Publishes with `mandatory` and waits for the confirm.
+/// Publishes and waits for the confirm.
 pub(crate) struct Publisher {
     target: Target,
     config: BrokerConfig,
@@ -41,8 +45,10 @@ pub(crate) struct Publisher {
 }
 
 struct Slot {
-    link: Option<Link>,
+    link: Option<Arc<Link>>,
     retry_at: Instant,
+    /// When the link last confirmed something, or was opened.
+    heard_at: Instant,
 }
 
 impl Publisher {
@@ -57,76 +63,120 @@ impl Publisher {
     }
 
     fn to(target: Target, config: BrokerConfig) -> Self {
-        Self { target, config, slot: Mutex::new(Slot { link: None, retry_at: Instant::now() }) }
+        let now = Instant::now();
+        Self { target, config, slot: Mutex::new(Slot { link: None, retry_at: now, heard_at: now }) }
     }
 
-    /// Returns when the broker has the event on disk.
+    /// Returns when the broker has the event on disk; with `mandatory` only if a queue takes it.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::NoRoute`] or [`Error::Refused`].
-    pub(crate) async fn publish(&self, envelope: &Envelope) -> Result<(), Error> {
-        let late = || Error::Unavailable("no confirm in time".into());
-        tokio::time::timeout(PUBLISH_TIMEOUT, self.publish_until_confirmed(envelope))
-            .await
-            .map_err(|_| late())?
+    pub(crate) async fn publish(&self, envelope: &Envelope, mandatory: bool) -> Result<(), Error> {
+        match tokio::time::timeout(PUBLISH_TIMEOUT, self.publish_until_taken(envelope, mandatory)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.doubt().await;
+                Err(Error::Unavailable("no confirm in time".into()))
+            }
+        }
     }
 
     /// A quorum queue without a leader (made a moment ago, or its node is restarting) says no: it is asked again.
-    async fn publish_until_confirmed(&self, envelope: &Envelope) -> Result<(), Error> {
+    async fn publish_until_taken(&self, envelope: &Envelope, mandatory: bool) -> Result<(), Error> {
         for _ in 0..REFUSALS {
-            match self.publish_in_turn(envelope).await {
+            match self.publish_once(envelope, mandatory).await {
                 Err(Error::Refused(_)) => tokio::time::sleep(REFUSAL_PAUSE).await,
                 outcome => return outcome,
             }
         }
-        self.publish_in_turn(envelope).await
+        self.publish_once(envelope, mandatory).await
     }
 
-    /// One at a time: a returned message says to which publish it belongs only by its turn.
-    async fn publish_in_turn(&self, envelope: &Envelope) -> Result<(), Error> {
-        let mut slot = self.slot.lock().await;
-        // Taken out: if this future is dropped halfway, so is the link.
-        let link = match slot.link.take() {
-            Some(link) => link,
-            None => self.connect(&mut slot).await?,
+    async fn publish_once(&self, envelope: &Envelope, mandatory: bool) -> Result<(), Error> {
+        let (link, confirm) = self.send(envelope, mandatory).await?;
+        let confirmation = match confirm.await {
+            Ok(confirmation) => confirmation,
+            Err(error) => {
+                self.lose(&link).await;
+                return Err(error.into());
+            }
         };
-        let confirmation = self.send(&link, envelope).await?;
-        slot.link = Some(link);
+        self.slot.lock().await.heard_at = Instant::now();
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(_)) => Err(Error::NoRoute),
+            Confirmation::Ack(Some(returned)) => {
+                let id = returned.delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned());
+                // With many on their way a return may come with the confirm of a neighbour.
+                let ours = id.as_deref() == Some(envelope.id.as_str());
+                Err(if ours { Error::NoRoute } else { Error::Unavailable("a neighbour's return".into()) })
+            }
             Confirmation::Nack(_) | Confirmation::NotRequested => Err(Error::Refused("not confirmed".into())),
         }
     }
 
-    async fn connect(&self, slot: &mut Slot) -> Result<Link, Error> {
-        if Instant::now() < slot.retry_at {
-            return Err(Error::Unavailable("it was away a moment ago".into()));
-        }
-        slot.retry_at = Instant::now() + CONNECT_PAUSE;
-        let link = Link::open(self.config.amqp_url()?, "tapedeck publisher").await?;
-        match &self.target {
-            Target::Events => ensure_events(&link.channel, &self.config).await?,
-            Target::Queue(queue) => queue.ensure(&link.channel, &self.config).await?,
-        }
-        link.channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        slot.retry_at = Instant::now();
-        Ok(link)
-    }
-
-    async fn send(&self, link: &Link, envelope: &Envelope) -> Result<Confirmation, Error> {
+    /// Puts the message on the wire; the lock keeps frames of two messages apart and one connect from two.
+    async fn send(
+        &self,
+        envelope: &Envelope,
+        mandatory: bool,
+    ) -> Result<(Arc<Link>, PublisherConfirm), Error> {
+        let mut slot = self.slot.lock().await;
+        let link = match &slot.link {
+            Some(link) if link.is_open() => link.clone(),
+            _ => self.connect(&mut slot).await?,
+        };
         let (exchange, key) = match &self.target {
             // A headers exchange ignores the key; it is there for people who look.
             Target::Events => (EVENTS, envelope.kind.as_str()),
             Target::Queue(queue) => ("", queue.name.as_str()),
         };
-        let mandatory = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
         let body = envelope.data.to_string();
         let properties = layout::properties(envelope);
-        let sent = link
-            .channel
-            .basic_publish(exchange.into(), key.into(), mandatory, body.as_bytes(), properties)
-            .await?;
-        Ok(sent.await?)
+        let sending =
+            link.channel.basic_publish(exchange.into(), key.into(), options, body.as_bytes(), properties);
+        match sending.await {
+            Ok(confirm) => Ok((link, confirm)),
+            Err(error) => {
+                slot.link = None;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn connect(&self, slot: &mut Slot) -> Result<Arc<Link>, Error> {
+        slot.link = None;
+        if Instant::now() < slot.retry_at {
+            return Err(Error::Unavailable("it was away a moment ago".into()));
+        }
+        slot.retry_at = Instant::now() + CONNECT_PAUSE;
+        let link = Arc::new(Link::open(self.config.amqp_url()?, "tapedeck publisher").await?);
+        in_time(async {
+            match &self.target {
+                Target::Events => ensure_events(&link.channel, &self.config).await?,
+                Target::Queue(queue) => queue.ensure(&link, &self.config).await?,
+            }
+            Ok(link.channel.confirm_select(ConfirmSelectOptions::default()).await?)
+        })
+        .await?;
+        let now = Instant::now();
+        *slot = Slot { link: Some(link.clone()), retry_at: now, heard_at: now };
+        Ok(link)
+    }
+
+    /// The link is of no use any more, if nobody has replaced it yet.
+    async fn lose(&self, lost: &Arc<Link>) {
+        let mut slot = self.slot.lock().await;
+        if slot.link.as_ref().is_some_and(|link| Arc::ptr_eq(link, lost)) {
+            slot.link = None;
+        }
+    }
+
+    /// A confirm did not come in time: a slow broker, or a connection that is dead without knowing it.
+    async fn doubt(&self) {
+        let mut slot = self.slot.lock().await;
+        if slot.heard_at.elapsed() > SILENCE {
+            slot.link = None;
+        }
     }
 }

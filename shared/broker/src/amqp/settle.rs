@@ -1,4 +1,5 @@
-//! What becomes of a delivery: acknowledged, delivered again after a pause, or a dead letter.
+//! What becomes of a delivery. The row that it is about says what is to be done and when again: a message is delivered
+//! until a handler has looked at that row, and no more.
 
 use std::time::Duration;
 
@@ -7,13 +8,14 @@ use lapin::{
     message::Delivery,
     options::{BasicAckOptions, BasicRejectOptions},
 };
-use runtime::{CancellationToken, Failure, Function};
+use runtime::{Call, CancellationToken, Failure, Function};
 
 use super::{layout, link::ANSWER_TIMEOUT};
-use crate::{Broker, BrokerConfig};
+use crate::Broker;
 
-/// Longest pause between two deliveries.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// A message whose handler could not look at its row is kept in hand for so long: what failed now would fail at once
+/// again, here or elsewhere.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What handling a delivery needs.
 #[derive(Clone)]
@@ -21,7 +23,6 @@ pub(crate) struct Settler {
     pub(crate) function: Function,
     /// Takes what the handler says.
     pub(crate) broker: Broker,
-    pub(crate) config: BrokerConfig,
 }
 
 /// The channel went away before the broker was told: it delivers the message again, and the handler, being
@@ -29,10 +30,15 @@ pub(crate) struct Settler {
 pub(crate) struct Lost;
 
 impl Settler {
-    /// Hands the event to its handler and tells the broker how it went.
-    pub(crate) async fn settle(self, delivery: Delivery, shutdown: CancellationToken) -> Result<(), Lost> {
-        let earlier = layout::earlier_deliveries(&delivery.properties);
-        match self.handle(&delivery).await {
+    /// Hands the event to its handler and tells the broker how it went. `shutdown`: no new work; `end`: give back what is
+    /// in hand.
+    pub(crate) async fn settle(
+        self,
+        delivery: Delivery,
+        shutdown: CancellationToken,
+        end: CancellationToken,
+    ) -> Result<(), Lost> {
+        match self.handle(&delivery, end).await {
             Ok(replies) => {
                 let told = told(delivery.acker.ack(BasicAckOptions::default())).await;
                 // They stand in the outbox: whatever happens to the acknowledgement, they are true.
@@ -41,34 +47,28 @@ impl Settler {
                 }
                 told
             }
-            Err(Failure::Retry(cause)) if earlier + 1 < self.config.broker_max_deliveries => {
-                let pause = self.pause(earlier);
-                tracing::warn!(queue = %delivery.routing_key, attempt = earlier + 1, ?pause, cause, "to be delivered again");
-                // Kept in hand for so long: what failed now would fail at once again, here or elsewhere.
-                tokio::select! { () = tokio::time::sleep(pause) => {}, () = shutdown.cancelled() => {} }
+            Err(Failure::Retry(cause)) => {
+                tracing::warn!(queue = %delivery.routing_key, cause, "to be delivered again");
+                tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = shutdown.cancelled() => {} }
                 told(delivery.acker.reject(BasicRejectOptions { requeue: true })).await
             }
-            Err(Failure::Retry(cause) | Failure::Reject(cause)) => {
-                tracing::error!(queue = %delivery.routing_key, cause, "dead letter");
-                told(delivery.acker.reject(BasicRejectOptions { requeue: false })).await
+            Err(Failure::Reject(cause)) => {
+                tracing::error!(queue = %delivery.routing_key, cause, "an event can't be handled and is dropped");
+                told(delivery.acker.ack(BasicAckOptions::default())).await
             }
         }
     }
 
-    async fn handle(&self, delivery: &Delivery) -> Result<Vec<Envelope>, Failure> {
+    async fn handle(&self, delivery: &Delivery, end: CancellationToken) -> Result<Vec<Envelope>, Failure> {
         let envelope = layout::envelope(&delivery.properties, &delivery.data).map_err(Failure::Reject)?;
         let function = self.function.clone();
+        let earlier = layout::earlier_deliveries(&delivery.properties);
+        let call = Call { attempt: earlier + 1, ..Call::until(end) };
         // A task of its own, so that a panic is an outcome too.
-        match tokio::spawn(async move { function.deliver(envelope).await }).await {
+        match tokio::spawn(async move { function.deliver(envelope, call).await }).await {
             Ok(outcome) => outcome,
-            Err(panic) => Err(Failure::Retry(format!("the handler panicked: {panic}"))),
+            Err(panic) => Err(Failure::Reject(format!("the handler panicked: {panic}"))),
         }
-    }
-
-    fn pause(&self, earlier: u32) -> Duration {
-        Duration::from_secs(self.config.broker_retry_seconds)
-            .saturating_mul(1 << earlier.min(16))
-            .min(MAX_PAUSE)
     }
 }
 

@@ -1,23 +1,25 @@
-//! Exchanges, queues and bindings. Declaring is idempotent; whoever needs them first makes them.
+//! Exchanges, queues and bindings. Whoever needs them first makes them.
 //!
 //! | name | what |
 //! |---|---|
 //! | `tapedeck.events` | headers exchange: every event. Bound like a Knative broker's: `x-match: all` and the `type` |
-//! | `tapedeck.<function>.<event>` | quorum queue of a subscription, as `tapedeck.notify.audio.ready.v1` |
-//! | `tapedeck.convert` | quorum queue between intake and workers |
-//! | `tapedeck.dead` | exchange and quorum queue: what was rejected or delivered too often |
+//! | `tapedeck.<function>.<event>` | quorum queue of a subscription, as `tapedeck.notify.delivery.due.v1` |
+//! | `tapedeck.convert` | quorum queue of tickets between intake and workers |
+//!
+//! A queue that is there is taken as it is: its arguments can't be changed, and what an operator has set by policy is
+//! the operator's. Ours have no delivery limit and no dead letters: a message is a hint, and what it hints at stands in a
+//! row that says when it is to be tried again.
 
 use lapin::{
     Channel, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
-    types::{AMQPValue, FieldTable},
+    types::FieldTable,
 };
 
-use super::layout::text;
-use crate::{BrokerConfig, Topology};
+use super::{layout::text, link::Link};
+use crate::{BrokerConfig, Error, Topology};
 
 pub(crate) const EVENTS: &str = "tapedeck.events";
-const DEAD: &str = "tapedeck.dead";
 /// What all our event types begin with.
 const TYPE_PREFIX: &str = "dev.tapedeck.";
 
@@ -36,21 +38,27 @@ impl Queue {
     }
 
     /// Makes the queue and what it hangs on, or checks that it is there.
-    pub(crate) async fn ensure(&self, channel: &Channel, config: &BrokerConfig) -> lapin::Result<()> {
+    pub(crate) async fn ensure(&self, link: &Link, config: &BrokerConfig) -> Result<(), Error> {
+        let there = self.check(link).await;
         if config.broker_topology == Topology::Check {
-            let passive = QueueDeclareOptions::default().passive();
-            channel.queue_declare(self.name.as_str().into(), passive, FieldTable::default()).await?;
-            return Ok(());
+            return there;
         }
-        ensure_dead_letters(channel).await?;
-        let mut arguments = quorum();
-        arguments.insert("x-dead-letter-exchange".into(), text(DEAD));
-        arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(limit(config)));
-        channel.queue_declare(self.name.as_str().into(), QueueDeclareOptions::durable(), arguments).await?;
+        if there.is_err() {
+            let durable = QueueDeclareOptions::durable();
+            link.channel.queue_declare(self.name.as_str().into(), durable, quorum()).await?;
+        }
         if let Some(event) = self.event {
-            ensure_events(channel, config).await?;
-            bind(channel, &self.name, EVENTS, of_type(event)).await?;
+            ensure_events(&link.channel, config).await?;
+            bind(&link.channel, &self.name, EVENTS, of_type(event)).await?;
         }
+        Ok(())
+    }
+
+    /// On a channel of its own, which a "no" closes.
+    async fn check(&self, link: &Link) -> Result<(), Error> {
+        let channel = link.another_channel().await?;
+        let passive = QueueDeclareOptions::default().passive();
+        channel.queue_declare(self.name.as_str().into(), passive, FieldTable::default()).await?;
         Ok(())
     }
 }
@@ -60,13 +68,6 @@ pub(crate) async fn ensure_events(channel: &Channel, config: &BrokerConfig) -> l
     let passive = config.broker_topology == Topology::Check;
     let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
     channel.exchange_declare(EVENTS.into(), ExchangeKind::Headers, options, FieldTable::default()).await
-}
-
-async fn ensure_dead_letters(channel: &Channel) -> lapin::Result<()> {
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel.exchange_declare(DEAD.into(), ExchangeKind::Fanout, durable, FieldTable::default()).await?;
-    channel.queue_declare(DEAD.into(), QueueDeclareOptions::durable(), quorum()).await?;
-    bind(channel, DEAD, DEAD, FieldTable::default()).await
 }
 
 async fn bind(channel: &Channel, queue: &str, exchange: &str, arguments: FieldTable) -> lapin::Result<()> {
@@ -84,9 +85,4 @@ fn of_type(event: &str) -> FieldTable {
     arguments.insert("x-match".into(), text("all"));
     arguments.insert("type".into(), text(event));
     arguments
-}
-
-/// The broker's own count stops an event whose handler kills the process before it can say no.
-fn limit(config: &BrokerConfig) -> i32 {
-    i32::try_from(config.broker_max_deliveries).unwrap_or(i32::MAX)
 }

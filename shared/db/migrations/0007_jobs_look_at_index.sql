@@ -1,0 +1,1 @@
+CREATE INDEX jobs_look_at ON jobs (look_at);

@@ -1,0 +1,1 @@
+CREATE INDEX jobs_queue ON jobs (queue_rank, id);

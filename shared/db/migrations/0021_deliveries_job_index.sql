@@ -1,0 +1,1 @@
+CREATE INDEX deliveries_job ON deliveries (job_id);

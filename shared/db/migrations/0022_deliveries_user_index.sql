@@ -1,0 +1,1 @@
+CREATE INDEX deliveries_user ON deliveries (user_id, id);

@@ -1,0 +1,1 @@
+CREATE INDEX deliveries_outcome ON deliveries (outcome, id);

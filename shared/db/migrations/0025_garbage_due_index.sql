@@ -1,0 +1,1 @@
+CREATE INDEX garbage_due ON garbage (due_at);

@@ -1,0 +1,2 @@
+-- CloudEvents extension attributes as JSON.
+ALTER TABLE outbox ADD COLUMN extensions VARCHAR(1000) NOT NULL DEFAULT '{}';

@@ -1,0 +1,1 @@
+CREATE INDEX outbox_kind ON outbox (kind, due_at);

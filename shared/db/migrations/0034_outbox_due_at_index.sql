@@ -1,0 +1,1 @@
+CREATE INDEX outbox_due_at ON outbox (due_at);

@@ -1,0 +1,101 @@
+//! `queued -> converting`, and the heartbeat of a converter.
+
+use std::time::Duration;
+
+use contracts::{AudioId, EventId, JobId};
+
+use super::{Job, Jobs, queue, read};
+use crate::{Result, pool::PATIENCE};
+
+/// How many of the next jobs a converter tries to get before it takes it that others have them.
+const CANDIDATES: i64 = 20;
+
+/// A converter's right to a job, until it expires. All that a converter writes is bound to it.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The job.
+    pub job_id: JobId,
+    /// Unique to this attempt.
+    pub owner: EventId,
+    /// Where this attempt's audio goes.
+    pub audio_id: AudioId,
+}
+
+/// A job that the caller may convert now.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The job, as of now.
+    pub job: Job,
+    /// The right to it.
+    pub lease: Lease,
+}
+
+impl Jobs<'_> {
+    /// `queued -> converting`: takes the fairest waiting job for the time of `span`. `None` if none waits.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn claim_next(&self, span: Duration) -> Result<Option<Claimed>> {
+        for (id, _) in self.next(CANDIDATES).await? {
+            let (owner, audio_id) = (EventId::generate(), AudioId::generate());
+            let lease = Lease { job_id: id, owner, audio_id };
+            let job = self.db.settle(PATIENCE, || self.try_to_claim(&lease, span)).await?;
+            if let Some(job) = job {
+                return Ok(Some(Claimed { job, lease }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn try_to_claim(&self, lease: &Lease, span: Duration) -> Result<Option<Job>> {
+        let now = self.db.now().await?;
+        let mut tx = self.db.begin().await?;
+        let Some(job) = read::by_id(&mut tx, lease.job_id).await? else { return Ok(None) };
+        if job.lease_owner == Some(lease.owner) {
+            // An earlier try went through and its answer was lost.
+            return Ok(Some(job));
+        }
+        let Some(rank) = job.queue_rank else { return Ok(None) };
+        let until = now.after(span).millis();
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'converting', attempts = attempts + 1, lease_owner = ?, lease_until = ?, look_at = ?, audio_id = ?, progress = 0, queue_rank = NULL, updated_at = ? \
+             WHERE id = ? AND state = 'queued' AND updated_at = ?",
+        )
+        .bind(lease.owner.to_string())
+        .bind(until)
+        .bind(until)
+        .bind(lease.audio_id.to_string())
+        .bind(now.millis())
+        .bind(lease.job_id.to_string())
+        .bind(job.updated_at.millis())
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        queue::advance(&mut tx, rank, now).await?;
+        let job = read::by_id(&mut tx, lease.job_id).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+
+    /// The heartbeat of a converter: extends its lease and notes its progress (0 to 1). False if the lease is
+    /// lost: somebody canceled or deleted the job, or another converter has it.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn extend_lease(&self, lease: &Lease, span: Duration, progress: f64) -> Result<bool> {
+        let now = self.db.now().await?;
+        let until = now.after(span).millis();
+        let extend = sqlx::query(
+            "UPDATE jobs SET lease_until = ?, look_at = ?, progress = ?, updated_at = ? WHERE id = ? AND state = 'converting' AND lease_owner = ?",
+        )
+        .bind(until)
+        .bind(until)
+        .bind(progress.clamp(0.0, 1.0))
+        .bind(now.millis())
+        .bind(lease.job_id.to_string())
+        .bind(lease.owner.to_string());
+        Ok(self.db.execute(extend).await? == 1)
+    }
+}

@@ -1,0 +1,341 @@
+//! `converting -> done | failed | queued`: how an attempt ends.
+
+use std::time::Duration;
+
+use contracts::{
+    AudioReady, ConversionFailed, DeliveryId, Ended, Event, EventId, FailureCode, JobId, Message, NotifyBy,
+    Recorded, State, Timestamp, VideoUploaded, pause_after,
+};
+
+use super::{Audio, Claimed, Job, Jobs, Lease, queue, read};
+use crate::{
+    Garbage, Result,
+    deliveries::{self, NewDelivery},
+    garbage, outbox,
+    pool::{PATIENCE, Tx},
+    row::{cut, stored},
+};
+
+/// How often a converter may begin with a job before it counts as failed.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// How often in a row a store may be away before a job counts as failed: about 40 hours by the table of
+/// [`pause_after`].
+const MAX_OUTAGES: u32 = 10;
+
+/// The audio of an attempt that ended without a result is removed so much later: whoever wrote it may still be at it.
+const STILL_WRITTEN: Duration = Duration::from_secs(3600);
+
+/// A conversion that went well.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The result, already stored.
+    pub audio: Audio,
+    /// What the source turned out to be.
+    pub source_codec: Option<String>,
+    /// How long the source turned out to be.
+    pub source_duration: Option<Duration>,
+    /// What is odd about the result.
+    pub warning: Option<String>,
+    /// How long the result is kept.
+    pub keep: Duration,
+}
+
+/// Why an attempt ends without a result, and what that means for the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The attempt counts: the converter crashed.
+    Crashed,
+    /// It does not count: the converter has to end, another one takes over at once.
+    Shutdown,
+    /// It does not count, but the job rests for a while, longer each time: a store is away, or this version does not
+    /// understand the job.
+    Outage,
+}
+
+/// The ids of what follows from an end: the same in each try to write it.
+struct Ids {
+    fact: EventId,
+    deliveries: [DeliveryId; 2],
+    events: [EventId; 2],
+}
+
+impl Ids {
+    fn generate() -> Self {
+        Self {
+            fact: EventId::generate(),
+            deliveries: [DeliveryId::generate(), DeliveryId::generate()],
+            events: [EventId::generate(), EventId::generate()],
+        }
+    }
+}
+
+impl Jobs<'_> {
+    /// `converting -> done`. `engine` names what made the audio, so that a better one does not take it for its own.
+    /// `None` if the lease is lost: the caller removes its audio.
+    ///
+    /// # Errors
+    /// As the database fails, after 20 seconds.
+    pub async fn finish(
+        &self,
+        lease: &Lease,
+        finished: &Finished,
+        engine: &str,
+    ) -> Result<Option<Ended<AudioReady>>> {
+        let ids = Ids::generate();
+        self.db.settle(PATIENCE, || self.try_to_finish(lease, finished, engine, &ids)).await
+    }
+
+    async fn try_to_finish(
+        &self,
+        lease: &Lease,
+        finished: &Finished,
+        engine: &str,
+        ids: &Ids,
+    ) -> Result<Option<Ended<AudioReady>>> {
+        let now = self.db.now().await?;
+        let mut tx = self.db.begin().await?;
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'done', progress = 1, audio_bytes = ?, audio_codec = ?, audio_bitrate = ?, audio_duration_ms = ?, audio_engine = ?, \
+             source_codec = ?, source_duration_ms = ?, warning = ?, finished_at = ?, expires_at = ?, updated_at = ?, look_at = ?, outages = 0, end_no = end_no + 1 \
+             WHERE id = ? AND state = 'converting' AND lease_owner = ?",
+        )
+        .bind(stored(finished.audio.bytes))
+        .bind(&finished.audio.codec)
+        .bind(i64::from(finished.audio.bitrate))
+        .bind(millis(finished.audio.duration))
+        .bind(engine)
+        .bind(finished.source_codec.as_deref().map(|codec| cut(codec, 64)))
+        .bind(finished.source_duration.map(millis))
+        .bind(finished.warning.as_deref().map(|text| cut(text, 500)))
+        .bind(now.millis())
+        .bind(now.after(finished.keep).millis())
+        .bind(now.millis())
+        .bind(now.millis())
+        .bind(lease.job_id.to_string())
+        .bind(lease.owner.to_string())
+        .execute(&mut *tx)
+        .await?;
+        let fact = AudioReady { job_id: lease.job_id, audio_id: lease.audio_id };
+        let won = done.rows_affected() == 1;
+        ended(tx, (lease, State::Done), (fact, Message::Ready), ids, won, now).await
+    }
+
+    /// `converting -> failed`, for good. `None` if the lease is lost.
+    ///
+    /// # Errors
+    /// As the database fails, after 20 seconds.
+    pub async fn fail(
+        &self,
+        lease: &Lease,
+        code: FailureCode,
+        detail: &str,
+    ) -> Result<Option<Ended<ConversionFailed>>> {
+        let ids = Ids::generate();
+        self.db.settle(PATIENCE, || self.try_to_fail(lease, code, detail, &ids)).await
+    }
+
+    async fn try_to_fail(
+        &self,
+        lease: &Lease,
+        code: FailureCode,
+        detail: &str,
+        ids: &Ids,
+    ) -> Result<Option<Ended<ConversionFailed>>> {
+        let now = self.db.now().await?;
+        let mut tx = self.db.begin().await?;
+        let won = set_failed(&mut tx, lease.job_id, lease.owner, (code, detail), now).await?;
+        if won {
+            garbage::name(&mut tx, Garbage::Audio(lease.audio_id), now.after(STILL_WRITTEN)).await?;
+        }
+        let fact = ConversionFailed { job_id: lease.job_id, code };
+        ended(tx, (lease, State::Failed), (fact, Message::Failed), ids, won, now).await
+    }
+
+    /// `converting -> queued | failed`: gives the job back. Returns what is to be published; `None` if the lease is
+    /// lost.
+    ///
+    /// # Errors
+    /// As the database fails, after 20 seconds.
+    pub async fn release(&self, claimed: &Claimed, why: Release) -> Result<Option<Released>> {
+        let (lease, job) = (&claimed.lease, &claimed.job);
+        let spent = match why {
+            Release::Crashed => job.attempts >= MAX_ATTEMPTS,
+            Release::Outage => job.outages >= MAX_OUTAGES,
+            Release::Shutdown => false,
+        };
+        if spent {
+            let failed = self.fail(lease, FailureCode::Internal, "").await?;
+            return Ok(failed.map(Released::Failed));
+        }
+        let ticket = EventId::generate();
+        self.db.settle(PATIENCE, || self.try_to_release(lease, job, why, ticket)).await
+    }
+
+    async fn try_to_release(
+        &self,
+        lease: &Lease,
+        job: &Job,
+        why: Release,
+        ticket: EventId,
+    ) -> Result<Option<Released>> {
+        let now = self.db.now().await?;
+        let outages = job.outages + u32::from(why == Release::Outage);
+        let rest = (why == Release::Outage).then(|| pause_after(outages)).flatten();
+        let mut tx = self.db.begin().await?;
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'queued', attempts = attempts - ?, outages = ?, progress = 0, updated_at = ?, look_at = ? \
+             WHERE id = ? AND state = 'converting' AND lease_owner = ?",
+        )
+        .bind(i32::from(why != Release::Crashed))
+        .bind(i64::from(outages))
+        .bind(now.millis())
+        .bind(rest.map(|rest| now.after(rest).millis()))
+        .bind(lease.job_id.to_string())
+        .bind(lease.owner.to_string())
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        garbage::name(&mut tx, Garbage::Audio(lease.audio_id), now.after(STILL_WRITTEN)).await?;
+        let released = match rest {
+            Some(rest) => Released::Resting(rest),
+            None => Released::Waiting(wait_again(&mut tx, lease.job_id, ticket, now).await?),
+        };
+        tx.commit().await?;
+        Ok(Some(released))
+    }
+}
+
+/// What became of a job that was given back.
+#[derive(Clone, Debug)]
+pub enum Released {
+    /// It waits for the next converter.
+    Waiting(Recorded<VideoUploaded>),
+    /// It waits again after this time.
+    Resting(Duration),
+    /// It was the last attempt.
+    Failed(Ended<ConversionFailed>),
+}
+
+/// A queued job waits again, with a ticket.
+pub(super) async fn wait_again(
+    tx: &mut Tx,
+    id: JobId,
+    ticket: EventId,
+    now: Timestamp,
+) -> Result<Recorded<VideoUploaded>> {
+    queue::enter_again(tx, id, now).await?;
+    outbox::record(tx, VideoUploaded { job_id: id }, ticket, now).await
+}
+
+/// Takes the job of an expired lease from its converter: it waits again, or fails after its last attempt.
+pub(super) async fn expire_lease(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<Vec<contracts::Envelope>> {
+    let (Some(owner), Some(audio_id)) = (job.lease_owner, job.attempt_audio) else { return Ok(Vec::new()) };
+    if job.attempts >= MAX_ATTEMPTS {
+        let detail = "The converter stopped without an answer, several times.";
+        if !set_failed(tx, job.id, owner, (FailureCode::Internal, detail), now).await? {
+            return Ok(Vec::new());
+        }
+        garbage::name(tx, Garbage::Audio(audio_id), now.after(STILL_WRITTEN)).await?;
+        let fact = ConversionFailed { job_id: job.id, code: FailureCode::Internal };
+        let ended = tell(tx, job.id, (fact, Message::Failed), &Ids::generate(), now).await?;
+        let deliveries = ended.deliveries.into_iter().map(|due| due.envelope);
+        return Ok(std::iter::once(ended.fact.envelope).chain(deliveries).collect());
+    }
+    let done = sqlx::query(
+        "UPDATE jobs SET state = 'queued', progress = 0, updated_at = ? WHERE id = ? AND state = 'converting' AND lease_owner = ? AND lease_until <= ?",
+    )
+    .bind(now.millis())
+    .bind(job.id.to_string())
+    .bind(owner.to_string())
+    .bind(now.millis())
+    .execute(&mut **tx)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(Vec::new());
+    }
+    garbage::name(tx, Garbage::Audio(audio_id), now.after(STILL_WRITTEN)).await?;
+    Ok(vec![wait_again(tx, job.id, EventId::generate(), now).await?.envelope])
+}
+
+/// Whether the compare-and-set has hit. The lease's owner stays in the row: it says who ended the job.
+async fn set_failed(
+    tx: &mut Tx,
+    id: JobId,
+    owner: EventId,
+    (code, detail): (FailureCode, &str),
+    now: Timestamp,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE jobs SET state = 'failed', error_code = ?, error_detail = ?, finished_at = ?, updated_at = ?, look_at = ?, outages = 0, end_no = end_no + 1 \
+         WHERE id = ? AND state = 'converting' AND lease_owner = ?",
+    )
+    .bind(code.as_str())
+    .bind(cut(detail, 500))
+    .bind(now.millis())
+    .bind(now.millis())
+    .bind(now.millis())
+    .bind(id.to_string())
+    .bind(owner.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Commits the end with what follows from it. Where the compare-and-set has missed: the same answer if an earlier try
+/// went through and its answer was lost, else `None`.
+async fn ended<E: Event>(
+    mut tx: Tx,
+    (lease, state): (&Lease, State),
+    (fact, message): (E, Message),
+    ids: &Ids,
+    won: bool,
+    now: Timestamp,
+) -> Result<Option<Ended<E>>> {
+    if won {
+        let ended = tell(&mut tx, lease.job_id, (fact, message), ids, now).await?;
+        tx.commit().await?;
+        return Ok(Some(ended));
+    }
+    let job = read::by_id(&mut tx, lease.job_id).await?;
+    let ours = job.filter(|job| job.state == state && job.lease_owner == Some(lease.owner));
+    let Some(job) = ours else { return Ok(None) };
+    let deliveries = news(&job, message, ids)
+        .map(|(delivery, event)| outbox::recorded(delivery.due(), event, now))
+        .collect::<Result<_>>()?;
+    Ok(Some(Ended { fact: outbox::recorded(fact, ids.fact, now)?, deliveries }))
+}
+
+/// Writes what follows from an end: the fact, and a delivery for each channel.
+async fn tell<E: Event>(
+    tx: &mut Tx,
+    id: JobId,
+    (fact, message): (E, Message),
+    ids: &Ids,
+    now: Timestamp,
+) -> Result<Ended<E>> {
+    let fact = outbox::record(tx, fact, ids.fact, now).await?;
+    let mut ended = Ended { fact, deliveries: Vec::new() };
+    let Some(job) = read::by_id(tx, id).await? else { return Ok(ended) };
+    for (delivery, event) in news(&job, message, ids) {
+        ended.deliveries.push(deliveries::record(tx, &delivery, event, now).await?);
+    }
+    Ok(ended)
+}
+
+/// Who is told of the job's end, with the id of the event that says so.
+fn news<'a>(job: &'a Job, message: Message, ids: &'a Ids) -> impl Iterator<Item = (NewDelivery, EventId)> + 'a {
+    let mail = (job.options.notify == NotifyBy::Mail).then_some(contracts::Channel::Mail);
+    let webhook = job.options.webhook.as_ref().map(|_| contracts::Channel::Webhook);
+    let channels = [mail, webhook].into_iter().zip(ids.deliveries.iter().zip(ids.events.iter()));
+    channels.filter_map(move |(channel, (id, event))| {
+        let about = Some((job.id, job.end_no));
+        Some((NewDelivery { id: *id, user_id: job.user_id, about, message, channel: channel? }, *event))
+    })
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}

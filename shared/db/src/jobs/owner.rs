@@ -1,0 +1,147 @@
+//! What the owner of a job does to it: cancel, retry, delete.
+
+use std::time::Duration;
+
+use contracts::{EventId, JobId, Recorded, Timestamp, VideoUploaded};
+
+use super::{Job, Jobs, queue, read};
+use crate::{Garbage, Result, deliveries, garbage, outbox, pool::Tx};
+
+/// The converter of a job that is taken away from it stops at its next heartbeat; until then it may write.
+const STILL_WRITTEN: Duration = Duration::from_secs(600);
+
+impl Jobs<'_> {
+    /// `queued | converting -> canceled`. False if the job is in neither state, nor canceled already. A running
+    /// converter loses its lease and stops at its next heartbeat.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn cancel(&self, id: JobId) -> Result<bool> {
+        self.db.settle(Duration::ZERO, || self.try_to_cancel(id)).await
+    }
+
+    async fn try_to_cancel(&self, id: JobId) -> Result<bool> {
+        let now = self.db.now().await?;
+        let mut tx = self.db.begin().await?;
+        let Some(job) = read::by_id(&mut tx, id).await? else { return Ok(false) };
+        let canceled = set_canceled(&mut tx, &job, now).await?;
+        tx.commit().await?;
+        Ok(canceled || job.state == contracts::State::Canceled)
+    }
+
+    /// `failed | canceled -> queued`, with a fresh count of attempts. `None` if the job is in neither state, or
+    /// its video was removed.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn retry(&self, id: JobId) -> Result<Option<Recorded<VideoUploaded>>> {
+        let ticket = EventId::generate();
+        self.db.settle(Duration::ZERO, || self.try_to_retry(id, ticket)).await
+    }
+
+    async fn try_to_retry(&self, id: JobId, ticket: EventId) -> Result<Option<Recorded<VideoUploaded>>> {
+        let now = self.db.now().await?;
+        let mut tx = self.db.begin().await?;
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'queued', attempts = 0, outages = 0, progress = 0, error_code = NULL, error_detail = NULL, finished_at = NULL, lease_owner = NULL, updated_at = ? \
+             WHERE id = ? AND state IN ('failed', 'canceled') AND video_removed_at IS NULL",
+        )
+        .bind(now.millis())
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        queue::enter(&mut tx, id, now).await?;
+        let recorded = outbox::record(&mut tx, VideoUploaded { job_id: id }, ticket, now).await?;
+        tx.commit().await?;
+        Ok(Some(recorded))
+    }
+
+    /// Jobs that failed since `since` and whose video is kept, oldest first, at most `limit`, later than `after`.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn failed_since(
+        &self,
+        since: Timestamp,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        // Ids are in the order of time: a range of the primary key.
+        let first = after.map_or_else(|| JobId::first_of(since).to_string(), |id| id.to_string());
+        let failed = sqlx::query(
+            "SELECT id FROM jobs WHERE id > ? AND state = 'failed' AND video_removed_at IS NULL ORDER BY id LIMIT ?",
+        );
+        let rows = self.db.fetch_all(failed.bind(first).bind(i64::from(limit))).await?;
+        rows.iter().map(|row| crate::row::parsed(row, "id")).collect()
+    }
+
+    /// Removes a job. Its blobs are named as garbage, and whoever is not told yet will not be. False if there is none.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn delete(&self, id: JobId) -> Result<bool> {
+        self.db.settle(Duration::ZERO, || self.try_to_delete(id)).await
+    }
+
+    async fn try_to_delete(&self, id: JobId) -> Result<bool> {
+        let now = self.db.now().await?;
+        let mut tx = self.db.begin().await?;
+        let Some(job) = read::by_id(&mut tx, id).await? else { return Ok(false) };
+        delete(&mut tx, &job, "the job was deleted", now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Removes up to `limit` jobs of a user as [`Jobs::delete`] does; returns how many.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub(crate) async fn delete_some(tx: &mut Tx, user: &str, limit: i64, now: Timestamp) -> Result<usize> {
+        let rows = sqlx::query("SELECT * FROM jobs WHERE user_id = ? ORDER BY id LIMIT ?")
+            .bind(user)
+            .bind(limit)
+            .fetch_all(&mut **tx)
+            .await?;
+        for row in &rows {
+            delete(tx, &read::read(row)?, "the account was deleted", now).await?;
+        }
+        Ok(rows.len())
+    }
+}
+
+/// Whether the job was on its way to the converter or there, and is canceled now.
+pub(super) async fn set_canceled(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE jobs SET state = 'canceled', queue_rank = NULL, lease_owner = NULL, lease_until = NULL, finished_at = ?, updated_at = ?, look_at = ?, end_no = end_no + 1 \
+         WHERE id = ? AND state IN ('queued', 'converting')",
+    )
+    .bind(now.millis())
+    .bind(now.millis())
+    .bind(now.millis())
+    .bind(job.id.to_string())
+    .execute(&mut **tx)
+    .await?;
+    let canceled = done.rows_affected() == 1;
+    if let (true, Some(audio)) = (canceled, job.attempt_audio) {
+        garbage::name(tx, Garbage::Audio(audio), now.after(STILL_WRITTEN)).await?;
+    }
+    Ok(canceled)
+}
+
+/// Removes the row and names its blobs as garbage.
+pub(super) async fn delete(tx: &mut Tx, job: &Job, why: &str, now: Timestamp) -> Result<()> {
+    deliveries::drop_of_job(tx, job.id, why, now).await?;
+    sqlx::query("DELETE FROM jobs WHERE id = ?").bind(job.id.to_string()).execute(&mut **tx).await?;
+    // A blob that is being written is removed when its writer has noticed.
+    let due = if job.state.is_final() { now } else { now.after(STILL_WRITTEN) };
+    if job.video_removed_at.is_none() {
+        garbage::name(tx, Garbage::Video(job.video_id), due).await?;
+    }
+    if let Some(audio) = job.attempt_audio.filter(|_| job.state != contracts::State::Expired) {
+        garbage::name(tx, Garbage::Audio(audio), due).await?;
+    }
+    Ok(())
+}
