@@ -5,7 +5,7 @@ use db::{Claimed, Lease, MAX_ATTEMPTS};
 use runtime::{Failure, OrFail as _, Reply};
 
 use crate::{
-    Convert, cache, describe, lease,
+    Convert, cache, lease,
     outcome::Outcome,
     run::{self, Progress},
 };
@@ -55,7 +55,6 @@ async fn settle(deps: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<C
             let recorded = deps.db.finish_job(lease, &finished, cache::ENGINE).await.or_retry()?;
             // The lease went in the last moment: the audio is nobody's.
             let Some(recorded) = recorded else { return lost(deps, lease).await };
-            describe::done(deps, claimed, &finished).await;
             Ok(Converted::Ready(recorded))
         }
         Outcome::Failed(code, detail) => fail(deps, claimed, code, &detail).await,
@@ -78,7 +77,6 @@ async fn fail(
 ) -> Result<Converted, Failure> {
     let recorded = deps.db.fail_job(&claimed.lease, code, detail).await.or_retry()?;
     let Some(recorded) = recorded else { return Ok(Converted::Nothing) };
-    describe::failed(deps, claimed).await;
     Ok(Converted::Failed(recorded))
 }
 

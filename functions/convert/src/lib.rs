@@ -5,7 +5,6 @@
 //! - `cache.rs`: an earlier result of the same owner, instead of a conversion.
 //! - `lease.rs`: the heartbeat. Whoever loses the lease stops.
 //! - `run.rs`: blob -> engine -> blob. `produce.rs`: the engine, with the job's options. `zip.rs`: a result in parts.
-//! - `describe.rs`: what became of the job, noted beside its blobs.
 //! - `outcome.rs`: what each end of a conversion means for the job: done, failed, or try again.
 //!
 //! Idempotent: the job is claimed by compare-and-set, each attempt writes to an audio id of its own, and `done` is
@@ -13,7 +12,6 @@
 
 mod cache;
 mod convert;
-mod describe;
 mod intake;
 mod lease;
 mod outcome;

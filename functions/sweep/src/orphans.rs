@@ -1,19 +1,40 @@
-//! Blobs that no row names. A row names its blob before the first byte, so an old blob without a row is left over
-//! from a crash, a lost lease or a deleted account.
+//! Blobs that no row names, whole or half-written. A row names its blob before the first byte, so an old blob without a
+//! row is left over from a crash, a lost lease or a deleted account.
 
-use blobs::{Blob, Bucket};
+use std::time::SystemTime;
+
+use blobs::{Blob, Bucket, Stored};
 use contracts::SweepOrphans;
 use runtime::{Failure, OrFail as _};
 
 use crate::{Sweep, seconds};
 
+/// Blobs that are looked at together.
+const PAGE: usize = 1000;
+
 pub(crate) async fn orphans(deps: Sweep, _: SweepOrphans) -> Result<(), Failure> {
     let age = seconds(deps.config.orphan_seconds);
-    let mut removed = deps.blobs.remove_partials(age).await.or_retry()?;
+    let before = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut removed = 0;
     for bucket in Bucket::ALL {
-        for blob in deps.blobs.older_than(bucket, age).await.or_retry()? {
-            if !named(&deps, blob).await? {
+        let mut after = None;
+        loop {
+            let page = deps.blobs.partials(bucket, after.as_deref(), PAGE).await.or_retry()?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.blob.id());
+            for Stored { blob, .. } in page.into_iter().filter(|partial| partial.stored_at <= before) {
                 removed += usize::from(deps.blobs.delete(blob).await.or_retry()?);
+            }
+        }
+        let mut after = None;
+        loop {
+            let page = deps.blobs.page(bucket, after.as_deref(), PAGE).await.or_retry()?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.blob.id());
+            for Stored { blob, .. } in page.into_iter().filter(|whole| whole.stored_at <= before) {
+                if !named(&deps, blob).await? {
+                    removed += usize::from(deps.blobs.delete(blob).await.or_retry()?);
+                }
             }
         }
     }
