@@ -82,6 +82,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn all_calls_share_one_client_even_in_an_outage() {
+        let connection = Connection::to("mongodb://127.0.0.1:1/tapes").unwrap();
+        let (one, two) = (connection.database().await.unwrap(), connection.database().await.unwrap());
+        assert!(std::ptr::eq(one, two));
+    }
+
+    #[tokio::test]
     async fn writes_wait_for_the_journals_of_a_majority_or_for_more() {
         let cases = [
             ("", Acknowledgment::Majority),
