@@ -50,15 +50,15 @@ async fn an_interrupted_delete_hides_the_blob_and_the_next_one_ends_it() {
     assert!(!mongo.blobs.delete(blob).await.unwrap());
 }
 
-/// A primary, and a secondary that is an hour behind and has no vote.
+/// A primary, and a secondary that has no vote and has stopped to take over what the primary writes.
 async fn replicas() -> [Mongod; 2] {
-    let servers = [(); 2].map(|()| Mongod::start_with(&["--replSet", "tapes"]));
-    let [primary, behind] = [servers[0].host(), servers[1].host()];
+    let servers = [(); 2]
+        .map(|()| Mongod::start_with(&["--replSet", "tapes", "--setParameter", "enableTestCommands=1"]));
     let members = [
-        doc! { "_id": 0, "host": primary },
-        doc! { "_id": 1, "host": behind, "priority": 0, "votes": 0, "secondaryDelaySecs": 3600 },
+        doc! { "_id": 0, "host": servers[0].host() },
+        doc! { "_id": 1, "host": servers[1].host(), "priority": 0, "votes": 0 },
     ];
-    let quick = doc! { "heartbeatIntervalMillis": 200 };
+    let quick = doc! { "heartbeatIntervalMillis": 200, "electionTimeoutMillis": 500 };
     let set = doc! { "_id": "tapes", "members": members.to_vec(), "settings": quick };
     admin(&servers[0]).await.run_command(doc! { "replSetInitiate": set }).await.unwrap();
     for (server, role) in servers.iter().zip(["isWritablePrimary", "secondary"]) {
@@ -67,6 +67,8 @@ async fn replicas() -> [Mongod; 2] {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
+    let stop = doc! { "configureFailPoint": "rsSyncApplyStop", "mode": "alwaysOn" };
+    admin(&servers[1]).await.run_command(stop).await.unwrap();
     servers
 }
 
