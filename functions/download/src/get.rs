@@ -149,7 +149,7 @@ async fn answer(
 async fn open(deps: &Download, id: AudioId) -> Result<Reader, Problem> {
     let found = deps.blobs.open_blob(Blob::Audio(id)).await.map_err(|error| match &error {
         blobs::Error::Unavailable(_) | blobs::Error::Full => Problem::unavailable(&error),
-        blobs::Error::Url => Problem::internal(error.to_string()),
+        blobs::Error::Damaged(_) | blobs::Error::Url => Problem::internal(error.to_string()),
     })?;
     found.ok_or_else(|| Problem::internal(format!("audio {id} is not in the blob store")))
 }

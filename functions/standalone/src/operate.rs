@@ -2,6 +2,7 @@
 
 use std::{error::Error, fs, path::Path};
 
+use blobs::Blobs;
 use db::{CONNECTIONS, Db};
 use identity::{Links, Proofs, SigningKey};
 use runtime::{Config as _, PartsConfig, required};
@@ -15,7 +16,8 @@ pub(crate) async fn migrate() -> Result {
         Db::create_if_absent(url).await?;
     }
     let db = Db::open(url, CONNECTIONS)?;
-    Ok(db.migrate().await?)
+    db.migrate().await?;
+    Ok(Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?.prepare().await?)
 }
 
 pub(crate) fn keys(folder: &Path) -> Result {

@@ -4,7 +4,6 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
-    time::Duration,
 };
 
 use blobs::Blobs;
@@ -123,7 +122,7 @@ async fn open_database(parts: &PartsConfig, data: &Data) -> Result<Db, Error> {
 
 async fn open_blobs(parts: &PartsConfig, data: &Data) -> Result<Blobs, Error> {
     let blobs = Blobs::open(&parts.blobs_url.clone().unwrap_or_else(|| data.url("file", "blobs")))?;
-    blobs.remove_partials(Duration::ZERO).await?;
+    blobs.prepare().await?;
     Ok(blobs)
 }
 

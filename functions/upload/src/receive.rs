@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use blobs::{Blob, Description};
+use blobs::Blob;
 use bytes::{Bytes, BytesMut};
-use contracts::{JobId, Options, State, UserId, VideoId};
+use contracts::{JobId, Options, UserId, VideoId};
 use db::NewJob;
 use futures_util::{Stream, StreamExt as _};
 use ring::digest::{Context, SHA256};
@@ -69,8 +69,7 @@ impl Receiver {
         let (head, container) = body.sniffed_head().await?;
         let (job_id, video_id) = (JobId::generate(), VideoId::generate());
         self.deps.db.create_job(&NewJob { id: job_id, user_id: self.user_id, video_id }).await?;
-        let described = description(job_id, container);
-        match self.pour(job_id, (video_id, described), head, body).await {
+        match self.pour(job_id, video_id, head, body).await {
             Ok((bytes, digest)) => Ok(Stored { job_id, name, bytes, container, digest, video_id }),
             Err(refusal) => {
                 forget(&self.deps, job_id).await;
@@ -83,7 +82,7 @@ impl Receiver {
     async fn pour<S, E>(
         &self,
         job_id: JobId,
-        (video_id, described): (VideoId, Description),
+        video_id: VideoId,
         head: Bytes,
         mut body: Body<S>,
     ) -> Result<(u64, String), Refusal>
@@ -93,7 +92,6 @@ impl Receiver {
     {
         let limit = self.deps.config.max_bytes;
         let mut upload = self.deps.blobs.put(Blob::Video(video_id)).await?;
-        upload.describe(described);
         let (mut total, mut next, mut sign) = (0, Some(head), Instant::now());
         let mut digest = Context::new(&SHA256);
         while let Some(bytes) = next {
@@ -115,12 +113,6 @@ impl Receiver {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Nobody sees a blob before it is whole, and then its job is queued.
-fn description(job_id: JobId, container: &str) -> Description {
-    let (job, container, status) = (Some(job_id), Some(container.into()), Some(State::Queued));
-    Description { job, container, status, ..Description::default() }
 }
 
 struct Body<S> {

@@ -1,6 +1,6 @@
-//! What a blob is called.
+//! What a blob is called, and what a walk tells of it.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use contracts::{AudioId, VideoId};
 
@@ -35,13 +35,14 @@ impl Bucket {
         }
     }
 
-    /// The blob of this bucket whose id is written so. `None` if that is no id.
+    /// The blob of this bucket whose [`Blob::id`] is `id`. `None` if there is none that is written so.
     #[must_use]
     pub fn blob(self, id: &str) -> Option<Blob> {
-        match self {
-            Self::Videos => id.parse().ok().map(Blob::Video),
-            Self::Audios => id.parse().ok().map(Blob::Audio),
-        }
+        let blob = match self {
+            Self::Videos => Blob::Video(id.parse().ok()?),
+            Self::Audios => Blob::Audio(id.parse().ok()?),
+        };
+        (blob.id() == id).then_some(blob)
     }
 }
 
@@ -69,4 +70,14 @@ impl fmt::Display for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.bucket().name(), self.id())
     }
+}
+
+/// A blob as a walk through a bucket meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// What it is called.
+    pub blob: Blob,
+    /// When it became whole; of a half-written blob, when the last bytes came (in MongoDB by the clock of the process that
+    /// wrote them, in whole seconds).
+    pub stored_at: SystemTime,
 }

@@ -1,68 +1,72 @@
-//! Blobs as files: `DIRECTORY/videos/ID`, `DIRECTORY/audios/ID`, and `DIRECTORY/partial/` for what is on its way.
+//! Blobs as files: `DIRECTORY/videos/ID` and `DIRECTORY/audios/ID`, and below `DIRECTORY/partial/` the same for what is on
+//! its way.
 
 use std::{
+    collections::BinaryHeap,
     fs::{self, File},
     io::{self, ErrorKind, Write as _},
     ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::SystemTime,
+    sync::Arc,
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::{Blob, Bucket, CHUNK, Error, Result};
+use crate::{Blob, Bucket, CHUNK, Error, Result, Stored};
 
 /// Bytes that are gathered before they are handed to the disk.
 const GATHER: usize = 1024 * 1024;
 
+/// `EIO`: the disk can't give back what it took. The number is the same on every Unix.
+const EIO: i32 = 5;
+
 #[derive(Debug)]
 pub(crate) struct Directory {
     root: PathBuf,
-    /// Tells two uploads of the same blob apart.
-    serial: AtomicU64,
 }
 
 impl Directory {
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        for folder in ["videos", "audios", "partial"] {
-            fs::create_dir_all(root.join(folder))?;
+        let directory = Self { root: root.to_owned() };
+        for bucket in Bucket::ALL {
+            fs::create_dir_all(directory.whole(bucket))?;
+            fs::create_dir_all(directory.partial(bucket))?;
         }
-        Ok(Self { root: root.to_owned(), serial: AtomicU64::new(0) })
+        Ok(directory)
     }
 
-    fn path(&self, blob: Blob) -> PathBuf {
-        self.root.join(blob.bucket().name()).join(blob.id())
+    fn whole(&self, bucket: Bucket) -> PathBuf {
+        self.root.join(bucket.name())
+    }
+
+    fn partial(&self, bucket: Bucket) -> PathBuf {
+        self.root.join("partial").join(bucket.name())
+    }
+
+    /// Where a blob is once it is whole, and until then.
+    fn paths(&self, blob: Blob) -> (PathBuf, PathBuf) {
+        (self.whole(blob.bucket()).join(blob.id()), self.partial(blob.bucket()).join(blob.id()))
     }
 
     pub(crate) async fn put(&self, blob: Blob) -> Result<FileUpload> {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let partial =
-            self.root.join("partial").join(format!("{}.{}.{serial}", blob.id(), std::process::id()));
-        let target = self.path(blob);
+        let (whole, partial) = self.paths(blob);
         blocking(move || {
+            // One upload at a time has the partial file, so what it finds of the whole one stays true.
             let file = Arc::new(File::create_new(&partial)?);
-            Ok(FileUpload {
-                file,
-                partial: Partial(partial),
-                target,
-                gathered: Vec::new(),
-                held: 0,
-                size: 0,
-                writing: None,
-            })
+            let partial = Partial(partial);
+            if whole.try_exists()? {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            Ok(FileUpload { file, partial, whole, gathered: Vec::new(), held: 0, size: 0, writing: None })
         })
         .await
     }
 
     pub(crate) async fn read(&self, blob: Blob) -> Result<Option<FileReader>> {
-        let path = self.path(blob);
+        let (path, _) = self.paths(blob);
         blocking(move || match File::open(path) {
             Ok(file) => {
                 let size = file.metadata()?.len();
@@ -74,24 +78,19 @@ impl Directory {
         .await
     }
 
+    /// Takes names away and writes nothing, so that it works on a full disk.
     pub(crate) async fn delete(&self, blob: Blob) -> Result<bool> {
-        let path = self.path(blob);
-        blocking(move || removed(&path)).await
+        let (whole, partial) = self.paths(blob);
+        // The partial one first: it may become the whole one, and never the other way round.
+        blocking(move || Ok(removed(&partial)? | removed(&whole)?)).await
     }
 
-    pub(crate) async fn older_than(&self, bucket: Bucket, time: SystemTime) -> Result<Vec<Blob>> {
-        let folder = self.root.join(bucket.name());
-        let names = blocking(move || files_before(&folder, time)).await?;
-        Ok(names.iter().filter_map(|path| bucket.blob(path.file_name()?.to_str()?)).collect())
+    pub(crate) async fn page(&self, bucket: Bucket, after: &str, limit: usize) -> Result<Vec<Stored>> {
+        walk(self.whole(bucket), bucket, after.to_owned(), limit).await
     }
 
-    pub(crate) async fn remove_partials(&self, time: SystemTime) -> Result<usize> {
-        let folder = self.root.join("partial");
-        blocking(move || {
-            let files = files_before(&folder, time)?;
-            files.iter().try_fold(0, |count, path| Ok(count + usize::from(removed(path)?)))
-        })
-        .await
+    pub(crate) async fn partials(&self, bucket: Bucket, after: &str, limit: usize) -> Result<Vec<Stored>> {
+        walk(self.partial(bucket), bucket, after.to_owned(), limit).await
     }
 }
 
@@ -103,16 +102,40 @@ fn removed(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn files_before(folder: &Path, time: SystemTime) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+async fn walk(folder: PathBuf, bucket: Bucket, mut after: String, limit: usize) -> Result<Vec<Stored>> {
+    blocking(move || {
+        loop {
+            let ids = least(&folder, bucket, &after, limit)?;
+            let found: Vec<Stored> = ids.iter().filter_map(|id| stored(&folder, bucket, id)).collect();
+            // Files that went between the listing and the look are not the end.
+            match ids.last() {
+                Some(last) if found.is_empty() => after.clone_from(last),
+                _ => return Ok(found),
+            }
+        }
+    })
+    .await
+}
+
+/// The first `limit` ids after `after`, in order. Holds no more than these, however many files there are.
+fn least(folder: &Path, bucket: Bucket, after: &str, limit: usize) -> io::Result<Vec<String>> {
+    let mut least = BinaryHeap::new();
     for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        // A file may go between the listing and the look.
-        if entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|modified| modified <= time) {
-            found.push(entry.path());
+        let Ok(id) = entry?.file_name().into_string() else { continue };
+        let wanted = least.len() < limit || least.peek().is_some_and(|greatest| id < *greatest);
+        if wanted && *id > *after && bucket.blob(&id).is_some() {
+            least.push(id);
+            if least.len() > limit {
+                least.pop();
+            }
         }
     }
-    Ok(found)
+    Ok(least.into_sorted_vec())
+}
+
+fn stored(folder: &Path, bucket: Bucket, id: &str) -> Option<Stored> {
+    let stored_at = fs::metadata(folder.join(id)).and_then(|meta| meta.modified()).ok()?;
+    Some(Stored { blob: bucket.blob(id)?, stored_at })
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
@@ -136,7 +159,7 @@ struct Partial(PathBuf);
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Gone after a rename; if it can't be removed the sweep tries again.
+        // Gone after a rename; what can't be removed stays a partial.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -145,7 +168,7 @@ impl Drop for Partial {
 pub(crate) struct FileUpload {
     file: Arc<File>,
     partial: Partial,
-    target: PathBuf,
+    whole: PathBuf,
     gathered: Vec<Bytes>,
     held: usize,
     size: u64,
@@ -190,12 +213,12 @@ impl FileUpload {
 
     pub(crate) async fn finish(mut self) -> Result<u64> {
         self.flush().await?;
-        let Self { file, partial, target, size, .. } = self;
+        let Self { file, partial, whole, size, .. } = self;
         blocking(move || {
             file.sync_data()?;
-            fs::rename(&partial.0, &target)?;
+            fs::rename(&partial.0, &whole)?;
             // The name too must survive a power cut.
-            target.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+            whole.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
             Ok(size)
         })
         .await
@@ -218,15 +241,16 @@ impl FileReader {
         blocking(move || {
             let rest = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
             let mut buffer = vec![0; len.min(rest)];
-            file.read_exact_at(&mut buffer, offset)?;
-            Ok(Bytes::from(buffer))
+            Ok(file.read_exact_at(&mut buffer, offset).map(|()| Bytes::from(buffer)))
         })
-        .await
+        .await?
+        .map_err(|error| unreadable(error, offset))
     }
 
     pub(crate) fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
         let reader = self.clone();
-        stream::try_unfold(range, move |rest| {
+        let end = range.end.min(self.size);
+        stream::try_unfold(range.start.min(end)..end, move |rest| {
             let reader = reader.clone();
             async move {
                 if rest.is_empty() {
@@ -234,12 +258,31 @@ impl FileReader {
                 }
                 let len = usize::try_from(rest.end - rest.start).map_or(CHUNK, |len| len.min(CHUNK));
                 let bytes = reader.read_at(rest.start, len).await?;
-                if bytes.is_empty() {
-                    return Err(Error::Unavailable(ErrorKind::UnexpectedEof.into()));
-                }
                 let next = rest.start + bytes.len() as u64..rest.end;
                 Ok(Some((bytes, next)))
             }
         })
+    }
+}
+
+/// A file that is shorter than it was, or that the disk can't give back, will be so the next time too.
+fn unreadable(error: io::Error, offset: u64) -> Error {
+    if error.kind() == ErrorKind::UnexpectedEof || error.raw_os_error() == Some(EIO) {
+        Error::Damaged(format!("a file can't be read at byte {offset}: {error}"))
+    } else {
+        Error::Unavailable(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_disk_cannot_give_back_is_damaged() {
+        // A file whose bytes the kernel refuses with EIO: nothing is mapped at the start of our memory.
+        let file = Arc::new(File::open("/proc/self/mem").unwrap());
+        let read = FileReader { file, size: 100 }.read_at(0, 10).await;
+        assert!(matches!(read, Err(Error::Damaged(_))), "{read:?}");
     }
 }

@@ -1,36 +1,33 @@
 //! Blobs in MongoDB, as GridFS lays them out: `videos.files` and `videos.chunks`, `audios.files` and `audios.chunks`,
 //! so that any GridFS tool reads them. `_id` and `filename` are our ids as text.
 //!
+//! - `connect.rs`: one client for all calls, and how durable its writes and how fresh its reads are.
 //! - `upload.rs`: a put, with several inserts of chunks in flight and the files document last.
 //! - `read.rs`: a range, by the chunks that it touches, with reads ahead.
-//! - `sweep.rs`: chunks whose files document never came.
-//! - `fields.rs`: a description as metadata.
+//! - `remove.rs`: a delete, the files document first, then the chunks in steps.
+//! - `walk.rs`: what is stored and what is half-written, page by page.
 //! - `fault.rs`: what the driver's errors mean here, and the time that a call may take.
 //!
-//! Nothing is connected before the first call, so a function starts without a database at hand. The indexes are made
-//! then; the driver's own are of no use: its `files_id_1_n_1` is not unique.
+//! Nothing is connected before the first call, so a function starts without a database at hand.
 
+mod connect;
 mod fault;
-mod fields;
 mod read;
-mod sweep;
+mod remove;
 mod upload;
+mod walk;
 
-use std::{fmt, sync::OnceLock, time::SystemTime};
+use std::fmt;
 
-use futures_util::TryStreamExt as _;
 use mongodb::{
-    Client, Collection, Database, IndexModel,
+    Collection, Database, IndexModel,
     bson::{DateTime, Document, RawDocumentBuf, doc},
-    options::{Acknowledgment, ClientOptions, ConnectionString, IndexOptions, WriteConcern},
+    options::IndexOptions,
 };
 
-use self::{
-    fault::{PATIENCE, within},
-    fields::fields,
-};
+use self::{connect::Connection, fault::within};
 pub(crate) use self::{read::GridReader, upload::GridUpload};
-use crate::{Blob, Bucket, Description, Error, Result};
+use crate::{Blob, Bucket, Result, Stored};
 
 /// Bytes of a chunk: what GridFS's other programs take, and what a read of the conversion engine asks for. Sizes from
 /// 255 KiB to 4 MiB make no difference to the speed of a put or get as long as several chunks travel in one call;
@@ -38,8 +35,7 @@ use crate::{Blob, Bucket, Description, Error, Result};
 const CHUNK_SIZE: usize = 255 * 1024;
 
 pub(crate) struct GridFs {
-    address: ConnectionString,
-    database: OnceLock<Database>,
+    connection: Connection,
 }
 
 /// The two collections of a bucket.
@@ -52,12 +48,15 @@ struct Grid {
 impl GridFs {
     /// `mongodb://HOST/DATABASE`, or `mongodb+srv://`.
     pub(crate) fn open(url: &str) -> Result<Self> {
-        let address = ConnectionString::parse(url).map_err(|_| Error::Url)?;
-        // Not the driver's default: a blob store in a database that nobody named would be a surprise.
-        if address.default_database.is_none() {
-            return Err(Error::Url);
+        Ok(Self { connection: Connection::to(url)? })
+    }
+
+    /// Makes the indexes, however long that takes on what is there.
+    pub(crate) async fn prepare(&self) -> Result<()> {
+        for bucket in Bucket::ALL {
+            self.grid(bucket).await?.make_indexes().await?;
         }
-        Ok(Self { address, database: OnceLock::new() })
+        Ok(())
     }
 
     pub(crate) async fn put(&self, blob: Blob) -> Result<GridUpload> {
@@ -72,58 +71,17 @@ impl GridFs {
         self.grid(blob.bucket()).await?.remove(&blob.id()).await
     }
 
-    pub(crate) async fn describe(&self, blob: Blob, description: &Description) -> Result<()> {
-        let fields = fields(description, "metadata.");
-        if fields.is_empty() {
-            return Ok(());
-        }
-        let files = self.grid(blob.bucket()).await?.files;
-        within(files.update_one(doc! { "_id": blob.id() }, doc! { "$set": fields })).await.map(drop)
+    pub(crate) async fn page(&self, bucket: Bucket, after: &str, limit: usize) -> Result<Vec<Stored>> {
+        walk::page(&self.grid(bucket).await?, bucket, after, limit).await
     }
 
-    pub(crate) async fn older_than(&self, bucket: Bucket, time: SystemTime) -> Result<Vec<Blob>> {
-        let files = self.grid(bucket).await?.files;
-        let old = doc! { "uploadDate": { "$lte": DateTime::from_system_time(time) } };
-        let found = within(files.find(old).projection(doc! { "_id": 1 })).await?;
-        let ids: Vec<Document> = within(found.try_collect()).await?;
-        Ok(ids.iter().filter_map(|file| bucket.blob(file.get_str("_id").ok()?)).collect())
-    }
-
-    pub(crate) async fn remove_partials(&self, time: SystemTime) -> Result<usize> {
-        let mut removed = 0;
-        for bucket in Bucket::ALL {
-            removed += sweep::remove_partials(&self.grid(bucket).await?, time).await?;
-        }
-        Ok(removed)
+    pub(crate) async fn partials(&self, bucket: Bucket, after: &str, limit: usize) -> Result<Vec<Stored>> {
+        walk::partials(&self.grid(bucket).await?, bucket, after, limit).await
     }
 
     async fn grid(&self, bucket: Bucket) -> Result<Grid> {
-        Ok(Grid::of(self.database().await?, bucket))
+        Ok(Grid::of(self.connection.database().await?, bucket))
     }
-
-    /// During an outage each caller tries on its own, so that none waits for the time-out of another.
-    async fn database(&self) -> Result<&Database> {
-        if let Some(database) = self.database.get() {
-            return Ok(database);
-        }
-        let database = connect(self.address.clone()).await?;
-        for bucket in Bucket::ALL {
-            Grid::of(&database, bucket).make_indexes().await?;
-        }
-        Ok(self.database.get_or_init(|| database))
-    }
-}
-
-/// Sets what the URL leaves open: short waits, and writes that survive a power cut.
-async fn connect(address: ConnectionString) -> Result<Database> {
-    let mut options = within(ClientOptions::parse(address)).await?;
-    options.app_name.get_or_insert_with(|| "tapedeck".into());
-    options.server_selection_timeout.get_or_insert(PATIENCE);
-    options.connect_timeout.get_or_insert(PATIENCE);
-    let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-    options.write_concern.get_or_insert(durable);
-    let client = Client::with_options(options).map_err(fault::refused)?;
-    client.default_database().ok_or(Error::Url)
 }
 
 impl Grid {
@@ -135,27 +93,27 @@ impl Grid {
         }
     }
 
-    /// The files document goes first: from then on nobody finds the blob, and chunks that are left are swept. False if
-    /// there was none.
-    async fn remove(&self, id: &str) -> Result<bool> {
-        let gone = within(self.files.delete_one(doc! { "_id": id })).await?;
-        within(self.chunks.delete_many(doc! { "files_id": id })).await?;
-        Ok(gone.deleted_count > 0)
-    }
-
-    /// Changes nothing where they are already.
+    /// The driver's own are of no use: its `files_id_1_n_1` is not unique.
     async fn make_indexes(&self) -> Result<()> {
         let unique = IndexOptions::builder().unique(true).build();
         let chunks = IndexModel::builder().keys(doc! { "files_id": 1, "n": 1 }).options(unique).build();
         let files = IndexModel::builder().keys(doc! { "filename": 1, "uploadDate": 1 }).build();
-        within(self.chunks.create_index(chunks)).await?;
-        within(self.files.create_index(files)).await.map(drop)
+        fault::unless_there(self.chunks.create_index(chunks).await)?;
+        fault::unless_there(self.files.create_index(files).await)
+    }
+
+    /// The number of the blob's last chunk, and when it was made, as its `_id` says. `None` if there are no chunks.
+    async fn last_chunk(&self, id: &str) -> Result<Option<(i32, DateTime)>> {
+        let last = self.chunks.find_one(doc! { "files_id": id }).sort(doc! { "files_id": -1, "n": -1 });
+        let last = within(last.projection(doc! { "n": 1 })).await?;
+        Ok(last
+            .and_then(|chunk| Some((chunk.get_i32("n").ok()?, chunk.get_object_id("_id").ok()?.timestamp()))))
     }
 }
 
 impl fmt::Debug for GridFs {
     /// Without the address: it may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GridFs").field("database", &self.address.default_database).finish_non_exhaustive()
+        f.debug_struct("GridFs").field("database", &self.connection.name()).finish_non_exhaustive()
     }
 }

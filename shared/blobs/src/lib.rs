@@ -4,29 +4,28 @@
 //! `tests/conformance.rs` says what every store guarantees:
 //!
 //! - a blob appears whole at [`Upload::finish`] or not at all; a dropped [`Upload`] leaves nothing (at once in a directory,
-//!   soon in MongoDB, where a process that dies leaves it to [`Blobs::remove_partials`]);
-//! - what `finish` has returned for survives a power cut;
-//! - a blob that is deleted while it is read either reads on or fails; it never gives wrong bytes;
+//!   soon in MongoDB); what a process leaves that dies, [`Blobs::partials`] finds;
+//! - an id is put once: a put under one that is taken fails and changes nothing;
+//! - what `finish` has returned for survives a power cut, and every read after it sees it;
+//! - a blob that is deleted while it is read either reads on or fails; it never gives wrong bytes. One that is deleted while
+//!   it is put does not appear;
+//! - an outage ([`Error::Unavailable`]) and lost bytes ([`Error::Damaged`]) are told apart;
+//! - a delete can be repeated until it succeeds, and needs no room;
+//! - walks ([`Blobs::page`], [`Blobs::partials`]) hold one page, however many blobs there are;
 //! - ids are ours and typed, so no name from outside ever becomes a path.
 //!
 //! Architecture invariant: this crate never sees HTTP, an event or a user.
 
 mod blob;
-mod description;
 mod directory;
 mod gridfs;
 
-use std::{
-    ops::Range,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
-pub use blob::{Blob, Bucket};
-pub use description::Description;
+pub use blob::{Blob, Bucket, Stored};
 
 /// How many bytes one item of [`Reader::stream`] has at the most.
 pub const CHUNK: usize = 256 * 1024;
@@ -36,7 +35,10 @@ pub const CHUNK: usize = 256 * 1024;
 pub enum Error {
     /// The store can't be reached or refused the work; trying again later may help.
     #[error("the blob store is not available: {0}")]
-    Unavailable(#[from] std::io::Error),
+    Unavailable(#[from] io::Error),
+    /// Bytes of a stored blob are lost or unreadable; trying again will not help. The text is for the log.
+    #[error("the blob is damaged: {0}")]
+    Damaged(String),
     /// The store has no room left.
     #[error("the blob store is full")]
     Full,
@@ -73,23 +75,34 @@ impl Blobs {
         Ok(Self { store: Store::Directory(Arc::new(directory::Directory::open(path.as_ref())?)) })
     }
 
-    /// Begins to store a blob under its id.
+    /// Makes what the store needs once, and changes nothing where it is there: in MongoDB the indexes, without which a read
+    /// looks at every chunk and an id could be put twice. Takes as long as it takes on what is stored.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Full`].
-    pub async fn put(&self, blob: Blob) -> Result<Upload> {
+    /// [`Error::Unavailable`].
+    pub async fn prepare(&self) -> Result<()> {
         match &self.store {
-            Store::Directory(directory) => {
-                Ok(Upload { writer: Writer::Directory(directory.put(blob).await?) })
-            }
-            Store::GridFs(grid) => Ok(Upload { writer: Writer::GridFs(grid.put(blob).await?) }),
+            Store::Directory(_) => Ok(()),
+            Store::GridFs(grid) => grid.prepare().await,
         }
+    }
+
+    /// Begins to store a blob under an id that was never put before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Full`]; here or later, as the store notices it.
+    pub async fn put(&self, blob: Blob) -> Result<Upload> {
+        let writer = match &self.store {
+            Store::Directory(directory) => Writer::Directory(directory.put(blob).await?),
+            Store::GridFs(grid) => Writer::GridFs(grid.put(blob).await?),
+        };
+        Ok(Upload { writer, written: 0 })
     }
 
     /// Opens a blob for reading. `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unavailable`], [`Error::Damaged`].
     pub async fn open_blob(&self, blob: Blob) -> Result<Option<Reader>> {
         match &self.store {
             Store::Directory(directory) => {
@@ -103,7 +116,8 @@ impl Blobs {
         }
     }
 
-    /// Removes a blob. False if there was none.
+    /// Removes a blob, whole or half-written. False if there was nothing of it. After an error the blob may be half gone:
+    /// then it can't be opened any more, and is a partial until a repeated delete succeeds.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -114,48 +128,43 @@ impl Blobs {
         }
     }
 
-    /// Notes what has become known of a stored blob. No error if there is none.
+    /// The next whole blobs of a bucket in the order of their ids: at most `limit` of those after the id `after` ([`Blob::id`]
+    /// of the last one of the page before; `None` begins). May be fewer than `limit`; an empty page is the end. A directory
+    /// is listed once for each page, so take large ones there.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn describe(&self, blob: Blob, description: &Description) -> Result<()> {
+    pub async fn page(&self, bucket: Bucket, after: Option<&str>, limit: usize) -> Result<Vec<Stored>> {
+        let after = after.unwrap_or_default();
         match &self.store {
-            Store::Directory(_) => Ok(()),
-            Store::GridFs(grid) => grid.describe(blob, description).await,
+            _ if limit == 0 => Ok(Vec::new()),
+            Store::Directory(directory) => directory.page(bucket, after, limit).await,
+            Store::GridFs(grid) => grid.page(bucket, after, limit).await,
         }
     }
 
-    /// The blobs of a bucket that were stored more than `age` ago.
+    /// The same for half-written blobs: uploads that go on now, and what interrupted uploads and deletes left. Only
+    /// [`Stored::stored_at`] tells them apart; [`Blobs::delete`] removes them. In MongoDB one call may look at all ids of the
+    /// bucket, 1,000 at a time.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn older_than(&self, bucket: Bucket, age: Duration) -> Result<Vec<Blob>> {
+    pub async fn partials(&self, bucket: Bucket, after: Option<&str>, limit: usize) -> Result<Vec<Stored>> {
+        let after = after.unwrap_or_default();
         match &self.store {
-            Store::Directory(directory) => directory.older_than(bucket, before(age)).await,
-            Store::GridFs(grid) => grid.older_than(bucket, before(age)).await,
+            _ if limit == 0 => Ok(Vec::new()),
+            Store::Directory(directory) => directory.partials(bucket, after, limit).await,
+            Store::GridFs(grid) => grid.partials(bucket, after, limit).await,
         }
     }
-
-    /// Removes what interrupted uploads left more than `age` ago; returns how many.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn remove_partials(&self, age: Duration) -> Result<usize> {
-        match &self.store {
-            Store::Directory(directory) => directory.remove_partials(before(age)).await,
-            Store::GridFs(grid) => grid.remove_partials(before(age)).await,
-        }
-    }
-}
-
-fn before(age: Duration) -> SystemTime {
-    SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A blob that is being stored. Dropping it gives up and leaves nothing.
 #[derive(Debug)]
 pub struct Upload {
     writer: Writer,
+    /// Bytes so far.
+    written: u64,
 }
 
 #[derive(Debug)]
@@ -170,17 +179,10 @@ impl Upload {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Full`].
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.written += bytes.len() as u64;
         match &mut self.writer {
             Writer::Directory(file) => file.write(bytes).await,
             Writer::GridFs(file) => file.write(bytes).await,
-        }
-    }
-
-    /// What stands beside the blob from the start; replaces what was said before.
-    pub fn describe(&mut self, description: Description) {
-        match &mut self.writer {
-            Writer::Directory(_) => {}
-            Writer::GridFs(file) => file.describe(description),
         }
     }
 
@@ -190,6 +192,9 @@ impl Upload {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Full`].
     pub async fn rewrite(&mut self, offset: u64, bytes: Bytes) -> Result<()> {
+        if offset.saturating_add(bytes.len() as u64) > self.written {
+            return Err(Error::Unavailable(io::ErrorKind::InvalidInput.into()));
+        }
         match &mut self.writer {
             Writer::Directory(file) => file.rewrite(offset, bytes).await,
             Writer::GridFs(file) => file.rewrite(offset, bytes).await,
@@ -233,7 +238,7 @@ impl Reader {
     /// Up to `len` bytes from `offset`; fewer only at the end.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unavailable`], [`Error::Damaged`].
     pub async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
         match &self.source {
             Source::Directory(file) => file.read_at(offset, len).await,
@@ -241,7 +246,7 @@ impl Reader {
         }
     }
 
-    /// The bytes of `range` in pieces of at most [`CHUNK`].
+    /// The bytes of `range`, up to the end, in pieces of at most [`CHUNK`]. It ends with the first error.
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
         match &self.source {
             Source::Directory(file) => file.stream(range).left_stream(),

@@ -4,26 +4,40 @@
 
 mod stores;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use blobs::{Blob, Blobs, Bucket, Description, Error};
+use blobs::{Blob, Blobs, Bucket, Error, Stored};
 use bytes::Bytes;
-use contracts::{AudioId, JobId, State, VideoId};
+use contracts::VideoId;
 use futures_util::TryStreamExt as _;
 use mongodb::{
-    Database,
-    bson::{Document, doc, oid::ObjectId},
+    Database, IndexModel,
+    bson::{Binary, DateTime, Document, doc, oid::ObjectId, spec::BinarySubtype},
 };
-use stores::Mongo;
+use stores::{Mongo, content, put_video};
 
 const CHUNK_SIZE: usize = 255 * 1024;
 
-async fn store(blobs: &Blobs, len: usize) -> Blob {
-    let blob = Blob::Video(VideoId::generate());
-    let mut upload = blobs.put(blob).await.unwrap();
-    upload.write(Bytes::from(vec![7; len])).await.unwrap();
-    upload.finish().await.unwrap();
-    blob
+fn new_id() -> String {
+    VideoId::generate().to_string()
+}
+
+/// A files document of another chunk size, and `count` chunks of one byte, as another program might have made them.
+async fn insert(database: &Database, id: &str, count: i32) {
+    let file = doc! { "_id": id, "length": i64::from(count), "chunkSize": 1, "uploadDate": DateTime::now() };
+    database.collection::<Document>("videos.files").insert_one(file).await.unwrap();
+    insert_chunks(database, id, count).await;
+}
+
+async fn insert_chunks(database: &Database, id: &str, count: i32) {
+    let data = Binary { subtype: BinarySubtype::Generic, bytes: vec![7] };
+    let chunk = |n| doc! { "_id": ObjectId::new(), "files_id": id, "n": n, "data": &data };
+    let chunks = database.collection::<Document>("videos.chunks");
+    chunks.insert_many((0..count).map(chunk)).await.unwrap();
+}
+
+fn names(found: &[Stored]) -> Vec<String> {
+    found.iter().map(|stored| stored.blob.id()).collect()
 }
 
 async fn indexes(database: &Database, collection: &str) -> Vec<(Document, bool)> {
@@ -34,11 +48,10 @@ async fn indexes(database: &Database, collection: &str) -> Vec<(Document, bool)>
 }
 
 #[tokio::test]
-async fn both_buckets_get_our_indexes_and_asking_again_changes_nothing() {
+async fn prepare_gives_both_buckets_our_indexes_and_asking_again_changes_nothing() {
     let mongo = Mongo::new().await;
     for _ in 0..2 {
-        let blobs = Blobs::open(&mongo.url).unwrap();
-        assert!(blobs.open_blob(Blob::Audio(AudioId::generate())).await.unwrap().is_none());
+        Blobs::open(&mongo.url).unwrap().prepare().await.unwrap();
         for bucket in Bucket::ALL {
             let chunks = indexes(&mongo.database, &format!("{}.chunks", bucket.name())).await;
             assert_eq!(chunks, [(doc! { "_id": 1 }, false), (doc! { "files_id": 1, "n": 1 }, true)]);
@@ -49,9 +62,45 @@ async fn both_buckets_get_our_indexes_and_asking_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn the_indexes_of_another_gridfs_program_are_taken_as_they_are() {
+    let mongo = Mongo::on(&servers::shared(servers::Shared::Mongodb)).await;
+    let theirs = IndexModel::builder().keys(doc! { "files_id": 1, "n": 1 }).build();
+    mongo.database.collection::<Document>("videos.chunks").create_index(theirs).await.unwrap();
+    mongo.blobs.prepare().await.unwrap();
+    assert_eq!(
+        indexes(&mongo.database, "videos.chunks").await,
+        [(doc! { "_id": 1 }, false), (doc! { "files_id": 1, "n": 1 }, false)]
+    );
+    assert_eq!(indexes(&mongo.database, "audios.files").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_first_request_makes_no_index() {
+    let mongo = Mongo::on(&servers::shared(servers::Shared::Mongodb)).await;
+    let blob = Blob::Video(VideoId::generate());
+    assert!(mongo.blobs.open_blob(blob).await.unwrap().is_none());
+    assert!(!mongo.blobs.delete(blob).await.unwrap());
+    assert_eq!(mongo.database.list_collection_names().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_files_document_is_as_gridfs_has_it() {
+    let mongo = Mongo::new().await;
+    let blob = put_video(&mongo.blobs, 5).await;
+    let files = mongo.database.collection::<Document>("videos.files");
+    let mut file = files.find_one(doc! { "_id": blob.id() }).await.unwrap().unwrap();
+    let stored = file.remove("uploadDate").unwrap().as_datetime().unwrap().to_system_time();
+    assert!(stored.elapsed().unwrap() < Duration::from_secs(60));
+    let expected = doc! {
+        "_id": blob.id(), "length": 5_i64, "chunkSize": i32::try_from(CHUNK_SIZE).unwrap(), "filename": blob.id()
+    };
+    assert_eq!(file, expected);
+}
+
+#[tokio::test]
 async fn other_gridfs_programs_read_what_we_wrote() {
     let mongo = Mongo::new().await;
-    let blob = store(&mongo.blobs, 3 * CHUNK_SIZE + 5).await;
+    let blob = put_video(&mongo.blobs, 3 * CHUNK_SIZE + 5).await;
     let options = mongodb::options::GridFsBucketOptions::builder().bucket_name("videos".to_owned()).build();
     let bucket = mongo.database.gridfs_bucket(options);
     let mut found = bucket.open_download_stream(blob.id().into()).await.unwrap();
@@ -63,7 +112,7 @@ async fn other_gridfs_programs_read_what_we_wrote() {
 #[tokio::test]
 async fn a_range_reads_the_chunks_that_it_touches_and_no_others() {
     let mongo = Mongo::new().await;
-    let blob = store(&mongo.blobs, 40 * CHUNK_SIZE).await;
+    let blob = put_video(&mongo.blobs, 40 * CHUNK_SIZE).await;
     let reader = mongo.blobs.open_blob(blob).await.unwrap().unwrap();
     let cases = [
         (0, 1, 1),
@@ -72,98 +121,124 @@ async fn a_range_reads_the_chunks_that_it_touches_and_no_others() {
         (20 * CHUNK_SIZE + 9, 1 << 20, 5),
     ];
     for (offset, len, chunks) in cases {
-        let before = mongo.examined().await;
+        let before = mongo.sum("query", "docsExamined").await;
         assert_eq!(reader.read_at(offset as u64, len).await.unwrap().len(), len);
-        assert_eq!(mongo.examined().await - before, chunks, "{len} bytes from {offset}");
+        assert_eq!(mongo.sum("query", "docsExamined").await - before, chunks, "{len} bytes from {offset}");
     }
 }
 
 #[tokio::test]
-async fn a_killed_upload_leaves_chunks_that_are_removed_once_they_are_old() {
+async fn a_chunk_that_is_missing_anywhere_is_damage_and_never_wrong_bytes() {
     let mongo = Mongo::new().await;
-    let whole = store(&mongo.blobs, 2 * CHUNK_SIZE).await;
     let chunks = mongo.database.collection::<Document>("videos.chunks");
-    let hour_ago = u32::try_from(mongodb::bson::DateTime::now().timestamp_millis() / 1000 - 3600).unwrap();
-    let killed = |seconds| {
-        let id = ObjectId::from_parts(seconds, ObjectId::new().bytes()[4..9].try_into().unwrap(), [0, 0, 1]);
-        doc! { "_id": id, "files_id": VideoId::generate().to_string(), "n": 0 }
-    };
-    let (old, fresh) = (killed(hour_ago), killed(hour_ago + 3600));
-    chunks.insert_many([&old, &fresh]).await.unwrap();
-    assert_eq!(mongo.blobs.remove_partials(Duration::from_secs(1800)).await.unwrap(), 1);
-    assert_eq!(
-        chunks.count_documents(doc! { "files_id": old.get_str("files_id").unwrap() }).await.unwrap(),
-        0
-    );
-    assert_eq!(
-        chunks.count_documents(doc! { "files_id": fresh.get_str("files_id").unwrap() }).await.unwrap(),
-        1
-    );
-    assert_eq!(mongo.blobs.remove_partials(Duration::ZERO).await.unwrap(), 1);
-    assert_eq!(chunks.count_documents(doc! {}).await.unwrap(), 2, "a whole blob was touched");
-    assert!(mongo.blobs.open_blob(whole).await.unwrap().is_some());
+    for n in [0, 4, 8] {
+        let blob = put_video(&mongo.blobs, 9 * CHUNK_SIZE).await;
+        chunks.delete_one(doc! { "files_id": blob.id(), "n": n }).await.unwrap();
+        let read = content(&mongo.blobs, blob).await;
+        assert!(matches!(read, Err(Error::Damaged(_))), "{n}: {read:?}");
+    }
 }
 
 #[tokio::test]
-async fn a_blob_that_is_deleted_or_damaged_while_it_is_read_is_an_error_and_never_wrong_bytes() {
+async fn chunks_of_a_wrong_length_and_files_documents_without_one_are_damage() {
     let mongo = Mongo::new().await;
-    let (deleted, damaged) =
-        (store(&mongo.blobs, 9 * CHUNK_SIZE).await, store(&mongo.blobs, 9 * CHUNK_SIZE).await);
-    let mut readers = Vec::new();
-    for blob in [deleted, damaged] {
-        readers.push(mongo.blobs.open_blob(blob).await.unwrap().unwrap());
-    }
-    mongo.blobs.delete(deleted).await.unwrap();
+    let (short, lost) = (put_video(&mongo.blobs, 9).await, put_video(&mongo.blobs, 9).await);
+    let data = Binary { subtype: BinarySubtype::Generic, bytes: vec![7; 8] };
     let chunks = mongo.database.collection::<Document>("videos.chunks");
-    chunks.delete_one(doc! { "files_id": damaged.id(), "n": 4 }).await.unwrap();
-    for reader in readers {
-        let read =
-            reader.stream(0..reader.size()).try_fold(0, async |sum, piece: Bytes| Ok(sum + piece.len()));
-        assert!(matches!(read.await, Err(Error::Unavailable(_))));
-    }
-}
-
-#[tokio::test]
-async fn a_put_under_an_id_that_is_taken_fails_and_leaves_the_blob_alone() {
-    let mongo = Mongo::new().await;
-    let blob = store(&mongo.blobs, 5 * CHUNK_SIZE).await;
-    let mut again = mongo.blobs.put(blob).await.unwrap();
-    let written = again.write(Bytes::from(vec![8; 5 * CHUNK_SIZE])).await;
-    let ended = again.finish().await;
-    assert!(written.is_err() || ended.is_err());
-    let reader = mongo.blobs.open_blob(blob).await.unwrap().unwrap();
-    assert_eq!(reader.read_at(4 * CHUNK_SIZE as u64, 2).await.unwrap(), [7, 7].as_slice());
-}
-
-#[tokio::test]
-async fn what_is_known_of_a_blob_stands_in_its_files_document() {
-    let mongo = Mongo::new().await;
-    let (blob, job) = (Blob::Video(VideoId::generate()), JobId::generate());
-    let mut upload = mongo.blobs.put(blob).await.unwrap();
-    let container = Some("mp4".to_owned());
-    upload.describe(Description {
-        job: Some(job),
-        container,
-        status: Some(State::Queued),
-        ..Default::default()
-    });
-    upload.write(Bytes::from_static(b"video")).await.unwrap();
-    upload.finish().await.unwrap();
-    let known = Description {
-        codecs: vec!["h264".into(), "aac".into()],
-        duration: Some(Duration::from_millis(1500)),
-        status: Some(State::Done),
-        ..Default::default()
-    };
-    mongo.blobs.describe(blob, &known).await.unwrap();
+    chunks.update_one(doc! { "files_id": short.id() }, doc! { "$set": { "data": data } }).await.unwrap();
     let files = mongo.database.collection::<Document>("videos.files");
-    let file = files.find_one(doc! { "_id": blob.id() }).await.unwrap().unwrap();
-    let expected = doc! {
-        "job": job.to_string(), "container": "mp4", "status": "done", "codecs": ["h264", "aac"], "duration": 1.5
-    };
-    assert_eq!(file.get_document("metadata").unwrap(), &expected);
-    assert_eq!(file.get_str("filename").unwrap(), blob.id());
-    assert_eq!(file.get_i64("length").unwrap(), 5);
+    files.update_one(doc! { "_id": lost.id() }, doc! { "$unset": { "length": 1 } }).await.unwrap();
+    for blob in [short, lost] {
+        let read = content(&mongo.blobs, blob).await;
+        assert!(matches!(read, Err(Error::Damaged(_))), "{read:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_blob_is_deleted_in_steps_and_what_is_left_of_one_by_the_next_delete() {
+    let mongo = Mongo::new().await;
+    let kept = put_video(&mongo.blobs, 3 * CHUNK_SIZE).await;
+    let (whole, left) = (new_id(), new_id());
+    insert(&mongo.database, &whole, 1_700).await;
+    insert_chunks(&mongo.database, &left, 1_700).await;
+    let chunks = mongo.database.collection::<Document>("videos.chunks");
+    // An upload's inserts land in any order.
+    chunks.delete_many(doc! { "files_id": &left, "n": { "$lt": 900 } }).await.unwrap();
+    let before = mongo.calls("remove").await.len();
+    for id in [&whole, &left] {
+        let blob = Bucket::Videos.blob(id).unwrap();
+        assert!(mongo.blobs.delete(blob).await.unwrap());
+        assert!(!mongo.blobs.delete(blob).await.unwrap());
+    }
+    let steps: Vec<i32> =
+        mongo.calls("remove").await[before..].iter().map(|call| call.get_i32("ndeleted").unwrap()).collect();
+    assert_eq!(steps.iter().sum::<i32>(), 1_700 + 800);
+    assert!(steps.iter().all(|deleted| *deleted <= 500), "{steps:?}");
+    assert_eq!(mongo.chunks().await, 3, "another blob was touched");
+    assert!(mongo.blobs.open_blob(kept).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_partial_is_as_old_as_its_newest_chunk() {
+    let mongo = Mongo::new().await;
+    let now = u32::try_from(DateTime::now().timestamp_millis() / 1000).unwrap();
+    let id = new_id();
+    for (n, seconds) in [(0, now - 7200), (1, now - 3600)] {
+        let object = ObjectId::from_parts(seconds, [n, 2, 3, 4, 5], [0, 0, 1]);
+        let chunk = doc! { "_id": object, "files_id": &id, "n": i32::from(n) };
+        mongo.database.collection::<Document>("videos.chunks").insert_one(chunk).await.unwrap();
+    }
+    let stored_at = SystemTime::UNIX_EPOCH + Duration::from_secs((now - 3600).into());
+    let expected = Stored { blob: Bucket::Videos.blob(&id).unwrap(), stored_at };
+    assert_eq!(mongo.blobs.partials(Bucket::Videos, None, 10).await.unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn walks_jump_from_id_to_id_however_many_chunks_and_files_there_are() {
+    let mongo = Mongo::new().await;
+    let mut ids: Vec<String> = (0..2_500).map(|_| new_id()).collect();
+    ids.sort();
+    let (files, chunks) = (
+        mongo.database.collection::<Document>("videos.files"),
+        mongo.database.collection::<Document>("videos.chunks"),
+    );
+    let partials = [&ids[0], &ids[1], &ids[999], &ids[1_000], &ids[1_001], &ids[2_002], &ids[2_499]];
+    let whole = ids.iter().filter(|id| !partials.contains(id));
+    files.insert_many(whole.map(|id| doc! { "_id": id, "uploadDate": DateTime::now() })).await.unwrap();
+    for n in 0..4 {
+        let chunk = |id| doc! { "_id": ObjectId::new(), "files_id": id, "n": n };
+        chunks.insert_many(ids.iter().map(chunk)).await.unwrap();
+    }
+    insert(&mongo.database, &new_id(), 3_000).await;
+    assert_eq!(
+        names(&mongo.blobs.partials(Bucket::Videos, None, 100).await.unwrap()),
+        partials.map(Clone::clone)
+    );
+    let calls = mongo.calls("query").await;
+    let keys: Vec<i32> = calls.iter().map(|call| call.get_i32("keysExamined").unwrap()).collect();
+    // Two for each partial and one for each step and its end, not one for each id.
+    assert!(keys.len() <= 20, "{} calls", keys.len());
+    // One or two keys for each id that is left of a step, not one for each chunk.
+    assert!(keys.iter().all(|keys| *keys <= 2_100) && keys.iter().sum::<i32>() < 12_000, "{keys:?}");
+}
+
+#[tokio::test]
+async fn names_that_are_not_ours_are_passed_over() {
+    let mongo = Mongo::new().await;
+    let (id, loud) = (new_id(), new_id().to_ascii_uppercase());
+    for id in ["0", &id, "a photo.jpg", "zz", &loud] {
+        insert(&mongo.database, id, 1).await;
+    }
+    for id in ["00", "photo", &new_id().to_ascii_uppercase()] {
+        insert_chunks(&mongo.database, id, 1).await;
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    while let [stored] = mongo.blobs.page(Bucket::Videos, after.as_deref(), 1).await.unwrap()[..] {
+        found.push(stored);
+        after = Some(stored.blob.id());
+    }
+    assert_eq!(names(&found), [id]);
+    assert_eq!(mongo.blobs.partials(Bucket::Videos, None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -172,10 +247,14 @@ async fn without_a_server_each_call_says_unavailable_and_none_waits_for_another(
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let blobs =
         Blobs::open(&format!("mongodb://127.0.0.1:{port}/tapedeck?serverSelectionTimeoutMS=300")).unwrap();
-    let calls = (0..8).map(|_| blobs.put(Blob::Video(VideoId::generate())));
+    let calls = (0..8).map(|_| blobs.delete(Blob::Video(VideoId::generate())));
     let all =
         tokio::time::timeout(Duration::from_secs(5), futures_util::future::join_all(calls)).await.unwrap();
     assert!(all.iter().all(|result| matches!(result, Err(Error::Unavailable(_)))));
+    assert!(matches!(blobs.prepare().await, Err(Error::Unavailable(_))));
+    let mut upload = blobs.put(Blob::Video(VideoId::generate())).await.unwrap();
+    upload.write(Bytes::from_static(b"video")).await.unwrap();
+    assert!(matches!(upload.finish().await, Err(Error::Unavailable(_))));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::process::{Process, command, free_port};
 pub struct Mongod {
     folder: TempDir,
     port: u16,
+    /// Words on its command line beyond the usual ones.
+    options: &'static [&'static str],
     process: Option<Process>,
 }
 
@@ -23,7 +25,14 @@ impl Mongod {
     /// Starts it and waits until it listens.
     #[must_use]
     pub fn start() -> Self {
-        let mut server = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), process: None };
+        Self::start_with(&[])
+    }
+
+    /// The same with more options, such as `--replSet NAME`.
+    #[must_use]
+    pub fn start_with(options: &'static [&'static str]) -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let mut server = Self { folder, port, options, process: None };
         server.restart();
         server
     }
@@ -31,7 +40,13 @@ impl Mongod {
     /// The address, without a database.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("mongodb://127.0.0.1:{}", self.port)
+        format!("mongodb://{}", self.host())
+    }
+
+    /// The address as a member of a replica set is called.
+    #[must_use]
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Starts it again after [`Mongod::stop`] or [`Mongod::kill`], on the same data.
@@ -42,6 +57,7 @@ impl Mongod {
         mongod.args(["--port", &self.port.to_string(), "--wiredTigerCacheSizeGB", "0.25"]);
         mongod.args(["--wiredTigerEngineConfigString", "log=(enabled=true,prealloc=false,file_max=10MB)"]);
         mongod.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        mongod.args(self.options);
         let mut process = Process::start(mongod);
         process.ready(self.port, folder);
         self.process = Some(process);

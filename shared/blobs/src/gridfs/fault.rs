@@ -15,6 +15,8 @@ const CALL: Duration = Duration::from_secs(20);
 const FULL: [i32; 2] = [14031, 8000];
 /// `DuplicateKey`.
 const EXISTS: i32 = 11000;
+/// `IndexOptionsConflict`, `IndexKeySpecsConflict`: an index of the same keys that is not as we would make it.
+const INDEXED: [i32; 2] = [85, 86];
 
 /// Runs one call of the driver.
 pub(super) async fn within<T>(call: impl IntoFuture<Output = Result<T, Cause>>) -> Result<T> {
@@ -24,7 +26,7 @@ pub(super) async fn within<T>(call: impl IntoFuture<Output = Result<T, Cause>>) 
     }
 }
 
-pub(super) fn refused(cause: Cause) -> Error {
+fn refused(cause: Cause) -> Error {
     match code(&cause) {
         Some(code) if FULL.contains(&code) => Error::Full,
         Some(EXISTS) => Error::Unavailable(io::Error::new(io::ErrorKind::AlreadyExists, cause)),
@@ -32,9 +34,22 @@ pub(super) fn refused(cause: Cause) -> Error {
     }
 }
 
+/// The making of an index: one that another program has made serves as well.
+pub(super) fn unless_there<T>(made: Result<T, Cause>) -> Result<()> {
+    match made {
+        Err(cause) if !code(&cause).is_some_and(|code| INDEXED.contains(&code)) => Err(refused(cause)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether the blob's id is taken.
 pub(super) fn is_taken(error: &Error) -> bool {
     matches!(error, Error::Unavailable(cause) if cause.kind() == io::ErrorKind::AlreadyExists)
+}
+
+/// The blob went while it was read or written.
+pub(super) fn deleted() -> Error {
+    Error::Unavailable(io::Error::new(io::ErrorKind::NotFound, "the blob was deleted meanwhile"))
 }
 
 fn code(cause: &Cause) -> Option<i32> {

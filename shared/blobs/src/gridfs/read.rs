@@ -4,12 +4,12 @@ use std::{io, ops::Range};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use mongodb::{
-    bson::{RawDocument, doc},
-    raw_batch_cursor::RawBatch,
-};
+use mongodb::{bson::doc, raw_batch_cursor::RawBatch};
 
-use super::{CHUNK_SIZE, Grid, fault::within};
+use super::{
+    CHUNK_SIZE, Grid,
+    fault::{deleted, within},
+};
 use crate::{CHUNK, Error, Result};
 
 /// Bytes that one call fetches of a longer range.
@@ -33,7 +33,7 @@ impl GridReader {
         let chunk = file.get_i32("chunkSize").ok().and_then(|chunk| u64::try_from(chunk).ok());
         match (size, chunk) {
             (Some(size), Some(chunk @ 1..)) => Ok(Some(Self { grid, id, size, chunk })),
-            _ => Err(damaged()),
+            _ => Err(Error::Damaged(format!("the files document of {id} has no length or chunk size"))),
         }
     }
 
@@ -69,22 +69,43 @@ impl GridReader {
         let order = doc! { "files_id": 1, "n": 1 };
         let found = self.grid.chunks.find(filter).sort(order).projection(doc! { "_id": 0, "data": 1 });
         let batches: Vec<RawBatch> = within(async { found.batch().await?.try_collect().await }).await?;
+        match self.pieces(&batches, &chunks, &range) {
+            Some(pieces) => Ok(pieces),
+            None => Err(self.incomplete(&chunks).await),
+        }
+    }
+
+    /// `None` if a chunk is missing or not as long as it has to be.
+    fn pieces(&self, batches: &[RawBatch], chunks: &Range<u64>, range: &Range<u64>) -> Option<Vec<Bytes>> {
         let mut pieces = Vec::new();
         let mut next = chunks.start;
-        for batch in &batches {
-            for chunk in batch.doc_slices().map_err(|_| damaged())? {
-                let data = chunk.ok().and_then(|chunk| data(chunk.as_document()?)).ok_or_else(damaged)?;
-                self.check(next, data)?;
-                cut(data, next * self.chunk, &range, &mut pieces);
+        for batch in batches {
+            for chunk in batch.doc_slices().ok()? {
+                let data = chunk.ok()?.as_document()?.get_binary("data").ok()?.bytes;
+                let expected = self.size.saturating_sub(next * self.chunk).min(self.chunk);
+                if data.len() as u64 != expected {
+                    return None;
+                }
+                cut(data, next * self.chunk, range, &mut pieces);
                 next += 1;
             }
         }
-        if next == chunks.end { Ok(pieces) } else { Err(damaged()) }
+        (next == chunks.end).then_some(pieces)
     }
 
-    fn check(&self, n: u64, data: &[u8]) -> Result<()> {
-        let expected = self.size.saturating_sub(n * self.chunk).min(self.chunk);
-        if data.len() as u64 == expected { Ok(()) } else { Err(damaged()) }
+    /// Why chunks are not as the files document says: either it is gone too, or trying again will not help.
+    async fn incomplete(&self, chunks: &Range<u64>) -> Error {
+        match within(self.grid.files.find_one(doc! { "_id": &self.id })).await {
+            Ok(Some(_)) => Error::Damaged(format!(
+                "{}: of the chunks {} to {} of {}, one is missing or has a wrong length",
+                self.grid.chunks.name(),
+                chunks.start,
+                chunks.end - 1,
+                self.id
+            )),
+            Ok(None) => deleted(),
+            Err(error) => error,
+        }
     }
 }
 
@@ -96,20 +117,11 @@ fn groups(range: Range<u64>, chunk: u64) -> impl Iterator<Item = Range<u64>> + S
     starts.map(move |start| start..(start + size).min(end))
 }
 
-fn data(chunk: &RawDocument) -> Option<&[u8]> {
-    Some(chunk.get_binary("data").ok()?.bytes)
-}
-
 /// Adds what `range` has of the data at `offset`, in pieces of at most [`CHUNK`].
 fn cut(data: &[u8], offset: u64, range: &Range<u64>, pieces: &mut Vec<Bytes>) {
     let start = range.start.saturating_sub(offset) as usize;
     let end = (range.end - offset).min(data.len() as u64) as usize;
     pieces.extend(data[start..end].chunks(CHUNK).map(Bytes::copy_from_slice));
-}
-
-/// A chunk is missing or not as long as it has to be: the blob was deleted meanwhile, or damaged.
-fn damaged() -> Error {
-    Error::Unavailable(io::ErrorKind::UnexpectedEof.into())
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use mongodb::bson::{
 };
 use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{CHUNK_SIZE, Grid, fault, fault::within, fields::fields};
-use crate::{Description, Error, Result};
+use super::{CHUNK_SIZE, Grid, fault, fault::within};
+use crate::{Error, Result};
 
 /// Bytes that one insert takes.
 const GROUP: usize = 2 * CHUNK_SIZE;
@@ -26,26 +26,13 @@ pub(crate) struct GridUpload {
     /// Bytes in flight or stored.
     sent: u64,
     flights: JoinSet<Result<()>>,
-    description: Description,
     /// Whether chunks may be there that go when this value does.
     unfinished: bool,
 }
 
 impl GridUpload {
     pub(super) fn new(grid: Grid, id: String) -> Self {
-        Self {
-            grid,
-            id,
-            gathered: Vec::new(),
-            sent: 0,
-            flights: JoinSet::new(),
-            description: Description::default(),
-            unfinished: false,
-        }
-    }
-
-    pub(crate) fn describe(&mut self, description: Description) {
-        self.description = description;
+        Self { grid, id, gathered: Vec::new(), sent: 0, flights: JoinSet::new(), unfinished: false }
     }
 
     pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
@@ -121,8 +108,19 @@ impl GridUpload {
         }
         while self.land().await? {}
         within(self.grid.files.insert_one(self.file()?)).await?;
+        self.check().await?;
         self.unfinished = false;
         Ok(self.sent)
+    }
+
+    /// A delete of the half-written blob may have taken chunks before there was a files document for it to take.
+    async fn check(&self) -> Result<()> {
+        let stored = within(self.grid.chunks.count_documents(doc! { "files_id": &self.id })).await?;
+        if stored == self.sent.div_ceil(CHUNK_SIZE as u64) {
+            return Ok(());
+        }
+        self.grid.remove(&self.id).await?;
+        Err(fault::deleted())
     }
 
     fn file(&self) -> Result<Document> {
@@ -132,7 +130,6 @@ impl GridUpload {
             "chunkSize": number(CHUNK_SIZE as u64)?,
             "uploadDate": DateTime::now(),
             "filename": &self.id,
-            "metadata": fields(&self.description, ""),
         })
     }
 }
@@ -145,7 +142,7 @@ fn document(id: &str, n: i32, data: &[u8]) -> RawDocumentBuf {
 
 fn overwrite(data: &mut [u8], start: usize, bytes: &[u8]) -> Result<()> {
     let place = data.get_mut(start..start + bytes.len());
-    place.ok_or(Error::Unavailable(io::ErrorKind::UnexpectedEof.into()))?.copy_from_slice(bytes);
+    place.ok_or_else(fault::deleted)?.copy_from_slice(bytes);
     Ok(())
 }
 
@@ -155,7 +152,7 @@ fn number(n: u64) -> Result<i32> {
 }
 
 impl Drop for GridUpload {
-    /// Best effort, in the background: what it misses, `remove_partials` finds.
+    /// Best effort, in the background: what it misses is a partial.
     fn drop(&mut self) {
         let (true, Ok(runtime)) = (self.unfinished, Handle::try_current()) else { return };
         let (grid, id, mut flights) =
