@@ -15,7 +15,7 @@ pub(crate) struct Ready {
 /// The job that `fid` names, by its audio's id or its own, if it is the caller's.
 pub(crate) async fn by_any_id(db: &Db, fid: &str, owner: UserId) -> Result<Ready, Problem> {
     let audio_id: AudioId = fid.parse().map_err(|_| no_such_audio())?;
-    match db.job_by_audio(audio_id).await.map_err(lost)? {
+    match db.jobs().by_audio(audio_id).await.map_err(Problem::of)? {
         Some(job) => ready(owned(job, owner)?),
         None => by_job(db, fid.parse().map_err(|_| no_such_audio())?, owner).await,
     }
@@ -23,13 +23,13 @@ pub(crate) async fn by_any_id(db: &Db, fid: &str, owner: UserId) -> Result<Ready
 
 /// The job with this id, if it is the caller's.
 pub(crate) async fn by_job(db: &Db, id: JobId, owner: UserId) -> Result<Ready, Problem> {
-    let job = db.job(id).await.map_err(lost)?.ok_or_else(no_such_audio)?;
+    let job = db.jobs().get(id).await.map_err(Problem::of)?.ok_or_else(no_such_audio)?;
     ready(owned(job, owner)?)
 }
 
 /// The job of this audio, for somebody whose link has been checked.
 pub(crate) async fn by_audio(db: &Db, id: AudioId) -> Result<Ready, Problem> {
-    ready(db.job_by_audio(id).await.map_err(lost)?.ok_or_else(no_such_audio)?)
+    ready(db.jobs().by_audio(id).await.map_err(Problem::of)?.ok_or_else(no_such_audio)?)
 }
 
 /// Somebody else's job does not exist for the caller.
@@ -65,13 +65,4 @@ fn no_such_audio() -> Problem {
 fn expired() -> Problem {
     let detail = "The audio is past the time that it is kept and has been removed. Upload the video again.";
     Problem::new(StatusCode::GONE, "expired", detail).member("state", State::Expired.as_str())
-}
-
-pub(crate) fn lost(error: db::Error) -> Problem {
-    match &error {
-        db::Error::Unavailable(_) => Problem::unavailable(&error),
-        db::Error::Exists | db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
-            Problem::internal(error.to_string())
-        }
-    }
 }

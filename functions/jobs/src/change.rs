@@ -1,12 +1,11 @@
 //! `POST /jobs/{id}/cancel`, `POST /jobs/{id}/retry`, `DELETE /jobs/{id}`.
 
 use axum::{extract::State, http::StatusCode};
-use blobs::Blob;
 use contracts::{JobId, State as JobState};
 use identity::{Caller, Scope};
 use runtime::{Json, Path, Problem};
 
-use crate::{Jobs, database, own_job, view::JobView};
+use crate::{Jobs, own_job, view::JobView};
 
 fn wrong_state(state: JobState, what: &str) -> Problem {
     Problem::conflict(format!("The job is {state}: {what}")).member("state", state.as_str())
@@ -22,7 +21,7 @@ pub(crate) async fn cancel(
 ) -> Result<Json<JobView>, Problem> {
     caller.require(Scope::Upload)?;
     own_job(&deps, &caller, id).await?;
-    let canceled = deps.db.cancel_job(id).await.map_err(database)?;
+    let canceled = deps.db.jobs().cancel(id).await.map_err(Problem::of)?;
     let job = own_job(&deps, &caller, id).await?;
     if canceled {
         return Ok(Json(job.into()));
@@ -40,7 +39,7 @@ pub(crate) async fn retry(
 ) -> Result<Json<JobView>, Problem> {
     caller.require(Scope::Upload)?;
     let before = own_job(&deps, &caller, id).await?;
-    let Some(recorded) = deps.db.retry_job(id).await.map_err(database)? else {
+    let Some(recorded) = deps.db.jobs().retry(id).await.map_err(Problem::of)? else {
         return Err(wrong_state(
             before.state,
             "only failed and canceled jobs can be tried again, while their video is kept. Upload the video again.",
@@ -52,7 +51,7 @@ pub(crate) async fn retry(
 
 /// Remove a job with its video and audio. A running conversion stops.
 #[utoipa::path(delete, path = "/jobs/{id}", tag = "jobs", security(("bearer" = [])), params(("id" = JobId, Path)),
-    responses((status = 204), (status = 404, description = "No such job of yours")))]
+    responses((status = 204, description = "Gone; stored files follow within minutes"), (status = 404, description = "No such job of yours")))]
 pub(crate) async fn delete(
     State(deps): State<Jobs>,
     caller: Caller,
@@ -60,19 +59,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(Scope::Upload)?;
     own_job(&deps, &caller, id).await?;
-    let named = deps.db.delete_job(id).await.map_err(database)?;
-    // The row is gone, so the job is: a blob that can't be removed now is an orphan for the sweep.
-    if let Some((video, audio)) = named {
-        remove(&deps, Blob::Video(video)).await;
-        if let Some(audio) = audio {
-            remove(&deps, Blob::Audio(audio)).await;
-        }
-    }
+    // The blobs are named as garbage in the same transaction: the sweep removes them.
+    deps.db.jobs().delete(id).await.map_err(Problem::of)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn remove(deps: &Jobs, blob: Blob) {
-    if let Err(error) = deps.blobs.delete(blob).await {
-        tracing::warn!(%blob, %error, "left to the sweep");
-    }
 }

@@ -1,31 +1,43 @@
-//! A user's jobs: list, look (with a long poll), cancel, retry, delete.
+//! A user's jobs: list, look (with a long poll), cancel, retry, delete; and who was told of what.
 //!
-//! `view.rs` is what the world sees of a job; `read.rs` and `change.rs` are the routes. A job of somebody else
+//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs` and `deliveries.rs` are the routes; `wait.rs` is what
+//! long polls wait for. A job of somebody else
 //! does not exist: 404, never 403.
 
 mod change;
+mod deliveries;
 mod read;
 mod view;
+mod wait;
 
 use axum::extract::FromRef;
-use blobs::Blobs;
 use broker::Broker;
 use contracts::JobId;
 use db::{Db, Job};
 use identity::{Caller, Verifier};
-use runtime::{Function, OpenApiRouter, Problem, routes};
+use runtime::{CancellationToken, Function, OpenApiRouter, Problem, routes};
+
+use crate::wait::Waiting;
 
 /// What the function needs.
 #[derive(Clone)]
 pub struct Jobs {
-    /// The jobs.
-    pub db: Db,
-    /// What is removed with a job.
-    pub blobs: Blobs,
+    db: Db,
     /// Who passes on that a job is to be tried again.
-    pub broker: Broker,
+    broker: Broker,
     /// Who asks.
-    pub verifier: Verifier,
+    verifier: Verifier,
+    waiting: Waiting,
+    /// Ends the long polls.
+    shutdown: CancellationToken,
+}
+
+impl Jobs {
+    /// Of its parts. Long polls end with `shutdown`.
+    #[must_use]
+    pub fn new(db: Db, broker: Broker, verifier: Verifier, shutdown: CancellationToken) -> Self {
+        Self { waiting: Waiting::new(db.clone()), db, broker, verifier, shutdown }
+    }
 }
 
 impl FromRef<Jobs> for Verifier {
@@ -40,38 +52,18 @@ pub fn function(deps: Jobs) -> Function {
         .routes(routes!(read::list))
         .routes(routes!(read::show, change::delete))
         .routes(routes!(change::cancel))
-        .routes(routes!(change::retry));
+        .routes(routes!(change::retry))
+        .routes(routes!(deliveries::of_job))
+        .routes(routes!(deliveries::repeat))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::put_aside))
+        .routes(routes!(deliveries::retry_failed));
     Function::new().routes(routes.with_state(deps))
 }
 
 /// The caller's job with this id.
 async fn own_job(deps: &Jobs, caller: &Caller, id: JobId) -> Result<Job, Problem> {
-    let job = deps.db.job(id).await.map_err(database)?;
+    let job = deps.db.jobs().get(id).await.map_err(Problem::of)?;
     job.filter(|job| job.user_id == caller.user_id)
         .ok_or_else(|| Problem::not_found("You have no job with this id. GET /jobs lists the ones you have."))
-}
-
-/// An outage passes, so the client may try again; a row that can't be read does not.
-fn database(error: db::Error) -> Problem {
-    match &error {
-        db::Error::Unavailable(_) => Problem::unavailable(&error),
-        db::Error::Exists | db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
-            Problem::internal(error.to_string())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::{http::StatusCode, response::IntoResponse as _};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_row_that_can_not_be_read_is_a_fault_of_ours_and_an_outage_passes() {
-        let status = |error| database(error).into_response().status();
-        assert_eq!(status(db::Error::Corrupt("options".into())), StatusCode::INTERNAL_SERVER_ERROR);
-        let away = Db::open("sqlite:/dev/null/db", 1).unwrap().ping().await.unwrap_err();
-        assert_eq!(status(away), StatusCode::SERVICE_UNAVAILABLE);
-    }
 }

@@ -7,15 +7,12 @@ use contracts::JobId;
 use identity::{Caller, Scope};
 use runtime::{Json, Path, Problem, Query};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Jobs, database, own_job, view::JobView};
+use crate::{Jobs, own_job, view::JobView};
 
 /// Longest poll in seconds: below the 60 s after which proxies give up.
 const MAX_WAIT: u64 = 50;
-/// How often a long poll looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 #[derive(Deserialize, IntoParams)]
 pub(crate) struct PageQuery {
@@ -48,7 +45,7 @@ pub(crate) async fn list(
         return Err(Problem::unprocessable("limit must be 1 to 100."));
     }
     // One more than asked for tells whether there is a next page.
-    let mut jobs = deps.db.jobs(caller.user_id, limit + 1, query.cursor).await.map_err(database)?;
+    let mut jobs = deps.db.jobs().list(caller.user_id, limit + 1, query.cursor).await.map_err(Problem::of)?;
     let more = jobs.len() > limit as usize;
     jobs.truncate(limit as usize);
     let next_cursor = jobs.last().filter(|_| more).map(|job| job.id);
@@ -72,12 +69,15 @@ pub(crate) async fn show(
     Query(query): Query<WaitQuery>,
 ) -> Result<Json<JobView>, Problem> {
     caller.require(Scope::Read)?;
-    let until = Instant::now() + Duration::from_secs(query.wait.unwrap_or(0).min(MAX_WAIT));
-    loop {
-        let job = own_job(&deps, &caller, id).await?;
-        if job.state.is_final() || Instant::now() >= until {
-            return Ok(Json(job.into()));
-        }
-        sleep(LOOK_AGAIN).await;
+    let job = own_job(&deps, &caller, id).await?;
+    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(MAX_WAIT));
+    if wait.is_zero() || job.state.is_final() {
+        return Ok(Json(job.into()));
     }
+    tokio::select! {
+        () = deps.waiting.ended(id) => {}
+        () = tokio::time::sleep(wait) => {}
+        () = deps.shutdown.cancelled() => {}
+    }
+    Ok(Json(own_job(&deps, &caller, id).await?.into()))
 }

@@ -33,7 +33,7 @@ const USER_AGENT: &str = concat!("Tapedeck/", env!("CARGO_PKG_VERSION"));
 
 /// Calls webhooks; cheap to clone.
 #[derive(Clone)]
-pub struct Webhooks {
+pub(crate) struct Webhooks {
     tls: TlsConnector,
     anywhere: bool,
 }
@@ -68,7 +68,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// [`Error::CaFile`].
-    pub fn new(config: &WebhookConfig) -> Result<Self, Error> {
+    pub(crate) fn new(config: &WebhookConfig) -> Result<Self, Error> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
         if !config.ca_file.is_empty() {
             add_roots(&mut roots, &config.ca_file)?;

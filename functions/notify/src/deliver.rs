@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use contracts::{Channel, DeliveryDue, DeliveryId};
 use db::{Attempt, Delivery};
-use runtime::{Context, Failure, OrFail as _};
+use runtime::{Context, Failure};
 
 use crate::{Notify, mails, webhook};
 
@@ -18,14 +18,14 @@ const TURN: u32 = 16;
 /// Delivers what the event names, and then whatever else is due by the same channel. Without a free slot nothing is done:
 /// those who have one will come to it.
 pub(crate) async fn delivery_due(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
-    let Some(delivery) = cx.db.deliveries().get(event.delivery_id).await.map_err(away)? else {
+    let Some(delivery) = cx.db.deliveries().get(event.delivery_id).await.map_err(Failure::of)? else {
         return Ok(());
     };
     let Some(_slot) = cx.gate.slot(delivery.channel) else { return Ok(()) };
     let until = Instant::now() + AT_WORK;
     let mut may_go_on = deliver(&cx, event.delivery_id).await?;
     while may_go_on {
-        let due = cx.db.deliveries().due(delivery.channel, Duration::ZERO, TURN).await.or_retry()?;
+        let due = cx.db.deliveries().due(delivery.channel, Duration::ZERO, TURN).await.map_err(Failure::of)?;
         if due.is_empty() {
             return Ok(());
         }
@@ -41,8 +41,8 @@ pub(crate) async fn delivery_due(cx: Context<Notify>, event: DeliveryDue) -> Res
 
 /// Whether others by the same channel may go: not while the one mail server is left alone.
 async fn deliver(cx: &Notify, id: DeliveryId) -> Result<bool, Failure> {
-    let Some(claim) = cx.db.deliveries().claim(id, CLAIM).await.map_err(away)? else { return Ok(true) };
-    let attempt = attempt(cx, &claim.delivery).await.map_err(away)?;
+    let Some(claim) = cx.db.deliveries().claim(id, CLAIM).await.map_err(Failure::of)? else { return Ok(true) };
+    let attempt = attempt(cx, &claim.delivery).await.map_err(Failure::of)?;
     let postponed = matches!(attempt, Attempt::Postponed(_));
     match &attempt {
         Attempt::Failed(cause) => {
@@ -52,7 +52,7 @@ async fn deliver(cx: &Notify, id: DeliveryId) -> Result<bool, Failure> {
         Attempt::Dropped(cause) => tracing::info!(delivery = %id, cause, "dropped"),
         Attempt::Sent | Attempt::Postponed(_) => {}
     }
-    cx.db.deliveries().settle(&claim, attempt).await.map_err(away)?;
+    cx.db.deliveries().settle(&claim, attempt).await.map_err(Failure::of)?;
     Ok(!postponed || claim.delivery.channel == Channel::Webhook)
 }
 
@@ -60,15 +60,5 @@ async fn attempt(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt> {
     match delivery.channel {
         Channel::Mail => mails::send(cx, delivery).await,
         Channel::Webhook => webhook::call(cx, delivery).await,
-    }
-}
-
-/// A database that is away is asked again; a row that can't be read is left to a newer version.
-fn away(error: db::Error) -> Failure {
-    match error {
-        db::Error::Unavailable(_) | db::Error::Exists => Failure::Retry(error.to_string()),
-        db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
-            Failure::Reject(error.to_string())
-        }
     }
 }

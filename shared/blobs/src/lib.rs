@@ -47,6 +47,12 @@ pub enum Error {
     Url,
 }
 
+impl contracts::Outage for Error {
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full)
+    }
+}
+
 /// What the calls return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod id;
 mod options;
+mod outage;
 mod state;
 mod timestamp;
 
@@ -27,5 +28,6 @@ pub use id::{AudioId, DeliveryId, EventId, Id, InvalidId, JobId, KeyId, TokenId,
 pub use options::{
     BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, TagPolicy,
 };
+pub use outage::Outage;
 pub use state::{State, UnknownState};
 pub use timestamp::Timestamp;

@@ -1,5 +1,6 @@
 //! What can go wrong, named for what the caller can do about it.
 
+use contracts::Outage;
 use sqlx::error::{DatabaseError, ErrorKind};
 
 /// A failed call. Absence is no error: it is `Ok(None)`.
@@ -31,9 +32,8 @@ impl Error {
     }
 }
 
-impl Error {
-    /// Whether trying again may help.
-    pub(crate) fn is_outage(&self) -> bool {
+impl Outage for Error {
+    fn is_outage(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use contracts::{Clock, Timestamp};
+use contracts::{Clock, Outage as _, Timestamp};
 use sqlx::{
     Any, AnyPool, Row as _,
     any::{AnyArguments, AnyPoolOptions, AnyRow},

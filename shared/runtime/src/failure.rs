@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use contracts::Outage;
+
 /// Why an event handler did not do its work, named for what the broker shall do.
 #[derive(Debug)]
 pub enum Failure {
@@ -9,6 +11,14 @@ pub enum Failure {
     Retry(String),
     /// Never deliver it again: 422 over HTTP, a dead letter.
     Reject(String),
+}
+
+impl Failure {
+    /// What an error of a store is to a broker: to be delivered again if it will pass, else never.
+    #[must_use]
+    pub fn of<E: Outage>(error: E) -> Self {
+        if error.is_outage() { Self::Retry(chain(&error)) } else { Self::Reject(chain(&error)) }
+    }
 }
 
 impl fmt::Display for Failure {

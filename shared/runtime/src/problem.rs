@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use contracts::Outage;
 use serde_json::{Map, Value, json};
 
 use crate::failure::chain;
@@ -68,6 +69,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .header(header::RETRY_AFTER, HeaderValue::from_static("5"))
             .cause(chain(cause))
+    }
+
+    /// What an error of a store is to a client: 503 if it will pass, else 500.
+    #[must_use]
+    pub fn of<E: Outage>(error: E) -> Self {
+        if error.is_outage() { Self::unavailable(&error) } else { Self::internal(chain(&error)) }
     }
 
     /// 500: a fault of ours.

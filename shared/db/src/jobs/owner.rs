@@ -5,10 +5,13 @@ use std::time::Duration;
 use contracts::{EventId, JobId, Recorded, Timestamp, VideoUploaded};
 
 use super::{Job, Jobs, queue, read};
-use crate::{Garbage, Result, deliveries, garbage, outbox, pool::Tx};
+use crate::{Garbage, Result, deliveries, garbage, outbox, pool::Tx, row::parsed};
 
 /// The converter of a job that is taken away from it stops at its next heartbeat; until then it may write.
 const STILL_WRITTEN: Duration = Duration::from_secs(600);
+
+/// Jobs of one query.
+const AT_ONCE: i64 = 200;
 
 impl Jobs<'_> {
     /// `queued | converting -> canceled`. False if the job is in neither state, nor canceled already. A running
@@ -59,23 +62,25 @@ impl Jobs<'_> {
         Ok(Some(recorded))
     }
 
-    /// Jobs that failed since `since` and whose video is kept, oldest first, at most `limit`, later than `after`.
+    /// [`Jobs::retry`] for all failed jobs that were uploaded since `since` and whose video is kept.
     ///
     /// # Errors
-    /// As the database fails.
-    pub async fn failed_since(
-        &self,
-        since: Timestamp,
-        after: Option<JobId>,
-        limit: u32,
-    ) -> Result<Vec<JobId>> {
+    /// As the database fails; those that were retried before are.
+    pub async fn retry_failed(&self, since: Timestamp) -> Result<Vec<Recorded<VideoUploaded>>> {
+        let mut tickets = Vec::new();
         // Ids are in the order of time: a range of the primary key.
-        let first = after.map_or_else(|| JobId::first_of(since).to_string(), |id| id.to_string());
-        let failed = sqlx::query(
-            "SELECT id FROM jobs WHERE id > ? AND state = 'failed' AND video_removed_at IS NULL ORDER BY id LIMIT ?",
-        );
-        let rows = self.db.fetch_all(failed.bind(first).bind(i64::from(limit))).await?;
-        rows.iter().map(|row| crate::row::parsed(row, "id")).collect()
+        let mut after = JobId::first_of(since).to_string();
+        loop {
+            let failed = sqlx::query(
+                "SELECT id FROM jobs WHERE id > ? AND state = 'failed' AND video_removed_at IS NULL ORDER BY id LIMIT ?",
+            );
+            let rows = self.db.fetch_all(failed.bind(&after).bind(AT_ONCE)).await?;
+            let Some(last) = rows.last() else { return Ok(tickets) };
+            after = parsed::<JobId>(last, "id")?.to_string();
+            for row in &rows {
+                tickets.extend(self.retry(parsed(row, "id")?).await?);
+            }
+        }
     }
 
     /// Removes a job. Its blobs are named as garbage, and whoever is not told yet will not be. False if there is none.

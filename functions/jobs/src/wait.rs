@@ -1,0 +1,141 @@
+//! Waiting for jobs to end: one poller for all who wait in this process, however many.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use contracts::{JobId, State};
+use db::Db;
+use tokio::sync::watch;
+
+/// How often the poller looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Jobs that one query asks for.
+const AT_ONCE: usize = 500;
+
+/// What the poller saw last: the state of each job that somebody waits for, `None` if the job is gone.
+type Seen = HashMap<JobId, Option<State>>;
+
+/// Whoever waits; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    db: Db,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How many wait for each job.
+    wanted: Mutex<HashMap<JobId, usize>>,
+    seen: watch::Sender<Arc<Seen>>,
+}
+
+impl Waiting {
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db, shared: Arc::default() }
+    }
+
+    /// Returns when the job has ended or is gone.
+    pub(crate) async fn ended(&self, id: JobId) {
+        let mut seen = self.shared.seen.subscribe();
+        let _place = self.wait_for(id);
+        while seen.changed().await.is_ok() {
+            match seen.borrow_and_update().get(&id) {
+                Some(Some(state)) if !state.is_final() => {}
+                Some(_) => return,
+                // This round began before we came.
+                None => {}
+            }
+        }
+    }
+
+    /// The first who waits starts the poller; it ends when nobody does.
+    fn wait_for(&self, id: JobId) -> Place {
+        let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.is_empty() {
+            tokio::spawn(poll(self.db.clone(), self.shared.clone()));
+        }
+        *wanted.entry(id).or_default() += 1;
+        Place { shared: self.shared.clone(), id }
+    }
+}
+
+/// One who waits for a job.
+struct Place {
+    shared: Arc<Shared>,
+    id: JobId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = wanted.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                wanted.remove(&self.id);
+            }
+        }
+    }
+}
+
+/// A database that is away is asked again in the next round.
+async fn poll(db: Db, shared: Arc<Shared>) {
+    loop {
+        let ids: Vec<JobId> = {
+            let wanted = shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            if wanted.is_empty() {
+                return;
+            }
+            wanted.keys().copied().collect()
+        };
+        let mut seen: Seen = HashMap::new();
+        for ids in ids.chunks(AT_ONCE) {
+            if let Ok(states) = db.jobs().states(ids).await {
+                seen.extend(ids.iter().map(|id| (*id, None)));
+                seen.extend(states.into_iter().map(|(id, state)| (id, Some(state))));
+            }
+        }
+        shared.seen.send_replace(Arc::new(seen));
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{Options, UserId, VideoId};
+    use db::{NewJob, Source};
+
+    use super::*;
+
+    async fn queued(db: &Db) -> JobId {
+        let new =
+            NewJob { id: JobId::generate(), user_id: UserId::generate(), video_id: VideoId::generate() };
+        db.jobs().create(&new).await.unwrap();
+        db.jobs().queue(new.id, &Source::default(), &Options::default()).await.unwrap().unwrap();
+        new.id
+    }
+
+    #[tokio::test]
+    async fn hundreds_wait_with_one_poller_and_all_hear_of_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 2).unwrap();
+        db.migrate().await.unwrap();
+        let (first, second) = (queued(&db).await, queued(&db).await);
+        let waiting = Waiting::new(db.clone());
+        let mut clients = tokio::task::JoinSet::new();
+        for number in 0..400 {
+            let (waiting, id) = (waiting.clone(), if number % 2 == 0 { first } else { second });
+            clients.spawn(async move { waiting.ended(id).await });
+        }
+        tokio::time::sleep(LOOK_AGAIN * 3).await;
+        assert!(clients.try_join_next().is_none(), "nothing has ended");
+        assert!(db.jobs().cancel(first).await.unwrap());
+        assert!(db.jobs().delete(second).await.unwrap());
+        clients.join_all().await;
+        assert!(waiting.shared.wanted.lock().unwrap().is_empty());
+        let gone = JobId::generate();
+        waiting.ended(gone).await;
+    }
+}
