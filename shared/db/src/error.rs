@@ -2,6 +2,11 @@
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
+/// sqlx can also encrypt the password alone, with the server's RSA key. It takes the key from whoever answers: that
+/// protects from nobody who can change what goes over the line, and all the rest would go in clear.
+const NEEDS_TLS: &str = "the server asks for the password itself (caching_sha2_password), which only goes over TLS: \
+    give the server a certificate, and take ssl-mode=DISABLED out of DATABASE_URL if it is there";
+
 /// A failed call. Absence is no error: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -17,6 +22,9 @@ pub enum Error {
     /// The URL is of no database that we know.
     #[error("DATABASE_URL: {0}")]
     Url(String),
+    /// Another process brings the schema up to date, and did not end in time.
+    #[error("another process is migrating the database; try again when it has ended")]
+    Migrating,
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -43,6 +51,9 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::Encode(_)
             | sqlx::Error::RowNotFound
             | sqlx::Error::TypeNotFound { .. } => Self::Corrupt(error.to_string()),
+            sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA auth backend disabled") => {
+                Self::Unavailable(sqlx::Error::Configuration(NEEDS_TLS.into()))
+            }
             _ => Self::Unavailable(error),
         }
     }

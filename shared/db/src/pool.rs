@@ -1,89 +1,113 @@
-//! The pool: which database, how many connections, how a transaction begins.
+//! The pool: which database, how many connections, how a transaction begins, and how long a call may take.
+//!
+//! - `address.rs`: what a URL may say, and what is refused before the first connection.
+//! - `lent.rs`: a connection in use. No call hangs, and no connection is used again after a call that did not end.
+//! - `migrate.rs`: the schema.
 
-use std::time::Duration;
+mod address;
+mod lent;
+mod migrate;
 
-use sqlx::{AnyPool, any::AnyPoolOptions, migrate::MigrateDatabase as _};
+use std::{io, time::Duration};
+
+use sqlx::{AnyConnection, any::AnyPoolOptions, migrate::MigrateDatabase as _, pool::PoolConnectionMetadata};
+
+pub(crate) use lent::{Pool, Tx};
 
 use crate::{Error, Result};
 
 /// A handle on the database; cheap to clone. Connections are opened when they are first needed.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pub(crate) pool: AnyPool,
+    pub(crate) pool: Pool,
     begin: &'static str,
 }
 
-/// A transaction in hand.
-pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
-
 /// Connections of one process at the most, where nothing asks for another number.
-pub const CONNECTIONS: u32 = 8;
-/// How long a call waits for a connection before it is answered with [`Error::Unavailable`].
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECTIONS: u32 = 4;
+/// How long a call may take: the wait for a connection and the statement together.
+const CALL: Duration = Duration::from_secs(5);
+/// How long a transaction may take, with all its statements.
+const TRANSACTION: Duration = Duration::from_secs(10);
+/// How long a connection that nobody uses stays open: less than load balancers and NATs remember a silent one.
+const IDLE: Duration = Duration::from_secs(300);
+/// A connection that rested for longer than this is asked before it is used.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long the answer to that may take.
+const PING: Duration = Duration::from_secs(1);
 
 /// SQLite takes the write lock at once: a read lock that is upgraded later would fail with "busy" instead of
 /// waiting (sqlite.org/lang_transaction.html).
 const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// One process migrates, the others wait. sqlx's own lock waits for -1 seconds, which MariaDB takes for no time at all.
-const MYSQL_LOCK: &str = "SELECT GET_LOCK(CONCAT('tapedeck-', MD5(DATABASE())), 120)";
-
 impl Db {
-    /// `sqlite:PATH` (made if absent) or `mysql://user:password@host/database`.
+    /// `sqlite:PATH` (made if absent) or `mysql://user:password@host/database`. Of MySQL's options, those of TLS
+    /// are `ssl-mode=DISABLED|PREFERRED|REQUIRED|VERIFY_CA|VERIFY_IDENTITY` and `ssl-ca=FILE` (PEM): with a file,
+    /// the server's certificate is verified.
     ///
     /// # Errors
-    /// [`Error::Url`] if the URL is neither; an unreachable database is told by the first call that needs it.
+    /// [`Error::Url`] if the URL is neither, or says what can't be done; an unreachable database is told by the
+    /// first call that needs it.
     pub fn open(url: &str, max_connections: u32) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(max_connections);
+        let options = AnyPoolOptions::new()
+            .acquire_timeout(CALL)
+            .idle_timeout(IDLE)
+            .max_connections(max_connections)
+            .test_before_acquire(false)
+            .before_acquire(|connection, rest| Box::pin(is_alive(connection, rest)));
         if let Some(path) = url.strip_prefix("sqlite:") {
             let pool = options
                 .after_connect(|connection, _| Box::pin(sqlite_pragmas(connection)))
                 .connect_lazy(&format!("sqlite:{path}?mode=rwc"))
                 .map_err(|error| Error::Url(error.to_string()))?;
-            return Ok(Self { pool, begin: SQLITE_BEGIN });
+            return Ok(Self { pool: Pool::new(pool), begin: SQLITE_BEGIN });
         }
-        if url.starts_with("mysql:") {
-            let pool = options.connect_lazy(url).map_err(|error| Error::Url(error.to_string()))?;
-            return Ok(Self { pool, begin: "BEGIN" });
-        }
-        Err(Error::Url("expected sqlite:PATH or mysql://user:password@host/database".into()))
+        let address = address::mysql(url)?;
+        let options = if address.may_be_in_clear {
+            options.after_connect(|connection, _| Box::pin(address::warn_if_in_clear(connection)))
+        } else {
+            options
+        };
+        Ok(Self { pool: Pool::new(options.connect_lazy_with(address.options)), begin: "BEGIN" })
     }
 
     /// Makes the database at `url` if it is not there.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the server is away or does not let this user make databases.
+    /// [`Error::Url`] as [`Db::open`]; [`Error::Unavailable`] if the server is away or does not let this user make
+    /// databases.
     pub async fn create_if_absent(url: &str) -> Result<()> {
         sqlx::any::install_default_drivers();
-        if !sqlx::Any::database_exists(url).await? {
-            sqlx::Any::create_database(url).await?;
+        let url = address::mysql(url)?.options.database_url.to_string();
+        if !sqlx::Any::database_exists(&url).await? {
+            sqlx::Any::create_database(&url).await?;
         }
         Ok(())
     }
 
-    /// Brings the schema up to date. Safe when several processes do it at once.
+    /// Gives these calls 5 s, all together. A single statement is limited by itself; this is for several that
+    /// stand for one.
     ///
     /// # Errors
-    /// [`Error::Migration`] if a migration fails or the schema is newer than this program.
-    pub async fn migrate(&self) -> Result<()> {
-        if self.begin == SQLITE_BEGIN {
-            return Ok(sqlx::migrate!().run(&self.pool).await?);
-        }
-        let mut connection = self.pool.acquire().await?;
-        sqlx::raw_sql(MYSQL_LOCK).execute(&mut *connection).await?;
-        // For the tables to come: names of files hold any letter, and MariaDB's default is Latin 1.
-        let letters = sqlx::raw_sql("ALTER DATABASE CHARACTER SET utf8mb4").execute(&mut *connection).await;
-        let migrated = sqlx::migrate!().run(&mut *connection).await;
-        // Closing the connection gives the lock back, whatever went wrong.
-        connection.close().await?;
-        letters?;
-        Ok(migrated?)
+    /// Those of the calls; [`Error::Unavailable`] when the time is up. A connection that was waiting for its answer
+    /// is closed: what it says later would be taken for the answer to another question.
+    pub async fn within<T>(&self, calls: impl Future<Output = Result<T>>) -> Result<T> {
+        limited(CALL, calls).await
+    }
+
+    /// The same for a transaction, from its beginning to its commit: 10 s. One that did not end is rolled back by
+    /// the database, as its connection is closed.
+    ///
+    /// # Errors
+    /// Those of [`Db::within`]. If the time was up during the commit, it may have happened.
+    pub async fn within_transaction<T>(&self, calls: impl Future<Output = Result<T>>) -> Result<T> {
+        limited(TRANSACTION, calls).await
     }
 
     /// A transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        Ok(self.pool.begin_with(self.begin).await?)
+        Ok(limited(CALL, Tx::begin(&self.pool, self.begin)).await?)
     }
 
     /// Whether the database answers.
@@ -101,11 +125,32 @@ impl Db {
     }
 }
 
+/// What `work` says, if it says it in time. What `work` holds is dropped when the time is up.
+async fn limited<T, E: From<sqlx::Error>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let silent = || {
+        let text = format!("no answer within {} s", limit.as_secs());
+        E::from(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, text)))
+    };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(silent()))
+}
+
+/// A server or something on the way to it may have forgotten a connection that rested.
+async fn is_alive(connection: &mut AnyConnection, rest: PoolConnectionMetadata) -> sqlx::Result<bool> {
+    if rest.idle_for > FRESH {
+        limited(PING, sqlx::Connection::ping(connection)).await?;
+    }
+    Ok(true)
+}
+
 /// WAL: readers don't wait for the writer. FULL: a committed job survives a power cut, not only a crash.
-/// A small page cache keeps an idle process small.
-async fn sqlite_pragmas(connection: &mut sqlx::AnyConnection) -> Result<(), sqlx::Error> {
+/// A small page cache keeps an idle process small. Who waits for the write lock gives up a little before its call
+/// does, and so keeps its connection.
+async fn sqlite_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     for pragma in [
-        "PRAGMA busy_timeout = 10000",
+        "PRAGMA busy_timeout = 4500",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA cache_size = -512",
@@ -114,3 +159,6 @@ async fn sqlite_pragmas(connection: &mut sqlx::AnyConnection) -> Result<(), sqlx
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
