@@ -16,13 +16,13 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
     let parts = &service.parts;
-    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
     let mail = MailConfig::from_env()?;
     let function = notify::function(Notify {
         mailer: Mailer::open(&mail)?,
-        links: Links::load_or_create(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
-        proofs: Proofs::load_or_create(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?,
+        links: Links::load(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
+        proofs: Proofs::load(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?,
         webhooks: Webhooks::new(&WebhookConfig::from_env()?)?,
         public_url: required("PUBLIC_URL", &parts.public_url)?.to_owned(),
         link_days: mail.link_days,

@@ -4,17 +4,17 @@ use std::{error::Error, fs, path::Path};
 
 use db::{CONNECTIONS, Db};
 use identity::{Links, Proofs, SigningKey};
-use runtime::{Config as _, PartsConfig, required};
+use runtime::{Config as _, LogConfig, PartsConfig, start_logging};
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 
 pub(crate) async fn migrate() -> Result {
-    let parts = PartsConfig::from_env()?;
-    let url = required("DATABASE_URL", &parts.database_url)?;
+    start_logging(&LogConfig::from_env()?);
+    let url = PartsConfig::from_env()?.database()?;
     if !url.starts_with("sqlite:") {
-        Db::create_if_absent(url).await?;
+        Db::create_if_absent(&url).await?;
     }
-    let db = Db::open(url, CONNECTIONS)?;
+    let db = Db::open(&url, CONNECTIONS)?;
     Ok(db.migrate().await?)
 }
 

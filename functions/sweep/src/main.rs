@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
     let parts = &service.parts;
-    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
     let function = sweep::function(Sweep {
         blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,

@@ -22,9 +22,6 @@ pub enum Error {
     /// The URL is of no database that we know.
     #[error("DATABASE_URL: {0}")]
     Url(String),
-    /// Another process brings the schema up to date, and did not end in time.
-    #[error("another process is migrating the database; try again when it has ended")]
-    Migrating,
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),

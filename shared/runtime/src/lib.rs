@@ -40,7 +40,7 @@ mod service;
 mod telemetry;
 
 pub use cloudevents::event_routes;
-pub use config::{Config, ConfigError, Variable, variables};
+pub use config::{Checked, Config, ConfigError, Variable, changed, variables, within};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};

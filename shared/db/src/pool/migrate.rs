@@ -4,7 +4,7 @@
 //! or after it and before it is written down, leaves it marked as begun ("dirty"), and sqlx refuses to go on. What
 //! is done can be seen: we do the statements again, and those that are done already say so.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use sqlx::{AnyConnection, Row as _, SqlSafeStr as _, migrate::MigrateError};
 
@@ -19,8 +19,8 @@ impl Db {
     /// What a process left behind that died while it did it is finished.
     ///
     /// # Errors
-    /// [`Error::Migration`] if a migration fails or the schema is newer than this program, [`Error::Migrating`] if
-    /// another process still does it after 2 minutes.
+    /// [`Error::Migration`] if a migration fails or the schema is newer than this program, [`Error::Unavailable`]
+    /// if another process still does it after 2 minutes.
     pub async fn migrate(&self) -> Result<()> {
         self.migrate_after(LOCK_WAIT).await
     }
@@ -61,7 +61,11 @@ async fn lock(connection: &mut AnyConnection, wait: Duration) -> Result<()> {
         .await?;
     // 0: not in time; NULL: the wait was ended by somebody.
     let got: Option<String> = row.try_get(0)?;
-    if got.as_deref() == Some("1") { Ok(()) } else { Err(Error::Migrating) }
+    if got.as_deref() == Some("1") {
+        return Ok(());
+    }
+    let text = "another process is migrating it; try again when it has ended";
+    Err(Error::Unavailable(sqlx::Error::Io(io::Error::new(io::ErrorKind::WouldBlock, text))))
 }
 
 /// Does what is left of a migration that was begun, and writes down that it is done. Nobody else migrates now, so

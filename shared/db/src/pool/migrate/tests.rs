@@ -60,7 +60,7 @@ async fn who_waits_for_another_migration_in_vain_says_so() {
     let mut holder = other.pool.connection().await.unwrap();
     execute(&mut holder, LOCK).await;
     let error = db.migrate_after(Duration::from_secs(1)).await.unwrap_err();
-    assert!(matches!(error, Error::Migrating), "{error}");
+    assert!(error.to_string().contains("another process is migrating it"), "{error}");
     holder.close().await.unwrap();
     db.migrate().await.unwrap();
 }
@@ -80,7 +80,8 @@ async fn those_who_migrate_at_once_wait_for_each_other() {
         held.close().await.unwrap();
     };
     let (one, two, ()) = tokio::join!(db.migrate(), other.migrate(), all_wait);
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     sqlx::query("SELECT id FROM jobs").fetch_all(&db.pool).await.unwrap();
 }
 
