@@ -16,10 +16,10 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
     let parts = &service.parts;
-    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
-    let key = SigningKey::load_or_create(required("SIGNING_KEY_FILE", &parts.signing_key_file)?.as_ref())?;
-    let proofs = Proofs::load_or_create(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?;
+    let key = SigningKey::load(required("SIGNING_KEY_FILE", &parts.signing_key_file)?.as_ref())?;
+    let proofs = Proofs::load(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?;
     let function = auth::function(db, broker.clone(), key, proofs, AuthConfig::from_env()?);
     Ok(broker::serve("auth", function, &broker, service.listener, &service.config, service.shutdown).await?)
 }

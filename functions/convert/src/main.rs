@@ -73,7 +73,7 @@ async fn run(role: Role) -> Result<(), Box<dyn Error>> {
 
 fn worker(service: &Service, config: &BrokerConfig) -> Result<(Function, Broker), Box<dyn Error>> {
     let parts = &service.parts;
-    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(config, db.clone())?;
     let function = convert::function(Convert {
         blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,

@@ -16,14 +16,14 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
     let parts = &service.parts;
-    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let key = VerifyingKey::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
     let function = download::function(Download {
         blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
         verifier: Verifier::new(key, db.clone()),
-        links: Links::load_or_create(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
+        links: Links::load(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
         public_url: required("PUBLIC_URL", &parts.public_url)?.to_owned(),
         db,
     });
-    Ok(service.serve(function).await?)
+    service.serve(function.into_parts().0).await
 }

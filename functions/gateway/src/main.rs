@@ -13,5 +13,5 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
     let function = gateway::proxy(&GatewayConfig::from_env()?)?;
-    Ok(service.serve(function).await?)
+    service.serve(function.into_parts().0).await
 }

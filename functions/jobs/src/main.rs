@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
     let parts = &service.parts;
-    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
     let key = VerifyingKey::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
     let verifier = Verifier::new(key, db.clone());

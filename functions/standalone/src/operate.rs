@@ -5,17 +5,18 @@ use std::{error::Error, fs, path::Path};
 use blobs::Blobs;
 use db::{CONNECTIONS, Db};
 use identity::{Links, Proofs, SigningKey};
-use runtime::{Config as _, PartsConfig, required};
+use runtime::{Config as _, LogConfig, PartsConfig, required, start_logging};
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 
 pub(crate) async fn migrate() -> Result {
+    start_logging(&LogConfig::from_env()?);
     let parts = PartsConfig::from_env()?;
-    let url = required("DATABASE_URL", &parts.database_url)?;
+    let url = parts.database()?;
     if !url.starts_with("sqlite:") {
-        Db::create_if_absent(url).await?;
+        Db::create_if_absent(&url).await?;
     }
-    let db = Db::open(url, CONNECTIONS)?;
+    let db = Db::open(&url, CONNECTIONS)?;
     db.migrate().await?;
     Ok(Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?.prepare().await?)
 }

@@ -67,18 +67,22 @@ const CONNECTIONS: u32 = 4;
 pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
     let settings = Settings::from_env()?;
     start_logging(&settings.log);
+    for variable in &settings.unused {
+        tracing::warn!(variable, "is set, but `tapedeck serve` does not read it");
+    }
     let data = Data::open(&options.data)?;
     let db = open_database(&settings.parts, &data).await?;
     let blobs = open_blobs(&settings.parts, &data).await?;
     let address = SocketAddr::new(options.host, options.port);
     let listener = TcpListener::bind(address).await.map_err(|error| Error::Listen { address, error })?;
     let home = format!("http://{}", listener.local_addr()?);
+    let mail = mail_config(&settings.mail, &data);
     let local = Local::new(db.clone(), settings.local.clone());
     let parts = Parts {
         db,
         blobs,
         broker: local.broker(),
-        mailer: Mailer::open(&mail_config(&settings.mail, &data))?,
+        mailer: Mailer::open(&mail)?,
         signing_key: SigningKey::load_or_create(&key_file(
             &settings.parts.signing_key_file,
             &data,
@@ -91,7 +95,7 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
         public_url: settings.parts.public_url.clone().unwrap_or_else(|| home.clone()),
     };
     let function = platform(parts, &settings);
-    greet(&home, &data);
+    greet(&home, &data, &mail.url);
     run(function, local, listener, settings).await
 }
 
@@ -113,7 +117,7 @@ async fn run(
 
 /// This process is the only one: what dead ones had in hand is free again.
 async fn open_database(parts: &PartsConfig, data: &Data) -> Result<Db, Error> {
-    let url = parts.database_url.clone().unwrap_or_else(|| data.url("sqlite", "tapedeck.db"));
+    let url = parts.database().unwrap_or_else(|_| data.url("sqlite", "tapedeck.db"));
     let db = Db::open(&url, CONNECTIONS)?;
     db.migrate().await?;
     db.recover_alone().await?;
@@ -135,10 +139,33 @@ fn mail_config(config: &MailConfig, data: &Data) -> MailConfig {
     MailConfig { url, ..config.clone() }
 }
 
-fn greet(home: &str, data: &Data) {
+/// Where mails go, without who may send them there.
+fn mails(url: &str) -> String {
+    if let Some(folder) = url.strip_prefix("file:") {
+        return folder.to_owned();
+    }
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let server = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = server.rsplit_once('@').map_or(server, |(_, host)| host);
+    format!("{scheme}://{host}")
+}
+
+fn greet(home: &str, data: &Data, mail_url: &str) {
     if data.first_start {
         println!("First start: signing key made. The first account that registers is the admin.");
     }
-    println!("Data: {}   Mails: {}", data.path("").display(), data.path("mails").display());
+    println!("Data: {}   Mails: {}", data.path("").display(), mails(mail_url));
     println!("Tapedeck is ready at {home}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mails;
+
+    #[test]
+    fn where_mails_go_is_told_without_the_password() {
+        assert_eq!(mails("file:/data/mails"), "/data/mails");
+        assert_eq!(mails("smtps://me:s3cr@t@smtp.example:465/x?tls=required"), "smtps://smtp.example:465");
+        assert_eq!(mails("smtp://127.0.0.1:25"), "smtp://127.0.0.1:25");
+    }
 }

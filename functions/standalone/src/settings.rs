@@ -7,7 +7,7 @@ use broker::{BrokerConfig, ClockConfig, LocalConfig};
 use convert::ConvertConfig;
 use gateway::GatewayConfig;
 use notify::{MailConfig, WebhookConfig};
-use runtime::{Config, ConfigError, LogConfig, PartsConfig, ServeConfig, Variable, variables};
+use runtime::{Config, ConfigError, LogConfig, PartsConfig, ServeConfig, Variable, changed, variables};
 use sweep::SweepConfig;
 use upload::UploadConfig;
 
@@ -24,12 +24,16 @@ pub(crate) struct Settings {
     pub(crate) clock: ClockConfig,
     pub(crate) local: LocalConfig,
     pub(crate) log: LogConfig,
+    /// Variables that are set for nothing, because this process is all functions.
+    pub(crate) unused: Vec<String>,
 }
 
 impl Settings {
     pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        let parts = PartsConfig::from_env()?;
         Ok(Self {
-            parts: PartsConfig::from_env()?,
+            unused: unused(&parts, &BrokerConfig::from_env()?, &GatewayConfig::from_env()?)?,
+            parts,
             serve: ServeConfig::from_env()?,
             auth: AuthConfig::from_env()?,
             upload: UploadConfig::from_env()?,
@@ -42,6 +46,24 @@ impl Settings {
             log: LogConfig::from_env()?,
         })
     }
+}
+
+/// Variables of separate functions. Whoever names a broker believes that events go there: that is an error.
+fn unused(
+    parts: &PartsConfig,
+    broker: &BrokerConfig,
+    gateway: &GatewayConfig,
+) -> Result<Vec<String>, ConfigError> {
+    let advice = "is set, but `tapedeck serve` is all functions in one process and delivers its events itself. \
+        Unset it, or run the functions as processes of their own";
+    if broker.is_knative() {
+        return Err(ConfigError::new("K_SINK", advice));
+    }
+    if !broker.is_local() {
+        return Err(ConfigError::new("BROKER_URL", advice));
+    }
+    let public_key = parts.public_key_file.as_ref().map(|_| "PUBLIC_KEY_FILE".to_owned());
+    Ok(public_key.into_iter().chain(changed(broker)?).chain(changed(gateway)?).collect())
 }
 
 type Rows = fn() -> Result<Vec<Variable>, String>;
@@ -81,4 +103,29 @@ fn rows(components: &[Rows]) -> Result<String, String> {
         }
     }
     Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(broker: BrokerConfig) -> Result<Vec<String>, String> {
+        let parts = PartsConfig { public_key_file: Some("public.pem".into()), ..PartsConfig::default() };
+        unused(&parts, &broker, &GatewayConfig::default()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_broker_that_would_not_be_used_is_an_error() {
+        let amqp = BrokerConfig { broker_url: "amqp://rabbitmq".into(), ..BrokerConfig::default() };
+        let error = told(amqp).unwrap_err();
+        assert!(error.starts_with("BROKER_URL: is set, but") && error.contains("Unset it"), "{error}");
+        let knative = BrokerConfig { k_sink: Some("http://broker".into()), ..BrokerConfig::default() };
+        assert!(told(knative).unwrap_err().starts_with("K_SINK: "));
+    }
+
+    #[test]
+    fn other_variables_of_separate_functions_are_told() {
+        let broker = BrokerConfig { broker_prefetch: 3, ..BrokerConfig::default() };
+        assert_eq!(told(broker).unwrap(), ["PUBLIC_KEY_FILE", "BROKER_PREFETCH"]);
+    }
 }

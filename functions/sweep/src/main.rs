@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut service = Service::start().await?;
     let parts = &service.parts;
-    let db = Db::open(required("DATABASE_URL", &parts.database_url)?, db::CONNECTIONS)?;
+    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
     let blobs = Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?;
     let sweep = Sweep::new(db.clone(), blobs, broker.clone(), SweepConfig::from_env()?);

@@ -18,8 +18,8 @@ use crate::Sweep;
 const BUDGET: Duration = Duration::from_secs(45);
 /// How long the lease is: longer than a walk.
 const LEASE: Duration = Duration::from_secs(120);
-/// Blobs of one page.
-const PAGE: usize = 500;
+/// Blobs of one page: a directory is listed once for each.
+const PAGE: usize = 2000;
 
 /// What is walked over, in this order: whole blobs, then what interrupted writes have left.
 const STAGES: [(&str, Bucket, bool); 4] = [

@@ -3,6 +3,11 @@
 use contracts::Outage;
 use sqlx::error::{DatabaseError, ErrorKind};
 
+/// sqlx can also encrypt the password alone, with the server's RSA key. It takes the key from whoever answers: that
+/// protects from nobody who can change what goes over the line, and all the rest would go in clear.
+const NEEDS_TLS: &str = "the server asks for the password itself (caching_sha2_password), which only goes over TLS: \
+    give the server a certificate, and take ssl-mode=DISABLED out of DATABASE_URL if it is there";
+
 /// A failed call. Absence is no error: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -50,6 +55,9 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::Encode(_)
             | sqlx::Error::RowNotFound
             | sqlx::Error::TypeNotFound { .. } => Self::Corrupt(error.to_string()),
+            sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA auth backend disabled") => {
+                Self::Unavailable(sqlx::Error::Configuration(NEEDS_TLS.into()))
+            }
             _ => Self::Unavailable(error),
         }
     }

@@ -1,75 +1,71 @@
-//! The pool: which database, how many connections, how a transaction begins.
+//! The pool: which database, how many connections, how a transaction begins, and how long a call may take.
+//!
+//! - `address.rs`: what a URL may say, and what is refused before the first connection.
+//! - `clock.rs`: the time by the server's clock. `calls.rs`: statements, and transitions that must not be lost.
+//! - `lent.rs`: a connection in use. No call hangs, and no connection is used again after a call that did not end.
+//! - `migrate.rs`: the schema.
 
-use std::time::Duration;
+mod address;
+mod calls;
+mod clock;
+mod lent;
+mod migrate;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::{io, sync::Arc, time::Duration};
 
-use contracts::{Clock, Outage as _, Timestamp};
+use contracts::Clock;
 use sqlx::{
-    Any, AnyPool, Row as _,
-    any::{AnyArguments, AnyPoolOptions, AnyRow},
-    migrate::MigrateDatabase as _,
-    query::Query,
+    AnyConnection, AnyPool, any::AnyPoolOptions, migrate::MigrateDatabase as _, pool::PoolConnectionMetadata,
 };
-use tokio::time::Instant;
+
+pub(crate) use calls::PATIENCE;
+use clock::ServerClock;
+pub(crate) use lent::{Pool, Tx};
 
 use crate::{Error, Result};
 
 /// A handle on the database; cheap to clone. Connections are opened when they are first needed.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pub(crate) pool: AnyPool,
+    pub(crate) pool: Pool,
     begin: &'static str,
     clock: Clock,
     server: Arc<ServerClock>,
 }
 
-/// How far the server's clock is ahead of ours, in milliseconds, and when that was last measured.
-#[derive(Debug, Default)]
-struct ServerClock {
-    ahead: AtomicI64,
-    /// Milliseconds since 1970; 0: never.
-    measured_at: AtomicI64,
-}
-
-/// How often the server's clock is read: clocks drift by milliseconds in that time.
-const MEASURE: Duration = Duration::from_secs(60);
-
-/// How long a transition that must not be lost is tried again while the database is away.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// The pause between two tries; a deadlock is tried again at once.
-const PAUSE: Duration = Duration::from_millis(300);
-/// How many deadlocks in a row are tried again, where no patience is asked for.
-const DEADLOCKS: u32 = 8;
-/// How long a statement may take, and a transaction.
-const CALL: Duration = Duration::from_secs(10);
-
-/// A transaction in hand.
-pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
-
 /// Connections of one process at the most, where nothing asks for another number.
-pub const CONNECTIONS: u32 = 8;
-/// How long a call waits for a connection before it is answered with [`Error::Unavailable`].
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECTIONS: u32 = 4;
+/// How long a call may take: the wait for a connection and the statement together.
+const CALL: Duration = Duration::from_secs(5);
+/// How long a transaction may take, with all its statements.
+const TRANSACTION: Duration = Duration::from_secs(10);
+/// How long a connection that nobody uses stays open: less than load balancers and NATs remember a silent one.
+const IDLE: Duration = Duration::from_secs(300);
+/// A connection that rested for longer than this is asked before it is used.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long the answer to that may take.
+const PING: Duration = Duration::from_secs(1);
 
 /// SQLite takes the write lock at once: a read lock that is upgraded later would fail with "busy" instead of
 /// waiting (sqlite.org/lang_transaction.html).
 const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// One process migrates, the others wait. sqlx's own lock waits for -1 seconds, which MariaDB takes for no time at all.
-const MYSQL_LOCK: &str = "SELECT GET_LOCK(CONCAT('tapedeck-', MD5(DATABASE())), 120)";
-
 impl Db {
-    /// `sqlite:PATH` (made if absent) or `mysql://user:password@host/database`.
+    /// `sqlite:PATH` (made if absent) or `mysql://user:password@host/database`. Of MySQL's options, those of TLS
+    /// are `ssl-mode=DISABLED|PREFERRED|REQUIRED|VERIFY_CA|VERIFY_IDENTITY` and `ssl-ca=FILE` (PEM): with a file,
+    /// the server's certificate is verified.
     ///
     /// # Errors
-    /// [`Error::Url`] if the URL is neither; an unreachable database is told by the first call that needs it.
+    /// [`Error::Url`] if the URL is neither, or says what can't be done; an unreachable database is told by the
+    /// first call that needs it.
     pub fn open(url: &str, max_connections: u32) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(max_connections);
+        let options = AnyPoolOptions::new()
+            .acquire_timeout(CALL)
+            .idle_timeout(IDLE)
+            .max_connections(max_connections)
+            .test_before_acquire(false)
+            .before_acquire(|connection, rest| Box::pin(is_alive(connection, rest)));
         if let Some(path) = url.strip_prefix("sqlite:") {
             let pool = options
                 .after_connect(|connection, _| Box::pin(sqlite_pragmas(connection)))
@@ -77,147 +73,59 @@ impl Db {
                 .map_err(|error| Error::Url(error.to_string()))?;
             return Ok(Self::over(pool, SQLITE_BEGIN));
         }
-        if url.starts_with("mysql:") {
-            let pool = options.connect_lazy(url).map_err(|error| Error::Url(error.to_string()))?;
-            return Ok(Self::over(pool, "BEGIN"));
-        }
-        Err(Error::Url("expected sqlite:PATH or mysql://user:password@host/database".into()))
+        let address = address::mysql(url)?;
+        let options = if address.may_be_in_clear {
+            options.after_connect(|connection, _| Box::pin(address::warn_if_in_clear(connection)))
+        } else {
+            options
+        };
+        Ok(Self::over(options.connect_lazy_with(address.options), "BEGIN"))
     }
 
     fn over(pool: AnyPool, begin: &'static str) -> Self {
-        Self { pool, begin, clock: Clock::system(), server: Arc::default() }
-    }
-
-    /// The same database by another clock: for tests.
-    #[must_use]
-    pub fn with_clock(self, clock: Clock) -> Self {
-        Self { clock, ..self }
-    }
-
-    /// The clock by which rows are written.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// The time by the database server's clock: what processes on machines whose clocks differ agree on. SQLite's is
-    /// this machine's.
-    ///
-    /// # Errors
-    /// As the database fails.
-    pub async fn now(&self) -> Result<Timestamp> {
-        let here = self.clock.now();
-        if self.begin == SQLITE_BEGIN || self.clock.is_manual() {
-            return Ok(here);
-        }
-        let measured_at = Timestamp::from_millis(self.server.measured_at.load(Ordering::Relaxed));
-        if measured_at.after(MEASURE) < here {
-            self.measure().await?;
-        }
-        Ok(Timestamp::from_millis(here.millis() + self.server.ahead.load(Ordering::Relaxed)))
-    }
-
-    /// The answer holds for the middle of the round trip.
-    async fn measure(&self) -> Result<()> {
-        let asked = self.clock.now();
-        let clock = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms";
-        let there: i64 = self.fetch_one(sqlx::query(clock)).await?.try_get("now_ms")?;
-        let answered = self.clock.now();
-        let middle = i64::midpoint(asked.millis(), answered.millis());
-        self.server.ahead.store(there - middle, Ordering::Relaxed);
-        self.server.measured_at.store(answered.millis(), Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Tries a transition until it is settled: again at once if MySQL ended it as a deadlock, and for `patience` while
-    /// the database is away. An earlier try may have gone through although its answer was lost: `attempt` must find that
-    /// out, and say the same as that one.
-    pub(crate) async fn settle<T, F: Future<Output = Result<T>>>(
-        &self,
-        patience: Duration,
-        attempt: impl Fn() -> F,
-    ) -> Result<T> {
-        let until = Instant::now() + patience;
-        let mut deadlocks = 0;
-        loop {
-            match self.within(attempt()).await {
-                Err(error) if error.is_deadlock() && deadlocks < DEADLOCKS => deadlocks += 1,
-                Err(error) if error.is_outage() && Instant::now() + PAUSE < until => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                ended => return ended,
-            }
-        }
-    }
-
-    /// No call waits for ever: a server that fell silent is one that is away.
-    pub(crate) async fn within<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        match tokio::time::timeout(CALL, call).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::Unavailable(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))),
-        }
-    }
-
-    /// Runs a statement; returns how many rows it has matched.
-    pub(crate) async fn execute(&self, query: Query<'_, Any, AnyArguments>) -> Result<u64> {
-        self.within(async { Ok(query.execute(&self.pool).await?.rows_affected()) }).await
-    }
-
-    /// The one row of a query.
-    pub(crate) async fn fetch_one(&self, query: Query<'_, Any, AnyArguments>) -> Result<AnyRow> {
-        self.within(async { Ok(query.fetch_one(&self.pool).await?) }).await
-    }
-
-    /// The row of a query, if there is one.
-    pub(crate) async fn fetch_optional(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<AnyRow>> {
-        self.within(async { Ok(query.fetch_optional(&self.pool).await?) }).await
-    }
-
-    /// All rows of a query.
-    pub(crate) async fn fetch_all(&self, query: Query<'_, Any, AnyArguments>) -> Result<Vec<AnyRow>> {
-        self.within(async { Ok(query.fetch_all(&self.pool).await?) }).await
-    }
-
-    /// Makes the database at `url` if it is not there.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if the server is away or does not let this user make databases.
-    pub async fn create_if_absent(url: &str) -> Result<()> {
-        sqlx::any::install_default_drivers();
-        if !sqlx::Any::database_exists(url).await? {
-            sqlx::Any::create_database(url).await?;
-        }
-        Ok(())
-    }
-
-    /// Brings the schema up to date. Safe when several processes do it at once.
-    ///
-    /// # Errors
-    /// [`Error::Migration`] if a migration fails or the schema is newer than this program.
-    pub async fn migrate(&self) -> Result<()> {
-        if self.begin == SQLITE_BEGIN {
-            sqlx::migrate!().run(&self.pool).await?;
-            return self.upgrade().await;
-        }
-        let mut connection = self.pool.acquire().await?;
-        sqlx::raw_sql(MYSQL_LOCK).execute(&mut *connection).await?;
-        // For the tables to come: names of files hold any letter, and MariaDB's default is Latin 1.
-        let letters = sqlx::raw_sql("ALTER DATABASE CHARACTER SET utf8mb4").execute(&mut *connection).await;
-        let migrated = sqlx::migrate!().run(&mut *connection).await;
-        // Closing the connection gives the lock back, whatever went wrong.
-        connection.close().await?;
-        letters?;
-        migrated?;
-        self.upgrade().await
+        Self { pool: Pool::new(pool), begin, clock: Clock::system(), server: Arc::default() }
     }
 
     pub(crate) fn drop_index(&self, index: &str, table: &str) -> String {
         if self.begin == SQLITE_BEGIN { format!("DROP INDEX {index}") } else { format!("DROP INDEX {index} ON {table}") }
     }
 
+    /// Makes the database at `url` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Url`] as [`Db::open`]; [`Error::Unavailable`] if the server is away or does not let this user make
+    /// databases.
+    pub async fn create_if_absent(url: &str) -> Result<()> {
+        sqlx::any::install_default_drivers();
+        let url = address::mysql(url)?.options.database_url.to_string();
+        if !sqlx::Any::database_exists(&url).await? {
+            sqlx::Any::create_database(&url).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives these calls 5 s, all together. A single statement is limited by itself; this is for several that
+    /// stand for one.
+    ///
+    /// # Errors
+    /// Those of the calls; [`Error::Unavailable`] when the time is up. A connection that was waiting for its answer
+    /// is closed: what it says later would be taken for the answer to another question.
+    pub async fn within<T>(&self, calls: impl Future<Output = Result<T>>) -> Result<T> {
+        limited(CALL, calls).await
+    }
+
+    /// The same for a transaction, from its beginning to its commit: 10 s. One that did not end is rolled back by
+    /// the database, as its connection is closed.
+    ///
+    /// # Errors
+    /// Those of [`Db::within`]. If the time was up during the commit, it may have happened.
+    pub async fn within_transaction<T>(&self, calls: impl Future<Output = Result<T>>) -> Result<T> {
+        limited(TRANSACTION, calls).await
+    }
+
     /// A transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        Ok(self.pool.begin_with(self.begin).await?)
+        Ok(limited(CALL, Tx::begin(&self.pool, self.begin)).await?)
     }
 
     /// Whether the database answers.
@@ -225,7 +133,8 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] if not.
     pub async fn ping(&self) -> Result<()> {
-        self.execute(sqlx::query("SELECT 1")).await.map(drop)
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Closes all connections, after the calls in hand.
@@ -234,11 +143,32 @@ impl Db {
     }
 }
 
+/// What `work` says, if it says it in time. What `work` holds is dropped when the time is up.
+async fn limited<T, E: From<sqlx::Error>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let silent = || {
+        let text = format!("no answer within {} s", limit.as_secs());
+        E::from(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, text)))
+    };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(silent()))
+}
+
+/// A server or something on the way to it may have forgotten a connection that rested.
+async fn is_alive(connection: &mut AnyConnection, rest: PoolConnectionMetadata) -> sqlx::Result<bool> {
+    if rest.idle_for > FRESH {
+        limited(PING, sqlx::Connection::ping(connection)).await?;
+    }
+    Ok(true)
+}
+
 /// WAL: readers don't wait for the writer. FULL: a committed job survives a power cut, not only a crash.
-/// A small page cache keeps an idle process small.
-async fn sqlite_pragmas(connection: &mut sqlx::AnyConnection) -> Result<(), sqlx::Error> {
+/// A small page cache keeps an idle process small. Who waits for the write lock gives up a little before its call
+/// does, and so keeps its connection.
+async fn sqlite_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     for pragma in [
-        "PRAGMA busy_timeout = 10000",
+        "PRAGMA busy_timeout = 4500",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA cache_size = -512",
@@ -247,3 +177,6 @@ async fn sqlite_pragmas(connection: &mut sqlx::AnyConnection) -> Result<(), sqlx
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

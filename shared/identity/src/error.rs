@@ -13,6 +13,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// There is no such file, and this program does not make it.
+    #[error("{}: no such file. `tapedeck keys DIR` makes the keys, once for all functions", .0.display())]
+    Absent(PathBuf),
     /// The file is there, but holds no usable key.
     #[error("not a usable key: {0}")]
     Key(String),

@@ -9,6 +9,14 @@ use std::{
 
 use crate::{Error, new_secret};
 
+/// Reads the file, which somebody made before.
+pub(crate) fn load(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::Absent(path.to_owned()),
+        _ => Error::File { path: path.to_owned(), source },
+    })
+}
+
 /// Reads the file; if there is none, makes it with what `make` says.
 ///
 /// Processes that start at the same time agree: the first one's file stays, the others read it.
@@ -30,7 +38,16 @@ pub(crate) fn load_or_create(
 
 /// The secret of a signer that all processes with the same file share.
 pub(crate) fn load_or_create_secret(path: &Path) -> Result<String, Error> {
-    let secret = load_or_create(path, || new_secret(""))?.trim().to_owned();
+    checked(path, &load_or_create(path, || new_secret(""))?)
+}
+
+/// The same, from a file that somebody made before.
+pub(crate) fn load_secret(path: &Path) -> Result<String, Error> {
+    checked(path, &load(path)?)
+}
+
+fn checked(path: &Path, text: &str) -> Result<String, Error> {
+    let secret = text.trim().to_owned();
     if secret.len() < 32 {
         return Err(Error::Key(format!("{}: expected at least 32 random characters", path.display())));
     }
@@ -78,6 +95,17 @@ mod tests {
         let threads: Vec<_> = (0..8).map(start).collect();
         let texts: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
         assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_only_read_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let error = load_secret(&path).unwrap_err().to_string();
+        assert!(error.contains("secret: no such file") && error.contains("tapedeck keys DIR"), "{error}");
+        assert!(!path.exists());
+        let made = load_or_create_secret(&path).unwrap();
+        assert_eq!(load_secret(&path).unwrap(), made);
     }
 
     #[test]

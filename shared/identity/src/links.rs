@@ -8,7 +8,10 @@ use jsonwebtoken::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, files::load_or_create_secret};
+use crate::{
+    Error,
+    files::{load_or_create_secret, load_secret},
+};
 
 /// For whom link tokens are. Not the audience of access tokens: one is never taken for the other.
 const AUDIENCE: &str = "tapedeck-link";
@@ -41,9 +44,20 @@ impl Links {
     /// # Errors
     /// [`Error::File`] if the file can't be read or made, [`Error::Key`] if the secret is too short to be one.
     pub fn load_or_create(path: &Path) -> Result<Self, Error> {
-        let secret = load_or_create_secret(path)?;
+        Ok(Self::new(&load_or_create_secret(path)?))
+    }
+
+    /// Reads the secret at `path`, which [`Links::load_or_create`] made.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is none; else as [`Links::load_or_create`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Ok(Self::new(&load_secret(path)?))
+    }
+
+    fn new(secret: &str) -> Self {
         let secret = secret.as_bytes();
-        Ok(Self(Arc::new((EncodingKey::from_secret(secret), DecodingKey::from_secret(secret)))))
+        Self(Arc::new((EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))))
     }
 
     /// A token for a link to this audio, good until `expires`; fits into a URL as it is.

@@ -7,7 +7,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, LinkError, WebhookSecret, files::load_or_create_secret, hash_secret, links::read, webhook,
+    Error, LinkError, WebhookSecret,
+    files::{load_or_create_secret, load_secret},
+    hash_secret,
+    links::read,
+    webhook,
 };
 
 /// For whom the tokens are. Each its own: one is never taken for the other, nor for a link or an access token.
@@ -57,10 +61,21 @@ impl Proofs {
     /// # Errors
     /// [`Error::File`] if the file can't be read or made, [`Error::Key`] if the secret is too short to be one.
     pub fn load_or_create(path: &Path) -> Result<Self, Error> {
-        let secret = load_or_create_secret(path)?;
+        Ok(Self::new(load_or_create_secret(path)?))
+    }
+
+    /// Reads the secret at `path`, which [`Proofs::load_or_create`] made.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is none; else as [`Proofs::load_or_create`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Ok(Self::new(load_secret(path)?))
+    }
+
+    fn new(secret: String) -> Self {
         let bytes = secret.as_bytes();
         let (sign, read) = (EncodingKey::from_secret(bytes), DecodingKey::from_secret(bytes));
-        Ok(Self(Arc::new(Keys { sign, read, secret })))
+        Self(Arc::new(Keys { sign, read, secret }))
     }
 
     /// A token that proves the address of `user` until `expires`; fits into a URL as it is.

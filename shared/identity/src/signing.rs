@@ -1,6 +1,6 @@
 //! The key pair: Ed25519. The private half signs access tokens, the public half is for everybody.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use base64::{
     Engine as _,
@@ -13,7 +13,11 @@ use jsonwebtoken::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, files::load_or_create, secret::random};
+use crate::{
+    Error,
+    files::{load, load_or_create},
+    secret::random,
+};
 
 /// The DER of an Ed25519 private key in PKCS#8 without the key itself (RFC 8410, section 7).
 const PKCS8_HEAD: [u8; 16] =
@@ -74,7 +78,18 @@ impl SigningKey {
     /// # Errors
     /// [`Error::File`] if the file can't be read or made, [`Error::Key`] if it holds no Ed25519 key.
     pub fn load_or_create(path: &Path) -> Result<Self, Error> {
-        let pem = load_or_create(path, new_pem)?;
+        Self::from_pem(path, &load_or_create(path, new_pem)?)
+    }
+
+    /// Reads the private key at `path`, which [`SigningKey::load_or_create`] made.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is none; else as [`SigningKey::load_or_create`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::from_pem(path, &load(path)?)
+    }
+
+    fn from_pem(path: &Path, pem: &str) -> Result<Self, Error> {
         let private = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(unusable(path))?;
         let jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA).map_err(unusable(path))?;
         Ok(Self { private, public: VerifyingKey::new(jwk).map_err(unusable(path))? })
@@ -129,10 +144,10 @@ impl VerifyingKey {
     /// Reads a public key (SPKI PEM, as `openssl pkey -pubout` writes it) at `path`.
     ///
     /// # Errors
-    /// [`Error::File`] if the file can't be read, [`Error::Key`] if it holds no Ed25519 key.
+    /// [`Error::Absent`] if there is no file, [`Error::File`] if it can't be read, [`Error::Key`] if it holds no
+    /// Ed25519 key.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let pem = fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-        let key = DecodingKey::from_ed_pem(&pem).map_err(unusable(path))?;
+        let key = DecodingKey::from_ed_pem(load(path)?.as_bytes()).map_err(unusable(path))?;
         let jwk = Jwk::from_decoding_key(&key, Some(Algorithm::EdDSA)).map_err(unusable(path))?;
         Self::new(jwk).map_err(unusable(path))
     }

@@ -44,7 +44,7 @@ mod tasks;
 mod telemetry;
 
 pub use cloudevents::event_routes;
-pub use config::{Config, ConfigError, Variable, variables};
+pub use config::{Checked, Config, ConfigError, Variable, changed, variables, within};
 pub use context::{Call, Context};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, OrFail};

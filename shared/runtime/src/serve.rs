@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Config, edge, health};
+use crate::{Checked, Config, edge, health, within};
 
 /// How to serve.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +33,10 @@ impl Config for ServeConfig {
     const PREFIX: &'static str = "SERVE_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] =
         &[("drain_seconds", "seconds that requests in hand get to finish after SIGTERM")];
+
+    fn check(&self) -> Checked {
+        within("drain_seconds", &self.drain_seconds, 0..=24 * 3600)
+    }
 }
 
 /// `routes` inside the edge: request ids, problems for what goes wrong, health, a small default body limit.

@@ -8,11 +8,14 @@ use std::{
 };
 
 use axum::Router;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, LogConfig, ServeConfig, Tasks, http_router, serve_with, shutdown_signal, start_logging};
+use crate::{
+    Checked, Config, LogConfig, ServeConfig, Tasks, http_router, serve_with, shutdown_signal, start_logging,
+};
 
 /// Where a function finds its parts. Each function reads those that it needs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,6 +23,7 @@ use crate::{Config, LogConfig, ServeConfig, Tasks, http_router, serve_with, shut
 #[expect(missing_docs, reason = "DESCRIPTIONS says it")]
 pub struct PartsConfig {
     pub database_url: Option<String>,
+    pub database_ca_file: Option<String>,
     pub blobs_url: Option<String>,
     pub public_url: Option<String>,
     pub signing_key_file: Option<String>,
@@ -34,6 +38,10 @@ impl Config for PartsConfig {
         (
             "database_url",
             "`sqlite:PATH` or `mysql://user:password@host/database`; unset: tapedeck.db in the data folder",
+        ),
+        (
+            "database_ca_file",
+            "certificate authority (PEM) of the MySQL server, trusted besides the public ones: its certificate is verified",
         ),
         ("blobs_url", "`file:DIRECTORY` or `mongodb://host/database`; unset: blobs in the data folder"),
         (
@@ -57,6 +65,48 @@ impl Config for PartsConfig {
             "secret for mails of accounts and for webhooks, of `auth` and `notify` alone; unset: keys/proofs.key in the data folder, made if absent",
         ),
     ];
+
+    fn check(&self) -> Checked {
+        begins("database_url", self.database_url.as_deref(), &["sqlite:", "mysql://"])?;
+        begins("blobs_url", self.blobs_url.as_deref(), &["file:", "mongodb://", "mongodb+srv://"])?;
+        begins("public_url", self.public_url.as_deref(), &["http://", "https://"])?;
+        let url = self.database_url.as_deref().unwrap_or_default();
+        match &self.database_ca_file {
+            Some(_) if !url.starts_with("mysql:") => {
+                Err(("database_ca_file", "is set, but DATABASE_URL is no mysql://".into()))
+            }
+            Some(_) if url.contains("ssl-ca=") => {
+                Err(("database_ca_file", "is set, and ssl-ca in DATABASE_URL too".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn begins(field: &'static str, value: Option<&str>, schemes: &[&str]) -> Checked {
+    match value {
+        Some(url) if !schemes.iter().any(|scheme| url.starts_with(scheme)) => {
+            Err((field, format!("expected {}...", schemes.join("... or "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl PartsConfig {
+    /// The database's URL, with [`PartsConfig::database_ca_file`] as its option `ssl-ca`.
+    ///
+    /// # Errors
+    /// [`Missing`] if there is none.
+    pub fn database(&self) -> Result<String, Missing> {
+        let url = required("DATABASE_URL", &self.database_url)?;
+        Ok(match &self.database_ca_file {
+            None => url.to_owned(),
+            Some(file) => {
+                let first = if url.contains('?') { '&' } else { '?' };
+                format!("{url}{first}ssl-ca={}", utf8_percent_encode(file, NON_ALPHANUMERIC))
+            }
+        })
+    }
 }
 
 /// A variable that this function can't do without.
@@ -111,7 +161,10 @@ impl Service {
     /// # Errors
     /// A variable that can't be read, or a port that is taken.
     pub async fn start() -> Result<Self, Box<dyn Error>> {
-        start_logging(&LogConfig::from_env()?);
+        let log = LogConfig::from_env();
+        // What is wrong with it must be said somewhere.
+        start_logging(log.as_ref().unwrap_or(&LogConfig::default()));
+        log?;
         let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PortConfig::from_env()?.port));
         let listener = listen(address).await?;
         tracing::info!(address = %listener.local_addr()?, "listening");
@@ -152,5 +205,25 @@ pub fn ended(result: Result<(), Box<dyn Error>>) -> ExitCode {
             tracing::error!(%error, "could not go on");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_authority_becomes_an_option_of_the_url() {
+        let parts = |url: &str| PartsConfig {
+            database_url: Some(url.into()),
+            database_ca_file: Some("/etc/my ca.pem".into()),
+            ..PartsConfig::default()
+        };
+        assert_eq!(parts("mysql://h/d").database().unwrap(), "mysql://h/d?ssl-ca=%2Fetc%2Fmy%20ca%2Epem");
+        assert_eq!(
+            parts("mysql://h/d?a=b").database().unwrap(),
+            "mysql://h/d?a=b&ssl-ca=%2Fetc%2Fmy%20ca%2Epem"
+        );
+        assert_eq!(PartsConfig::default().database().unwrap_err().to_string(), "DATABASE_URL is not set");
     }
 }

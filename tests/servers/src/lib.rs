@@ -6,16 +6,20 @@
 //! a server starts one of its own. `tests/servers/install.sh` installs what is needed.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod certificate;
 mod mariadb;
 mod mongod;
 mod process;
+mod proxy;
 mod rabbitmq;
 mod shared;
 mod smtp;
 mod vhost;
 
+pub use certificate::Certificate;
 pub use mariadb::Mariadb;
 pub use mongod::Mongod;
+pub use proxy::Proxy;
 pub use rabbitmq::Rabbitmq;
 pub use shared::{Run, Shared, shared};
 pub use smtp::Smtp;
