@@ -8,6 +8,7 @@
 //! Architecture invariant: this crate never sees HTTP or an event on the wire; it is the only one that
 //! names sqlx.
 
+mod administrators;
 mod error;
 mod jobs;
 mod keys;
@@ -16,6 +17,7 @@ mod outbox;
 mod pool;
 mod proofs;
 mod row;
+mod settings;
 mod sweeps;
 mod title;
 mod tokens;
@@ -23,6 +25,7 @@ mod transitions;
 mod user_changes;
 mod users;
 
+pub use administrators::LastAdmin;
 pub use error::Error;
 pub use jobs::{Audio, Job, Source};
 pub use keys::ApiKey;

@@ -4,8 +4,11 @@ use contracts::{Recorded, Timestamp, UserId, UserRegistered};
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
-    Db, Error, Result,
+    Db, LastAdmin, Result,
+    administrators::another_is_left,
+    pool::Tx,
     row::{parsed, time, time_or_null},
+    settings::{alone_with_administrators, may_be_first_account, take_first_account},
 };
 
 /// What a user may do beyond their own jobs.
@@ -58,6 +61,10 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// When they registered.
     pub created_at: Timestamp,
+    /// How often the secret of their webhooks was replaced.
+    pub webhook_generation: u32,
+    /// When it was last.
+    pub webhook_replaced_at: Option<Timestamp>,
 }
 
 /// A person who registers.
@@ -67,7 +74,8 @@ pub struct NewUser {
     pub email: String,
     /// Argon2id in PHC string format.
     pub password_hash: String,
-    /// Whether to be admin if nobody has registered before.
+    /// Whether to be admin if nobody has ever registered before. Who registers first uses the chance up for ever, also
+    /// with `false` here and when all accounts are gone.
     pub admin_if_first: bool,
     /// Whether the address counts as proven.
     pub verified: bool,
@@ -79,19 +87,21 @@ impl Db {
     /// # Errors
     /// [`Error::Exists`] if the address is taken.
     pub async fn create_user(&self, new: NewUser) -> Result<(User, Recorded<UserRegistered>)> {
+        let may_be_first = may_be_first_account(self).await?;
         let mut tx = self.begin().await?;
+        let first = may_be_first && take_first_account(&mut tx).await?;
         let now = Timestamp::now();
-        let first: i64 =
-            sqlx::query("SELECT COUNT(*) AS n FROM users").fetch_one(&mut *tx).await?.try_get("n")?;
         let user = User {
             id: UserId::generate(),
             email: new.email,
             password_hash: new.password_hash,
-            role: if new.admin_if_first && first == 0 { Role::Admin } else { Role::User },
+            role: if new.admin_if_first && first { Role::Admin } else { Role::User },
             class: "standard".into(),
             verified_at: new.verified.then_some(now),
             disabled_at: None,
             created_at: now,
+            webhook_generation: 0,
+            webhook_replaced_at: None,
         };
         sqlx::query(
             "INSERT INTO users (id, email, password_hash, role, class, verified_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -135,21 +145,45 @@ impl Db {
     /// Removes a user with all their rows. Their blobs are named by no row any more: the sweep removes them.
     ///
     /// # Errors
-    /// As the database fails.
-    pub async fn delete_user(&self, id: UserId) -> Result<()> {
+    /// As the database fails. Inside, [`LastAdmin`] if nobody else administers; then nothing was removed.
+    pub async fn delete_user(&self, id: UserId) -> Result<Result<(), LastAdmin>> {
         let mut tx = self.begin().await?;
-        for statement in [
-            "DELETE FROM api_keys WHERE user_id = ?",
-            "DELETE FROM refresh_tokens WHERE user_id = ?",
-            "DELETE FROM notifications WHERE subject IN (SELECT id FROM jobs WHERE user_id = ?)",
-            "DELETE FROM jobs WHERE user_id = ?",
-            "DELETE FROM notifications WHERE subject = ?",
-            "DELETE FROM users WHERE id = ?",
-        ] {
-            sqlx::query(statement).bind(id.to_string()).execute(&mut *tx).await?;
+        // Almost everybody is no administrator, and waits for nobody.
+        let user = sqlx::query("DELETE FROM users WHERE id = ? AND role <> 'admin'").bind(id.to_string());
+        if user.execute(&mut *tx).await?.rows_affected() == 0 {
+            tx.rollback().await?;
+            tx = self.begin().await?;
+            alone_with_administrators(&mut tx).await?;
+            if !another_is_left(&mut tx, id).await? && is_there(&mut tx, id).await? {
+                return Ok(Err(LastAdmin));
+            }
         }
-        tx.commit().await.map_err(Error::from)
+        delete_rows(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(Ok(()))
     }
+}
+
+async fn is_there(tx: &mut Tx, id: UserId) -> Result<bool> {
+    let row = sqlx::query("SELECT 1 AS one FROM users WHERE id = ?").bind(id.to_string());
+    Ok(row.fetch_optional(&mut **tx).await?.is_some())
+}
+
+/// Every statement finds its rows by an index that begins with the user. Keys are at most a hundred and refresh tokens
+/// end after days, so both are few: one statement each.
+async fn delete_rows(tx: &mut Tx, id: UserId) -> Result<()> {
+    for statement in [
+        "DELETE FROM users WHERE id = ?",
+        "DELETE FROM api_keys WHERE user_id = ?",
+        "DELETE FROM refresh_tokens WHERE user_id = ?",
+        // Jobs and what hangs on them: this one reads all notifications.
+        "DELETE FROM notifications WHERE subject IN (SELECT id FROM jobs WHERE user_id = ?)",
+        "DELETE FROM jobs WHERE user_id = ?",
+        "DELETE FROM notifications WHERE subject = ?",
+    ] {
+        sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 pub(crate) fn read(row: &AnyRow) -> Result<User> {
@@ -162,5 +196,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<User> {
         verified_at: time_or_null(row, "verified_at")?,
         disabled_at: time_or_null(row, "disabled_at")?,
         created_at: time(row, "created_at")?,
+        webhook_generation: u32::try_from(row.try_get::<i32, _>("webhook_generation")?).unwrap_or(0),
+        webhook_replaced_at: time_or_null(row, "webhook_replaced_at")?,
     })
 }
