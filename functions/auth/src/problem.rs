@@ -1,6 +1,7 @@
 //! What the database's and the keys' errors are to the world.
 
 use axum::http::{HeaderValue, StatusCode, header};
+use db::LastAdmin;
 use identity::LinkError;
 use runtime::Problem;
 
@@ -14,6 +15,13 @@ pub(crate) fn database(error: db::Error) -> Problem {
             Problem::internal(error.to_string())
         }
     }
+}
+
+/// Somebody has to administer.
+pub(crate) fn last_admin(_: LastAdmin) -> Problem {
+    Problem::conflict(
+        "Nobody else is an administrator. Make somebody one first, with PATCH /admin/users/{id} and the role admin.",
+    )
 }
 
 /// A token of a mail that is not good.

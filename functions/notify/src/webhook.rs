@@ -33,7 +33,7 @@ pub(crate) async fn webhook_due(deps: Notify, event: WebhookDue) -> Result<(), F
         Claim::Busy => return Err(Failure::Retry("another delivery is calling this webhook".into())),
         Claim::Yours => {}
     }
-    let secret = deps.proofs.webhook_secret(user.id);
+    let secret = deps.proofs.webhook_secret(&user);
     let message = Message { url, id: envelope.id.clone(), body: structured(&envelope), secret };
     let called = deps.webhooks.call(&message).await;
     if let (Called::Failed(cause), Some(pause)) = (&called, pause_after(event.attempt)) {

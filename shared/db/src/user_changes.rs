@@ -132,14 +132,16 @@ async fn write(tx: &mut Tx, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// For somebody else's password, or a changed one: whatever the old one has opened is closed.
+/// Whatever the old password has opened is closed: refresh tokens, API keys, and by the generation access tokens.
 pub(crate) async fn replace_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<bool> {
     if !replace_hash(tx, id, old, new).await? {
         return Ok(false);
     }
-    for statement in
-        ["DELETE FROM api_keys WHERE user_id = ?", "DELETE FROM refresh_tokens WHERE user_id = ?"]
-    {
+    for statement in [
+        "UPDATE users SET login_generation = login_generation + 1 WHERE id = ?",
+        "DELETE FROM api_keys WHERE user_id = ?",
+        "DELETE FROM refresh_tokens WHERE user_id = ?",
+    ] {
         sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;
     }
     Ok(true)

@@ -61,6 +61,8 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// When they registered.
     pub created_at: Timestamp,
+    /// How often another password has ended their log-ins.
+    pub login_generation: u32,
     /// How often the secret of their webhooks was replaced.
     pub webhook_generation: u32,
     /// When it was last.
@@ -100,6 +102,7 @@ impl Db {
             verified_at: new.verified.then_some(now),
             disabled_at: None,
             created_at: now,
+            login_generation: 0,
             webhook_generation: 0,
             webhook_replaced_at: None,
         };
@@ -196,7 +199,12 @@ pub(crate) fn read(row: &AnyRow) -> Result<User> {
         verified_at: time_or_null(row, "verified_at")?,
         disabled_at: time_or_null(row, "disabled_at")?,
         created_at: time(row, "created_at")?,
-        webhook_generation: u32::try_from(row.try_get::<i32, _>("webhook_generation")?).unwrap_or(0),
+        login_generation: generation(row, "login_generation")?,
+        webhook_generation: generation(row, "webhook_generation")?,
         webhook_replaced_at: time_or_null(row, "webhook_replaced_at")?,
     })
+}
+
+fn generation(row: &AnyRow, column: &str) -> Result<u32> {
+    Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0))
 }

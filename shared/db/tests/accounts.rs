@@ -150,7 +150,8 @@ async fn a_new_password_ends_all_log_ins_and_keys() {
             assert!(db.use_key(&hash).await.unwrap().is_some(), "nothing has happened");
             assert!(set(user.id, "$argon2id$", "$new$").await);
             assert!(!set(user.id, "$argon2id$", "$newer$").await, "once");
-            assert_eq!(db.user(user.id).await.unwrap().unwrap().password_hash, "$new$");
+            let after = db.user(user.id).await.unwrap().unwrap();
+            assert_eq!((after.password_hash.as_str(), after.login_generation), ("$new$", 1));
             assert!(!db.revoke_token_family(&refresh.secret_hash).await.unwrap());
             assert!(db.use_key(&hash).await.unwrap().is_none());
             assert!(db.use_key(&others).await.unwrap().is_some(), "somebody else's");
@@ -167,7 +168,8 @@ async fn another_hash_of_the_same_password_ends_nothing() {
         db.start_token_family(user.id, &refresh).await.unwrap();
         assert!(!db.rehash_password(user.id, "$other$", "$new$").await.unwrap());
         assert!(db.rehash_password(user.id, "$argon2id$", "$new$").await.unwrap());
-        assert_eq!(db.user(user.id).await.unwrap().unwrap().password_hash, "$new$");
+        let after = db.user(user.id).await.unwrap().unwrap();
+        assert_eq!((after.password_hash.as_str(), after.login_generation), ("$new$", 0));
         assert!(db.revoke_token_family(&refresh.secret_hash).await.unwrap(), "still logged in");
     })
     .await;

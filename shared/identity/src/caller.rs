@@ -92,6 +92,10 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::BadToken => {
             invalid("unauthorized", "This is no access token of ours. Get one with POST /login.")
         }
+        Refusal::Ended => invalid(
+            "unauthorized",
+            "The password was changed after this log-in. Log in again with POST /login.",
+        ),
         Refusal::UnknownKey => {
             invalid("unauthorized", "This API key does not exist any more. Make one with POST /keys.")
         }

@@ -33,6 +33,10 @@ pub struct Claims {
     pub iat: i64,
     /// When it stops working, in seconds since 1970.
     pub exp: i64,
+    /// [`db::User::login_generation`] when it was made: another password ends the tokens before it. Tokens from before
+    /// there were generations are of the first.
+    #[serde(default)]
+    pub generation: u32,
 }
 
 impl Claims {
@@ -42,7 +46,7 @@ impl Claims {
     pub const AUDIENCE: &'static str = "tapedeck-api";
     pub(crate) const ACCESS: &'static str = "access";
 
-    /// For an access token of `user`, from now on.
+    /// For an access token of `user`, from now on, who has never changed the password.
     #[must_use]
     pub fn access(user: UserId, lifetime: Duration) -> Self {
         let now = Timestamp::now();
@@ -53,6 +57,7 @@ impl Claims {
             typ: Self::ACCESS.into(),
             iat: now.millis() / 1000,
             exp: now.after(lifetime).millis() / 1000,
+            generation: 0,
         }
     }
 }

@@ -14,7 +14,7 @@ const LEEWAY: u64 = 10;
 /// Checks access tokens and API keys.
 ///
 /// The signature is checked first: a token that is not ours costs no query. Then the user's row is read, so that
-/// a deleted or disabled account, and a role that was taken away, count at once and not only when the access token
+/// a deleted or disabled account, another password, and a role that was taken away, count at once and not only when the access token
 /// ends (15 minutes). One read by primary key is little beside the query that every guarded handler makes anyway.
 #[derive(Clone)]
 pub struct Verifier {
@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     Expired,
     /// It is no token of ours.
     BadToken,
+    /// Another password has ended it.
+    Ended,
     /// Nobody has this API key (any more).
     UnknownKey,
     /// The account is gone.
@@ -70,6 +72,9 @@ impl Verifier {
     async fn by_token(&self, token: &str) -> Result<Caller, Refusal> {
         let claims = self.claims(token)?;
         let user = self.account(claims.sub).await?;
+        if claims.generation != user.login_generation {
+            return Err(Refusal::Ended);
+        }
         Ok(Caller { user_id: user.id, admin: user.role == Role::Admin, scopes: Scopes::all(), key_id: None })
     }
 

@@ -92,6 +92,7 @@ pub(crate) mod tests {
             verified_at: None,
             disabled_at: None,
             created_at: Timestamp::now(),
+            login_generation: 0,
             webhook_generation: 0,
             webhook_replaced_at: None,
         }

@@ -220,6 +220,16 @@ async fn a_change_of_keys_ends_no_token() {
 }
 
 #[tokio::test]
+async fn another_password_ends_the_tokens_before_it() {
+    let house = House::open().await;
+    let claims = Claims::access(house.user, LIFETIME);
+    let before = house.token(&claims);
+    assert!(house.db.change_password(house.user, "-", "new").await.unwrap());
+    assert_eq!(house.status("/who", &before).await, 401);
+    assert_eq!(house.status("/who", &house.token(&Claims { generation: 1, ..claims })).await, 200);
+}
+
+#[tokio::test]
 async fn a_token_that_names_no_key_is_taken_while_there_is_one_and_one_that_names_a_stranger_never() {
     let (house, folder) = (House::open().await, tempfile::tempdir().unwrap());
     let claims = Claims::access(house.user, LIFETIME);
