@@ -24,8 +24,9 @@ pub(crate) struct NewPassword {
     new_password: String,
 }
 
-/// Changes the caller's password, ends all log-ins, and deletes all API keys: whoever knew the old password may have made
-/// some.
+/// Changes the caller's password, ends all log-ins, and deletes all API keys.
+///
+/// Whoever knew the old password may have made some.
 #[utoipa::path(post, path = "/password", tag = "accounts", security(("bearer" = [])), request_body = NewPassword,
     responses(
         (status = 204, description = "Changed; tokens and API keys from before are good for nothing any more"),
