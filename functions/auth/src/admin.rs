@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Auth,
     me::{Profile, Role},
-    problem::{database, field},
+    problem::{field, last_admin},
 };
 
 const PAGE: u32 = 50;
@@ -58,13 +58,13 @@ pub(crate) async fn list(
 ) -> Result<Json<UserList>, Problem> {
     caller.require(Scope::Admin)?;
     let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
-    let users = auth.db.users(limit, page.cursor).await.map_err(database)?;
+    let users = auth.db.users(limit, page.cursor).await.map_err(Problem::of)?;
     let full = users.len() >= limit as usize;
     let next_cursor = users.last().filter(|_| full).map(|user| user.id);
     Ok(Json(UserList { users: users.into_iter().map(Profile::from).collect(), next_cursor }))
 }
 
-/// Changes an account. Disabling it ends its log-ins at once.
+/// Changes an account. Disabling it ends its log-ins at once. An administrator who is not disabled is always left.
 #[utoipa::path(patch, path = "/admin/users/{id}", tag = "admin", security(("bearer" = [])), request_body = Changes,
     params(("id" = UserId, Path, description = "The account")),
     responses(
@@ -72,7 +72,7 @@ pub(crate) async fn list(
         (status = 401, description = "No credentials, or wrong ones"),
         (status = 403, description = "Not an administrator"),
         (status = 404, description = "No such account"),
-        (status = 409, description = "Administrators can't lock themselves out"),
+        (status = 409, description = "Nobody else is an administrator"),
         (status = 422, description = "A value that is not allowed"),
     ))]
 pub(crate) async fn change(
@@ -83,18 +83,12 @@ pub(crate) async fn change(
 ) -> Result<Json<Profile>, Problem> {
     caller.require(Scope::Admin)?;
     check(&changes)?;
-    // With this, one administrator is always left: the one who has just changed the others.
-    if id == caller.user_id && (changes.disabled == Some(true) || changes.role == Some(Role::User)) {
-        return Err(Problem::conflict(
-            "You can't take your own rights away. Another administrator can do that for you.",
-        ));
-    }
     let changes = UserChanges {
         role: changes.role.map(db::Role::from),
         class: changes.class,
         disabled: changes.disabled,
     };
-    let user = auth.db.change_user(id, &changes).await.map_err(database)?;
+    let user = auth.db.change_user(id, &changes).await.map_err(Problem::of)?.map_err(last_admin)?;
     user.map(|user| Json(Profile::from(user))).ok_or_else(|| Problem::not_found("There is no such account."))
 }
 

@@ -81,6 +81,16 @@ impl Hasher {
     }
 }
 
+/// Whether a password's hash was made with other parameters than today's.
+pub(crate) fn is_outdated(hash: &str) -> bool {
+    parameters(hash) != parameters(NOBODY)
+}
+
+/// Algorithm, version and costs: everything before salt and hash in PHC string format.
+fn parameters(hash: &str) -> Option<&str> {
+    hash.rsplitn(3, '$').nth(2)
+}
+
 fn broken(error: impl std::fmt::Display) -> HashError {
     HashError::Broken(format!("password hashing: {error}"))
 }
@@ -110,6 +120,17 @@ mod tests {
         let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
         assert_eq!(cost(&nobody), cost(&anybody));
         assert_eq!(nobody.output_len(), Some(Params::DEFAULT_OUTPUT_LEN));
+    }
+
+    #[tokio::test]
+    async fn a_hash_with_other_parameters_is_outdated_and_a_new_one_is_not() {
+        assert!(!is_outdated(&Hasher::new(1, 1).hash("correct horse".into()).await.unwrap()));
+        let salt_and_hash = "c29tZXNhbHRzb21l$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        for old in
+            ["argon2id$v=19$m=19456,t=1,p=1", "argon2id$v=16$m=19456,t=2,p=1", "argon2i$v=19$m=19456,t=2,p=1"]
+        {
+            assert!(is_outdated(&format!("${old}${salt_and_hash}")), "{old}");
+        }
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Auth,
-    problem::{database, field, token},
+    problem::{field, token},
     tokens::NO_STORE,
 };
 
@@ -77,7 +77,7 @@ impl From<ApiKey> for KeyView {
         (status = 403, description = "An API key can't do this")))]
 pub(crate) async fn list(State(auth): State<Auth>, caller: Caller) -> Result<Json<KeyList>, Problem> {
     caller.require_login()?;
-    let keys = auth.db.keys(caller.user_id).await.map_err(database)?;
+    let keys = auth.db.keys(caller.user_id).await.map_err(Problem::of)?;
     Ok(Json(KeyList { keys: keys.into_iter().map(KeyView::from).collect() }))
 }
 
@@ -97,12 +97,12 @@ pub(crate) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     caller.require_login()?;
     let (name, scopes) = checked(&caller, new)?;
-    if auth.db.keys(caller.user_id).await.map_err(database)?.len() >= MOST_KEYS {
+    if auth.db.keys(caller.user_id).await.map_err(Problem::of)?.len() >= MOST_KEYS {
         return Err(Problem::conflict(format!("An account has at most {MOST_KEYS} keys. Delete one first.")));
     }
     let secret = new_secret(KEY_PREFIX).map_err(token)?;
     let stored = auth.db.create_key(caller.user_id, &name, &scopes.to_string(), &hash_secret(&secret)).await;
-    let key = KeyView::from(stored.map_err(database)?);
+    let key = KeyView::from(stored.map_err(Problem::of)?);
     let location = [(header::LOCATION, format!("/keys/{}", key.id))];
     Ok((StatusCode::CREATED, NO_STORE, location, Json(CreatedKey { key, secret })))
 }
@@ -122,7 +122,7 @@ pub(crate) async fn delete(
     Path(id): Path<KeyId>,
 ) -> Result<StatusCode, Problem> {
     caller.require_login()?;
-    if auth.db.delete_key(caller.user_id, id).await.map_err(database)? {
+    if auth.db.delete_key(caller.user_id, id).await.map_err(Problem::of)? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Problem::not_found("You have no such key. GET /keys lists the ones you have."))

@@ -26,7 +26,7 @@ mod tokens;
 mod verify;
 mod webhook;
 
-use axum::extract::FromRef;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use broker::Broker;
 use db::Db;
 use identity::{Proofs, SigningKey, Verifier};
@@ -38,6 +38,9 @@ use utoipa::openapi::{
 
 pub use config::AuthConfig;
 use hasher::Hasher;
+
+/// Bytes of a request's body at most. Passwords wait in memory for their turn; nothing that we take is longer.
+const LONGEST_BODY: usize = 16 * 1024;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -57,10 +60,10 @@ impl FromRef<Auth> for Verifier {
     }
 }
 
-/// The function.
+/// The function. Tokens that any of the public keys beside `key` has signed are good, and all are published.
 pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config: AuthConfig) -> Function {
     let auth = Auth {
-        verifier: Verifier::new(key.verifying_key(), db.clone()),
+        verifier: Verifier::new(key.verifying_keys(), db.clone()),
         hasher: Hasher::new(config.hash_parallel, config.hash_queue),
         db,
         broker,
@@ -75,7 +78,7 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(tokens::refresh))
         .routes(routes!(tokens::logout))
         .routes(routes!(me::show, me::delete))
-        .routes(routes!(webhook::secret))
+        .routes(routes!(webhook::secret, webhook::replace))
         .routes(routes!(password::change))
         .routes(routes!(reset::ask))
         .routes(routes!(reset::confirm))
@@ -84,7 +87,7 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(admin::list))
         .routes(routes!(admin::change))
         .routes(routes!(jwks::jwks));
-    Function::new().routes(routes.with_state(auth))
+    Function::new().routes(routes.with_state(auth).layer(DefaultBodyLimit::max(LONGEST_BODY)))
 }
 
 /// What `security(("basic" = []))` and `security(("bearer" = []))` in the description of any function mean.

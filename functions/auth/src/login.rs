@@ -11,7 +11,8 @@ use runtime::{Json, Problem};
 
 use crate::{
     Auth, address,
-    problem::{database, forbidden, hashing},
+    hasher::is_outdated,
+    problem::{forbidden, hashing},
     tokens::{NO_STORE, Tokens, access_token, new_tokens},
 };
 
@@ -30,9 +31,9 @@ pub(crate) async fn login(State(auth): State<Auth>, headers: HeaderMap) -> Resul
     let (email, password) = basic(&headers).ok_or_else(|| unauthorized(NO_CREDENTIALS))?;
     let user = authenticate(&auth, &email, password).await?;
     if wants_json(&headers) {
-        return Ok((NO_STORE, Json(new_tokens(&auth, user.id).await?)).into_response());
+        return Ok((NO_STORE, Json(new_tokens(&auth, &user).await?)).into_response());
     }
-    Ok((NO_STORE, access_token(&auth, user.id)?).into_response())
+    Ok((NO_STORE, access_token(&auth, &user)?).into_response())
 }
 
 const NO_CREDENTIALS: &str =
@@ -41,12 +42,25 @@ const WRONG: &str = "Mail address or password is wrong.";
 
 /// The user with this address and password, if they may log in.
 async fn authenticate(auth: &Auth, email: &str, password: String) -> Result<User, Problem> {
-    let user = auth.db.user_by_email(&address::normal(email)).await.map_err(database)?;
+    let user = auth.db.user_by_email(&address::normal(email)).await.map_err(Problem::of)?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let right = auth.hasher.verify(password, hash).await.map_err(hashing)?;
+    let right = auth.hasher.verify(password.clone(), hash).await.map_err(hashing)?;
     let user = user.filter(|_| right).ok_or_else(|| unauthorized(WRONG))?;
     may_log_in(auth, &user)?;
+    if is_outdated(&user.password_hash) {
+        rehash(auth, &user, password).await;
+    }
     Ok(user)
+}
+
+/// Only now do we know the password. Whoever is right is let in also if this fails: the next log-in tries again. (A mail
+/// for a new password that is on its way names the old hash, and is worth nothing afterwards; nobody who logs in needs
+/// it.)
+async fn rehash(auth: &Auth, user: &User, password: String) {
+    let Ok(hash) = auth.hasher.hash(password).await else { return };
+    if let Err(error) = auth.db.rehash_password(user.id, &user.password_hash, &hash).await {
+        tracing::warn!(%error, "an old hash stays");
+    }
 }
 
 /// Only who knows the password learns about the account.

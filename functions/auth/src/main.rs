@@ -5,7 +5,7 @@ use std::{error::Error, process::ExitCode};
 use auth::AuthConfig;
 use broker::{Broker, BrokerConfig};
 use db::Db;
-use identity::{Proofs, SigningKey};
+use identity::{Proofs, SigningKey, VerifyingKeys};
 use runtime::{Config as _, Service, ended, required};
 
 #[tokio::main]
@@ -19,7 +19,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
     let key = SigningKey::load(required("SIGNING_KEY_FILE", &parts.signing_key_file)?.as_ref())?;
+    let key = match &parts.public_key_file {
+        Some(path) => key.beside(VerifyingKeys::load(path.as_ref())?),
+        None => key,
+    };
     let proofs = Proofs::load(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?;
     let function = auth::function(db, broker.clone(), key, proofs, AuthConfig::from_env()?);
-    Ok(broker::serve("auth", function, &broker, service.listener, &service.config, service.shutdown).await?)
+    broker::serve("auth", function, &broker, service).await
 }

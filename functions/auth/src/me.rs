@@ -3,12 +3,15 @@
 use axum::{extract::State, http::StatusCode};
 use contracts::{Timestamp, UserId};
 use db::User;
-use identity::Caller;
+use identity::{Caller, Scope};
 use runtime::{Json, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Auth, problem::database};
+use crate::{
+    Auth,
+    problem::last_admin,
+};
 
 /// What a user may do beyond their own jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -50,6 +53,20 @@ pub(crate) struct Profile {
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
 }
+impl Profile {
+    /// What somebody sees who registers with an address that has an account: the same as everybody.
+    pub(crate) fn of_nobody(email: String, now: Timestamp) -> Self {
+        Self {
+            id: UserId::generate(),
+            email,
+            role: Role::User,
+            class: "standard".into(),
+            verified_at: None,
+            disabled_at: None,
+            created_at: now,
+        }
+    }
+}
 impl From<User> for Profile {
     fn from(user: User) -> Self {
         Self {
@@ -66,8 +83,10 @@ impl From<User> for Profile {
 
 /// Shows the caller's account.
 #[utoipa::path(get, path = "/me", tag = "accounts", security(("bearer" = [])),
-    responses((status = 200, body = Profile), (status = 401, description = "No credentials, or wrong ones")))]
+    responses((status = 200, body = Profile), (status = 401, description = "No credentials, or wrong ones"),
+        (status = 403, description = "The API key lacks the scope `read`")))]
 pub(crate) async fn show(State(auth): State<Auth>, caller: Caller) -> Result<Json<Profile>, Problem> {
+    caller.require(Scope::Read)?;
     Ok(Json(Profile::from(account(&auth, &caller).await?)))
 }
 
@@ -77,15 +96,21 @@ pub(crate) async fn show(State(auth): State<Auth>, caller: Caller) -> Result<Jso
         (status = 204, description = "Gone; stored files follow within the hour"),
         (status = 401, description = "No credentials, or wrong ones"),
         (status = 403, description = "An API key can't do this"),
+        (status = 409, description = "Nobody else is an administrator"),
     ))]
 pub(crate) async fn delete(State(auth): State<Auth>, caller: Caller) -> Result<StatusCode, Problem> {
     caller.require_login()?;
-    auth.db.delete_user(caller.user_id).await.map_err(database)?;
+    auth.db.delete_user(caller.user_id).await.map_err(Problem::of)?.map_err(last_admin)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The caller's row.
 pub(crate) async fn account(auth: &Auth, caller: &Caller) -> Result<User, Problem> {
-    let user = auth.db.user(caller.user_id).await.map_err(database)?;
-    user.ok_or_else(|| Problem::unauthorized("This account does not exist any more."))
+    let user = auth.db.user(caller.user_id).await.map_err(Problem::of)?;
+    user.ok_or_else(gone)
+}
+
+/// It was there a moment ago, when the credentials were checked.
+pub(crate) fn gone() -> Problem {
+    Problem::unauthorized("This account does not exist any more.")
 }

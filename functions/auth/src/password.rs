@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     Auth,
     me::account,
-    problem::{database, forbidden, hashing},
+    problem::{forbidden, hashing},
     rules,
 };
 
@@ -24,10 +24,12 @@ pub(crate) struct NewPassword {
     new_password: String,
 }
 
-/// Changes the caller's password and ends all log-ins.
+/// Changes the caller's password, ends all log-ins, and deletes all API keys.
+///
+/// Whoever knew the old password may have made some.
 #[utoipa::path(post, path = "/password", tag = "accounts", security(("bearer" = [])), request_body = NewPassword,
     responses(
-        (status = 204, description = "Changed; refresh tokens are good for nothing any more"),
+        (status = 204, description = "Changed; tokens and API keys from before are good for nothing any more"),
         (status = 401, description = "No credentials, or wrong ones"),
         (status = 403, description = "The old password is wrong, or the credentials are an API key"),
         (status = 422, description = "The new password is weak"),
@@ -39,12 +41,20 @@ pub(crate) async fn change(
 ) -> Result<StatusCode, Problem> {
     caller.require_login()?;
     let user = account(&auth, &caller).await?;
-    let old = auth.hasher.verify(wanted.old_password, Some(user.password_hash)).await.map_err(hashing)?;
-    if !old {
-        return Err(forbidden("wrong-password", "The old password is wrong."));
+    let old = user.password_hash;
+    if !auth.hasher.verify(wanted.old_password, Some(old.clone())).await.map_err(hashing)? {
+        return Err(wrong());
     }
     rules::check(&wanted.new_password, &user.email)?;
     let hash = auth.hasher.hash(wanted.new_password).await.map_err(hashing)?;
-    auth.db.set_password_hash(user.id, &hash).await.map_err(database)?;
-    Ok(StatusCode::NO_CONTENT)
+    // Of two who change it at once, one finds the old password gone.
+    if auth.db.change_password(user.id, &old, &hash).await.map_err(Problem::of)? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(wrong())
+    }
+}
+
+fn wrong() -> Problem {
+    forbidden("wrong-password", "The old password is wrong.")
 }

@@ -1,19 +1,17 @@
-//! What the database's and the keys' errors are to the world.
+//! What the keys' and other errors are to the world.
 
 use axum::http::{HeaderValue, StatusCode, header};
+use db::LastAdmin;
 use identity::LinkError;
 use runtime::Problem;
 
 use crate::hasher::HashError;
 
-/// For a call where no unique value is at stake.
-pub(crate) fn database(error: db::Error) -> Problem {
-    match &error {
-        db::Error::Unavailable(_) => Problem::unavailable(&error),
-        db::Error::Exists | db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
-            Problem::internal(error.to_string())
-        }
-    }
+/// Somebody has to administer.
+pub(crate) fn last_admin(_: LastAdmin) -> Problem {
+    Problem::conflict(
+        "Nobody else is an administrator. Make somebody one first, with PATCH /admin/users/{id} and the role admin.",
+    )
 }
 
 /// A token of a mail that is not good.

@@ -6,14 +6,14 @@ use axum::{
     response::IntoResponse,
 };
 use db::NewUser;
-use runtime::{Json, Problem};
+use runtime::{Json, Problem, Reply as _};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
     Auth, address,
     me::Profile,
-    problem::{database, hashing},
+    problem::hashing,
     rules,
 };
 
@@ -31,8 +31,7 @@ pub(crate) struct Registration {
 /// Registers an account.
 #[utoipa::path(post, path = "/register", tag = "accounts", request_body = Registration,
     responses(
-        (status = 201, description = "Registered", body = Profile),
-        (status = 409, description = "The address is taken"),
+        (status = 201, description = "Registered, and a mail is on its way. The same if there is an account with this address already: then the mail says so, and the password stays as it was", body = Profile),
         (status = 422, description = "No mail address, or a weak password; the member `field` says which"),
         (status = 503, description = "Too many log-ins right now"),
     ))]
@@ -44,21 +43,31 @@ pub(crate) async fn register(
     address::check(&email)?;
     rules::check(&new.password, &email)?;
     let user = NewUser {
-        email,
+        email: email.clone(),
         password_hash: auth.hasher.hash(new.password).await.map_err(hashing)?,
         admin_if_first: auth.config.first_is_admin,
         verified: false,
     };
-    let (user, recorded) = auth.db.create_user(user).await.map_err(taken)?;
-    auth.broker.publish(&recorded.envelope).await;
-    Ok((StatusCode::CREATED, [(header::LOCATION, "/me")], Json(Profile::from(user))))
+    let profile = match auth.db.create_user(user).await {
+        Ok((user, recorded)) => {
+            let broker = auth.broker.clone();
+            tokio::spawn(async move { broker.publish_all(&recorded.into_envelopes()).await });
+            Profile::from(user)
+        }
+        Err(db::Error::Exists) => {
+            tokio::spawn(tell(auth.clone(), email.clone()));
+            Profile::of_nobody(email, auth.db.clock().now())
+        }
+        Err(error) => return Err(Problem::of(error)),
+    };
+    Ok((StatusCode::CREATED, [(header::LOCATION, "/me")], Json(profile)))
 }
 
-fn taken(error: db::Error) -> Problem {
-    match error {
-        db::Error::Exists => {
-            Problem::conflict("There is an account with this mail address. Log in, or use another address.")
-        }
-        error => database(error),
+/// Who has the account learns that somebody tried to register with its address; who tried learns nothing.
+async fn tell(auth: Auth, email: String) {
+    match auth.db.tell_already_registered(&email).await {
+        Ok(Some(due)) => auth.broker.publish(&due.envelope).await,
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "a second registration of an address could not be told"),
     }
 }

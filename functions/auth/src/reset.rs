@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use axum::{extract::State, http::StatusCode};
+use contracts::UserId;
 use identity::LinkError;
 use runtime::{Json, Problem};
 use serde::Deserialize;
@@ -13,13 +14,13 @@ use utoipa::ToSchema;
 
 use crate::{
     Auth, address,
-    problem::{database, hashing, link},
+    problem::{hashing, link},
     rules,
 };
 
 /// Between two mails to one address: nobody's mailbox is filled by others.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
-/// How long the answer takes, whoever asks for whom. More than the work does: what it took tells nothing.
+/// How long the answer takes, whoever asks for whom. More than the look-up does: what it took tells nothing.
 const ANSWER_AFTER: Duration = Duration::from_millis(300);
 
 /// Who has forgotten the password.
@@ -50,24 +51,33 @@ pub(crate) async fn ask(
     Json(forgotten): Json<Forgotten>,
 ) -> Result<StatusCode, Problem> {
     let email = address::normal(&forgotten.email);
-    let (asked, ()) = tokio::join!(send(&auth, &email), tokio::time::sleep(ANSWER_AFTER));
-    asked.map_err(database)?;
+    let (begun, ()) = tokio::join!(begin(&auth, &email), tokio::time::sleep(ANSWER_AFTER));
+    begun.map_err(Problem::of)?;
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn send(auth: &Auth, email: &str) -> db::Result<()> {
+/// The one query that everybody's answer waits for. What follows for who has an account goes on by itself: how long
+/// the database and the broker take for it would tell that there is one.
+async fn begin(auth: &Auth, email: &str) -> db::Result<()> {
     let user = auth.db.user_by_email(email).await?;
-    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else { return Ok(()) };
-    if let Some(asked) = auth.db.ask_password_reset(user.id, PAUSE).await? {
-        auth.broker.publish(&asked.envelope).await;
+    if let Some(user) = user.filter(|user| user.disabled_at.is_none()) {
+        tokio::spawn(send(auth.clone(), user.id));
     }
     Ok(())
 }
 
-/// Sets a new password with the token of the mail, ends all log-ins, and proves the address.
+async fn send(auth: Auth, user_id: UserId) {
+    match auth.db.ask_password_reset(user_id, PAUSE).await {
+        Ok(Some(asked)) => auth.broker.publish(&asked.envelope).await,
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "a mail for a new password was asked for in vain"),
+    }
+}
+
+/// Sets a new password with the token of the mail, ends all log-ins, deletes all API keys, and proves the address.
 #[utoipa::path(post, path = "/password/reset/confirm", tag = "accounts", request_body = Replacement,
     responses(
-        (status = 204, description = "Changed; refresh tokens are good for nothing any more"),
+        (status = 204, description = "Changed; tokens and API keys from before are good for nothing any more"),
         (status = 410, description = "The token is too old or was used: ask for another with `POST /password/reset`"),
         (status = 422, description = "The token is none of ours, or the password is weak (then the member `field` says so)"),
         (status = 503, description = "Too many log-ins right now"),
@@ -77,7 +87,7 @@ pub(crate) async fn confirm(
     Json(new): Json<Replacement>,
 ) -> Result<StatusCode, Problem> {
     let reset = auth.proofs.verify_reset(&new.token).map_err(link)?;
-    let user = auth.db.user(reset.user_id).await.map_err(database)?;
+    let user = auth.db.user(reset.user_id).await.map_err(Problem::of)?;
     let user = user.filter(|user| user.disabled_at.is_none()).ok_or_else(|| link(LinkError::Invalid))?;
     if !reset.fits(&user.password_hash) {
         return Err(link(LinkError::Expired));
@@ -85,7 +95,7 @@ pub(crate) async fn confirm(
     rules::check(&new.password, &user.email)?;
     let hash = auth.hasher.hash(new.password).await.map_err(hashing)?;
     // Of two who come at once with one token, one finds the old hash gone.
-    if auth.db.reset_password(user.id, &user.password_hash, &hash).await.map_err(database)? {
+    if auth.db.reset_password(user.id, &user.password_hash, &hash).await.map_err(Problem::of)? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(link(LinkError::Expired))

@@ -8,8 +8,8 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     response::IntoResponse,
 };
-use contracts::{Timestamp, UserId};
-use db::{NewRefreshToken, Rotation};
+use contracts::Timestamp;
+use db::{NewRefreshToken, Rotation, User};
 use identity::{Claims, hash_secret, new_secret};
 use runtime::{Json, Problem};
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub(crate) async fn refresh(
 ) -> Result<impl IntoResponse, Problem> {
     let (secret, next) = new_refresh_token(&auth)?;
     let hash = hash_secret(&presented.refresh_token);
-    let rotation = auth.db.rotate_refresh_token(&hash, &next).await.map_err(problem::database)?;
+    let rotation = auth.db.rotate_refresh_token(&hash, &next).await.map_err(Problem::of)?;
     let user_id = match rotation {
         Rotation::Rotated(token) => token.user_id,
         Rotation::Reused => {
@@ -62,9 +62,10 @@ pub(crate) async fn refresh(
         }
         Rotation::Unknown => return Err(log_in_again("This refresh token is unknown or too old. ")),
     };
-    let user = auth.db.user(user_id).await.map_err(problem::database)?;
-    may_log_in(&auth, &user.ok_or_else(|| log_in_again("This account does not exist any more. "))?)?;
-    Ok((NO_STORE, Json(pair(&auth, user_id, secret)?)))
+    let user = auth.db.user(user_id).await.map_err(Problem::of)?;
+    let user = user.ok_or_else(|| log_in_again("This account does not exist any more. "))?;
+    may_log_in(&auth, &user)?;
+    Ok((NO_STORE, Json(pair(&auth, &user, secret)?)))
 }
 
 /// Ends the log-in that a refresh token belongs to. The access token ends by itself within minutes.
@@ -76,25 +77,26 @@ pub(crate) async fn logout(
 ) -> Result<StatusCode, Problem> {
     // Known or not, it is good for nothing now, which is what the client wants (RFC 7009, section 2.2).
     let hash = hash_secret(&presented.refresh_token);
-    auth.db.revoke_token_family(&hash).await.map_err(problem::database)?;
+    auth.db.revoke_token_family(&hash).await.map_err(Problem::of)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The first tokens of a log-in.
-pub(crate) async fn new_tokens(auth: &Auth, user_id: UserId) -> Result<Tokens, Problem> {
+pub(crate) async fn new_tokens(auth: &Auth, user: &User) -> Result<Tokens, Problem> {
     let (secret, first) = new_refresh_token(auth)?;
-    auth.db.start_token_family(user_id, &first).await.map_err(problem::database)?;
-    pair(auth, user_id, secret)
+    auth.db.start_token_family(user.id, &first).await.map_err(Problem::of)?;
+    pair(auth, user, secret)
 }
 
 /// An access token alone.
-pub(crate) fn access_token(auth: &Auth, user_id: UserId) -> Result<String, Problem> {
-    auth.key.issue(&Claims::access(user_id, auth.config.access_lifetime())).map_err(problem::token)
+pub(crate) fn access_token(auth: &Auth, user: &User) -> Result<String, Problem> {
+    let claims = Claims::access(user.id, auth.config.access_lifetime());
+    auth.key.issue(&Claims { generation: user.login_generation, ..claims }).map_err(problem::token)
 }
 
-fn pair(auth: &Auth, user_id: UserId, refresh_token: String) -> Result<Tokens, Problem> {
+fn pair(auth: &Auth, user: &User, refresh_token: String) -> Result<Tokens, Problem> {
     Ok(Tokens {
-        access_token: access_token(auth, user_id)?,
+        access_token: access_token(auth, user)?,
         refresh_token,
         expires_in: auth.config.access_lifetime().as_secs(),
         token_type: "Bearer",

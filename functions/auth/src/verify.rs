@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Auth,
-    problem::{database, link},
+    problem::{link},
 };
 
 /// What the mail holds.
@@ -30,7 +30,7 @@ pub(crate) async fn verify(
     Json(received): Json<Received>,
 ) -> Result<StatusCode, Problem> {
     let user_id = auth.proofs.verify_address(&received.token).map_err(link)?;
-    if auth.db.verify_user(user_id).await.map_err(database)? {
+    if auth.db.verify_user(user_id).await.map_err(Problem::of)? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(link(identity::LinkError::Invalid))

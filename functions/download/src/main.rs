@@ -5,7 +5,7 @@ use std::{error::Error, process::ExitCode};
 use blobs::Blobs;
 use db::Db;
 use download::Download;
-use identity::{Links, Verifier, VerifyingKey};
+use identity::{Links, Verifier, VerifyingKeys};
 use runtime::{Service, ended, required};
 
 #[tokio::main]
@@ -17,10 +17,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
     let parts = &service.parts;
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
-    let key = VerifyingKey::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
+    let keys = VerifyingKeys::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
     let function = download::function(Download {
         blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
-        verifier: Verifier::new(key, db.clone()),
+        verifier: Verifier::new(keys, db.clone()),
         links: Links::load(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
         public_url: required("PUBLIC_URL", &parts.public_url)?.to_owned(),
         db,

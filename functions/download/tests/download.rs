@@ -302,6 +302,31 @@ async fn links_are_for_the_owner_of_a_finished_job_and_for_a_sensible_time() {
     }
 }
 
+#[tokio::test]
+async fn a_link_that_an_api_key_makes_hardly_outlives_the_key() {
+    let world = World::new().await;
+    let (job, _) = world.done("a.mp4", &content(), DAY).await;
+    let hour = Duration::from_secs(3600);
+    for (scopes, body, status) in [
+        ("read", json!({}), 200),
+        ("read", json!({"expires_in": 3600}), 200),
+        ("read", json!({"expires_in": 3601}), 422),
+        ("upload read", json!({"expires_in": 3601}), 422),
+        ("read", json!({"expires_in": 0}), 422),
+        ("upload", json!({}), 403),
+    ] {
+        let answer = world.link_by_key(job, scopes, &body).await;
+        assert_eq!(answer.status.as_u16(), status, "{scopes} {body}");
+        if status == 200 {
+            let expires: Timestamp = serde_json::from_value(answer.json()["expires_at"].clone()).unwrap();
+            assert!(expires <= Timestamp::now().after(hour), "{body}");
+        }
+    }
+    let answer = link(&world, job, world.anna, &json!({})).await;
+    let expires: Timestamp = serde_json::from_value(answer.json()["expires_at"].clone()).unwrap();
+    assert!(expires > Timestamp::now().after(hour), "who has logged in decides alone");
+}
+
 async fn link(world: &World, job: JobId, user: contracts::UserId, body: &serde_json::Value) -> world::Answer {
     let json = [("content-type", "application/json")];
     world.call(Method::POST, &format!("/jobs/{job}/link"), user, &json, Body::from(body.to_string())).await

@@ -27,7 +27,7 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
         Ok(visit) => visit,
         Err(pause) => return Ok(Attempt::Postponed(pause)),
     };
-    let secret = cx.proofs.webhook_secret(user.id);
+    let secret = cx.proofs.webhook_secret(&user);
     let message = Message { url, id: delivery.id.to_string(), body, secret };
     let called = cx.webhooks.call(&message).await;
     if matches!(called, Called::Failed(_)) {

@@ -3,7 +3,7 @@
 //! - `platform.rs`: every function merged, on the parts that three URLs choose. There is no second architecture
 //!   for one process.
 //! - `serve.rs`: `tapedeck serve`. `data.rs`: its data folder. `settings.rs`: its part of the environment.
-//! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately.
+//! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately; `tapedeck admin`.
 //! - `convert.rs`: `tapedeck convert`, without a server. `probe.rs`: `tapedeck probe`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
@@ -38,10 +38,14 @@ enum Command {
     /// Bring the database at DATABASE_URL up to date. Safe to run several times, and at once.
     Migrate,
     /// Make the keys that separate functions share: signing.pem (for auth alone), proofs.key (for auth and notify), public.pem and links.key.
+    ///
+    /// To change the signing key, move signing.pem away and run this again: public.pem then holds the new key and the old ones. Restart the functions that read public.pem, then auth. When the access tokens of the old key have ended, delete public.pem, run this again, and restart them once more.
     Keys {
         /// The folder for them; keys that are there stay.
         folder: PathBuf,
     },
+    /// Make an existing account an administrator, and unlock it: when nobody else can.
+    Admin(operate::AdminOptions),
     /// Print the variables of the environment that `serve` reads, as a Markdown table.
     Variables,
 }
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::Probe(options) => in_runtime(probe::probe(options)),
         Command::Migrate => in_runtime(async { ended(operate::migrate().await) }),
         Command::Keys { folder } => ended(operate::keys(&folder)),
+        Command::Admin(options) => in_runtime(async { ended(operate::admin(options).await) }),
         Command::Variables => ended(settings::table().map(|table| print!("{table}"))),
     }
 }

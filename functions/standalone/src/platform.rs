@@ -26,7 +26,7 @@ pub(crate) struct Parts {
 
 pub(crate) fn platform(parts: Parts, settings: &Settings) -> Function {
     let Parts { db, blobs, broker, mailer, signing_key, links, proofs, webhooks, engine, public_url } = parts;
-    let verifier = Verifier::new(signing_key.verifying_key(), db.clone());
+    let verifier = Verifier::new(signing_key.verifying_keys(), db.clone());
     let functions = [
         auth::function(db.clone(), broker.clone(), signing_key, proofs.clone(), settings.auth.clone()),
         upload::function(upload::Upload {

@@ -5,7 +5,7 @@ use std::{error::Error, process::ExitCode};
 use blobs::Blobs;
 use broker::{Broker, BrokerConfig};
 use db::Db;
-use identity::{Verifier, VerifyingKey};
+use identity::{Verifier, VerifyingKeys};
 use runtime::{Config as _, Service, ended, required};
 use upload::{Upload, UploadConfig};
 
@@ -19,14 +19,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let parts = &service.parts;
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
-    let key = VerifyingKey::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
+    let keys = VerifyingKeys::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
     let function = upload::function(Upload {
         blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
         broker: broker.clone(),
-        verifier: Verifier::new(key, db.clone()),
+        verifier: Verifier::new(keys, db.clone()),
         config: UploadConfig::from_env()?,
         db,
     });
-    Ok(broker::serve("upload", function, &broker, service.listener, &service.config, service.shutdown)
-        .await?)
+    broker::serve("upload", function, &broker, service).await
 }

@@ -12,6 +12,7 @@
 //! Architecture invariant: this crate never sees HTTP or an event on the wire; it is the only one that
 //! names sqlx.
 
+mod administrators;
 mod deliveries;
 mod due;
 mod error;
@@ -23,12 +24,14 @@ mod outbox;
 mod pool;
 mod proofs;
 mod row;
+mod settings;
 mod title;
 mod tokens;
 mod upgrade;
 mod user_changes;
 mod users;
 
+pub use administrators::LastAdmin;
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
 pub use error::Error;
 pub use garbage::Garbage;

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use contracts::{DeliveryDue, EventId, Message, Recorded, Timestamp, UserId};
+use contracts::{DeliveryDue, DeliveryId, EventId, Message, Recorded, Timestamp, UserId};
 
 use crate::{
     Db, Result,
     deliveries::{self, NewDelivery},
     pool::Tx,
+    user_changes::replace_password,
 };
+
+/// Between two mails that say that there is an account already.
+const TOLD_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Db {
     /// The user has proven the address. False if there is no such user; a second time changes nothing.
@@ -55,26 +59,14 @@ impl Db {
         Ok(Some(recorded))
     }
 
-    /// Replaces the password's hash if it is still `old`, by somebody who reads the user's mail: that proves the
-    /// address too. Ends all log-ins; keys that were made while the address was anybody's go as well. False if the
-    /// hash is another one by now, or the user is gone.
+    /// [`Db::change_password`] by somebody who reads the user's mail: that proves the address too.
     ///
     /// # Errors
     /// As the database fails.
     pub async fn reset_password(&self, id: UserId, old: &str, new: &str) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
-            .bind(new)
-            .bind(id.to_string())
-            .bind(old)
-            .execute(&mut *tx)
-            .await?;
-        if done.rows_affected() == 0 {
+        if !replace_password(&mut tx, id, old, new).await? {
             return Ok(false);
-        }
-        let orphaned_keys = "DELETE FROM api_keys WHERE user_id IN (SELECT id FROM users WHERE id = ? AND verified_at IS NULL)";
-        for statement in [orphaned_keys, "DELETE FROM refresh_tokens WHERE user_id = ?"] {
-            sqlx::query(statement).bind(id.to_string()).execute(&mut *tx).await?;
         }
         set_verified(&mut tx, id, self.now().await?).await?;
         tx.commit().await?;

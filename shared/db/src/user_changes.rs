@@ -1,8 +1,11 @@
-//! What changes about a user: password, role, class, whether they are locked out.
+//! What changes about a user: password, role, class, whether they are locked out, the secret of their webhooks.
 
 use contracts::{Timestamp, UserId};
 
-use crate::{Db, Result, Role, User, users::read};
+use crate::{
+    Db, LastAdmin, Result, Role, User, administrators::another_is_left, pool::Tx,
+    settings::alone_with_administrators, users::read,
+};
 
 /// What an administrator changes; `None` leaves a thing as it is.
 #[derive(Clone, Debug, Default)]
@@ -34,52 +37,122 @@ impl Db {
     /// Changes a user, and ends their log-ins if they are locked out now. `None` if there is no such user.
     ///
     /// # Errors
-    /// As the database fails.
-    pub async fn change_user(&self, id: UserId, changes: &UserChanges) -> Result<Option<User>> {
+    /// As the database fails. Inside, [`LastAdmin`] if nobody else administers; then nothing was changed.
+    pub async fn change_user(
+        &self,
+        id: UserId,
+        changes: &UserChanges,
+    ) -> Result<Result<Option<User>, LastAdmin>> {
         let mut tx = self.begin().await?;
+        // One change after the other: none writes back what another has just taken away.
+        alone_with_administrators(&mut tx).await?;
         let row =
             sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.to_string()).fetch_optional(&mut *tx);
-        let Some(mut user) = row.await?.as_ref().map(read).transpose()? else { return Ok(None) };
-        user.role = changes.role.unwrap_or(user.role);
-        user.class = changes.class.clone().unwrap_or(user.class);
-        user.disabled_at = match changes.disabled {
+        let Some(before) = row.await?.as_ref().map(read).transpose()? else { return Ok(Ok(None)) };
+        let after = changes.applied_to(before.clone());
+        if administers(&before) && !administers(&after) && !another_is_left(&mut tx, id).await? {
+            return Ok(Err(LastAdmin));
+        }
+        write(&mut tx, &after).await?;
+        tx.commit().await?;
+        Ok(Ok(Some(after)))
+    }
+
+    /// Replaces the password's hash if it is still `old`. Ends all log-ins and removes all API keys: whoever knew the
+    /// old password may have made some. False if the hash is another one by now, or the user is gone.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn change_password(&self, id: UserId, old: &str, new: &str) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        if !replace_password(&mut tx, id, old, new).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Another hash of the same password: nothing ends. False if the hash is not `old` any more.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn rehash_password(&self, id: UserId, old: &str, new: &str) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let done = replace_hash(&mut tx, id, old, new).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// Replaces the secret of the user's webhooks by the next one. The user as they are now, if there is one.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn replace_webhook_secret(&self, id: UserId) -> Result<Option<User>> {
+        sqlx::query(
+            "UPDATE users SET webhook_generation = webhook_generation + 1, webhook_replaced_at = ? WHERE id = ?",
+        )
+        .bind(Timestamp::now().millis())
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        self.user(id).await
+    }
+}
+
+impl UserChanges {
+    fn applied_to(&self, user: User) -> User {
+        let disabled_at = match self.disabled {
             None => user.disabled_at,
             Some(false) => None,
             Some(true) => user.disabled_at.or_else(|| Some(Timestamp::now())),
         };
-        sqlx::query("UPDATE users SET role = ?, class = ?, disabled_at = ? WHERE id = ?")
-            .bind(user.role.as_str())
-            .bind(&user.class)
-            .bind(user.disabled_at.map(Timestamp::millis))
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        if user.disabled_at.is_some() {
-            sqlx::query("DELETE FROM refresh_tokens WHERE user_id = ?")
-                .bind(id.to_string())
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(Some(user))
+        let class = self.class.clone().unwrap_or(user.class);
+        User { role: self.role.unwrap_or(user.role), class, disabled_at, ..user }
     }
+}
 
-    /// Replaces the password's hash and ends all log-ins. False if there is no such user.
-    ///
-    /// # Errors
-    /// As the database fails.
-    pub async fn set_password_hash(&self, id: UserId, password_hash: &str) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ?")
-            .bind(password_hash)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
+fn administers(user: &User) -> bool {
+    user.role == Role::Admin && user.disabled_at.is_none()
+}
+
+async fn write(tx: &mut Tx, user: &User) -> Result<()> {
+    sqlx::query("UPDATE users SET role = ?, class = ?, disabled_at = ? WHERE id = ?")
+        .bind(user.role.as_str())
+        .bind(&user.class)
+        .bind(user.disabled_at.map(Timestamp::millis))
+        .bind(user.id.to_string())
+        .execute(&mut **tx)
+        .await?;
+    if user.disabled_at.is_some() {
         sqlx::query("DELETE FROM refresh_tokens WHERE user_id = ?")
-            .bind(id.to_string())
-            .execute(&mut *tx)
+            .bind(user.id.to_string())
+            .execute(&mut **tx)
             .await?;
-        tx.commit().await?;
-        Ok(done.rows_affected() == 1)
     }
+    Ok(())
+}
+
+/// Whatever the old password has opened is closed: refresh tokens, API keys, and by the generation access tokens.
+pub(crate) async fn replace_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<bool> {
+    if !replace_hash(tx, id, old, new).await? {
+        return Ok(false);
+    }
+    for statement in [
+        "UPDATE users SET login_generation = login_generation + 1 WHERE id = ?",
+        "DELETE FROM api_keys WHERE user_id = ?",
+        "DELETE FROM refresh_tokens WHERE user_id = ?",
+    ] {
+        sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;
+    }
+    Ok(true)
+}
+
+async fn replace_hash(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<bool> {
+    let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
+        .bind(new)
+        .bind(id.to_string())
+        .bind(old)
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }

@@ -4,11 +4,14 @@ use contracts::{Ended, EventId, Message, Timestamp, UserId, UserRegistered};
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
-    Db, Result,
+    Db, LastAdmin, Result,
+    administrators::another_is_left,
     deliveries::{self, NewDelivery},
     jobs::Jobs,
     outbox,
+    pool::Tx,
     row::{parsed, time, time_or_null},
+    settings::{alone_with_administrators, may_be_first_account, take_first_account},
 };
 
 /// What a user may do beyond their own jobs.
@@ -61,6 +64,12 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// When they registered.
     pub created_at: Timestamp,
+    /// How often another password has ended their log-ins.
+    pub login_generation: u32,
+    /// How often the secret of their webhooks was replaced.
+    pub webhook_generation: u32,
+    /// When it was last.
+    pub webhook_replaced_at: Option<Timestamp>,
 }
 
 /// A person who registers.
@@ -70,7 +79,8 @@ pub struct NewUser {
     pub email: String,
     /// Argon2id in PHC string format.
     pub password_hash: String,
-    /// Whether to be admin if nobody has registered before.
+    /// Whether to be admin if nobody has ever registered before. Who registers first uses the chance up for ever, also
+    /// with `false` here and when all accounts are gone.
     pub admin_if_first: bool,
     /// Whether the address counts as proven.
     pub verified: bool,
@@ -82,19 +92,22 @@ impl Db {
     /// # Errors
     /// [`Error::Exists`] if the address is taken.
     pub async fn create_user(&self, new: NewUser) -> Result<(User, Ended<UserRegistered>)> {
+        let may_be_first = may_be_first_account(self).await?;
         let now = self.now().await?;
         let mut tx = self.begin().await?;
-        let first: i64 =
-            sqlx::query("SELECT COUNT(*) AS n FROM users").fetch_one(&mut *tx).await?.try_get("n")?;
+        let first = may_be_first && take_first_account(&mut tx).await?;
         let user = User {
             id: UserId::generate(),
             email: new.email,
             password_hash: new.password_hash,
-            role: if new.admin_if_first && first == 0 { Role::Admin } else { Role::User },
+            role: if new.admin_if_first && first { Role::Admin } else { Role::User },
             class: "standard".into(),
             verified_at: new.verified.then_some(now),
             disabled_at: None,
             created_at: now,
+            login_generation: 0,
+            webhook_generation: 0,
+            webhook_replaced_at: None,
         };
         sqlx::query(
             "INSERT INTO users (id, email, password_hash, role, class, verified_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -142,33 +155,56 @@ impl Db {
     /// between leaves an account with fewer jobs.
     ///
     /// # Errors
-    /// As the database fails.
-    pub async fn delete_user(&self, id: UserId) -> Result<()> {
-        let user = id.to_string();
-        loop {
-            let now = self.now().await?;
-            let mut tx = self.begin().await?;
-            let jobs = Jobs::delete_some(&mut tx, &user, JOBS_AT_ONCE, now).await?;
-            tx.commit().await?;
-            if jobs == 0 {
-                break;
-            }
+    /// As the database fails. Inside, [`LastAdmin`] if nobody else administers; then nothing was removed.
+    pub async fn delete_user(&self, id: UserId) -> Result<Result<(), LastAdmin>> {
+        if self.may_delete(id).await?.is_none() {
+            return Ok(Err(LastAdmin));
         }
+        while self.delete_some_jobs(id).await? > 0 {}
+        // Asked again: somebody else may have stopped administering meanwhile.
+        let Some(mut tx) = self.may_delete(id).await? else { return Ok(Err(LastAdmin)) };
+        delete_rows(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(Ok(()))
+    }
+
+    /// A transaction in which the account may go; `None` if it alone administers. Almost everybody is no administrator,
+    /// and waits for nobody.
+    async fn may_delete(&self, id: UserId) -> Result<Option<Tx>> {
+        let administers = self.user(id).await?.is_some_and(|user| user.role == Role::Admin);
         let mut tx = self.begin().await?;
-        for statement in [
-            "DELETE FROM api_keys WHERE user_id = ?",
-            "DELETE FROM refresh_tokens WHERE user_id = ?",
-            "DELETE FROM deliveries WHERE user_id = ?",
-            "DELETE FROM users WHERE id = ?",
-        ] {
-            sqlx::query(statement).bind(&user).execute(&mut *tx).await?;
+        if !administers {
+            return Ok(Some(tx));
         }
-        Ok(tx.commit().await?)
+        alone_with_administrators(&mut tx).await?;
+        Ok(another_is_left(&mut tx, id).await?.then_some(tx))
+    }
+
+    async fn delete_some_jobs(&self, id: UserId) -> Result<usize> {
+        let now = self.now().await?;
+        let mut tx = self.begin().await?;
+        let jobs = Jobs::delete_some(&mut tx, &id.to_string(), JOBS_AT_ONCE, now).await?;
+        tx.commit().await?;
+        Ok(jobs)
     }
 }
 
 /// Jobs that one transaction removes.
 const JOBS_AT_ONCE: i64 = 100;
+
+/// Every statement finds its rows by an index that begins with the user. Keys are at most a hundred and refresh tokens
+/// end after days, so both are few: one statement each.
+async fn delete_rows(tx: &mut Tx, id: UserId) -> Result<()> {
+    for statement in [
+        "DELETE FROM api_keys WHERE user_id = ?",
+        "DELETE FROM refresh_tokens WHERE user_id = ?",
+        "DELETE FROM deliveries WHERE user_id = ?",
+        "DELETE FROM users WHERE id = ?",
+    ] {
+        sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
 
 pub(crate) fn read(row: &AnyRow) -> Result<User> {
     Ok(User {
@@ -180,5 +216,12 @@ pub(crate) fn read(row: &AnyRow) -> Result<User> {
         verified_at: time_or_null(row, "verified_at")?,
         disabled_at: time_or_null(row, "disabled_at")?,
         created_at: time(row, "created_at")?,
+        login_generation: generation(row, "login_generation")?,
+        webhook_generation: generation(row, "webhook_generation")?,
+        webhook_replaced_at: time_or_null(row, "webhook_replaced_at")?,
     })
+}
+
+fn generation(row: &AnyRow, column: &str) -> Result<u32> {
+    Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0))
 }

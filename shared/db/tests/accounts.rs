@@ -37,6 +37,11 @@ async fn user(db: &Db) -> User {
     db.create_user(new_user(format!("{}@example.org", unique("ada")))).await.unwrap().0
 }
 
+async fn administrator(db: &Db) -> User {
+    let email = user(db).await.email;
+    db.make_admin(&email).await.unwrap().unwrap()
+}
+
 fn token(expires_at: Timestamp) -> NewRefreshToken {
     NewRefreshToken { secret_hash: unique("hash"), expires_at }
 }
@@ -97,56 +102,91 @@ async fn a_refused_user_leaves_no_event() {
 }
 
 #[tokio::test]
-async fn the_first_user_may_become_admin_and_the_second_not() {
-    let (_folder, db) = empty_database().await;
-    let wish = |email: &str| NewUser { admin_if_first: true, verified: true, ..new_user(email.into()) };
-    let (first, _) = db.create_user(wish("ada@example.org")).await.unwrap();
-    let (second, _) = db.create_user(wish("bob@example.org")).await.unwrap();
-    assert_eq!((first.role, second.role), (Role::Admin, Role::User));
-    assert!(first.verified_at.is_some());
-    assert_eq!(db.user(first.id).await.unwrap().unwrap().role, Role::Admin);
-}
-
-#[tokio::test]
 async fn a_change_touches_what_it_names_and_locking_out_ends_log_ins() {
     on_each_database(|db| async move {
         let user = user(&db).await;
         let refresh = token(later());
         db.start_token_family(user.id, &refresh).await.unwrap();
         let promoted = UserChanges { role: Some(Role::Admin), ..UserChanges::default() };
-        let changed = db.change_user(user.id, &promoted).await.unwrap().unwrap();
+        administrator(&db).await;
+        let changed = db.change_user(user.id, &promoted).await.unwrap().unwrap().unwrap();
         assert_eq!(
             (changed.role, changed.class.as_str(), changed.disabled_at),
             (Role::Admin, "standard", None)
         );
         let lock = |disabled| UserChanges { disabled: Some(disabled), ..UserChanges::default() };
-        let locked = db.change_user(user.id, &lock(true)).await.unwrap().unwrap().disabled_at;
+        let locked = db.change_user(user.id, &lock(true)).await.unwrap().unwrap().unwrap().disabled_at;
         let stored = db.user(user.id).await.unwrap().unwrap();
         assert_eq!((stored.role, stored.disabled_at), (Role::Admin, locked));
         assert!(matches!(
             db.rotate_refresh_token(&refresh.secret_hash, &token(later())).await.unwrap(),
             Rotation::Unknown
         ));
-        let again = db.change_user(user.id, &lock(true)).await.unwrap().unwrap();
+        let again = db.change_user(user.id, &lock(true)).await.unwrap().unwrap().unwrap();
         assert_eq!(again.disabled_at, locked, "the first time counts");
-        assert_eq!(db.change_user(user.id, &lock(false)).await.unwrap().unwrap().disabled_at, None);
-        let same = db.change_user(user.id, &UserChanges::default()).await.unwrap();
+        assert_eq!(db.change_user(user.id, &lock(false)).await.unwrap().unwrap().unwrap().disabled_at, None);
+        let same = db.change_user(user.id, &UserChanges::default()).await.unwrap().unwrap();
         assert!(same.is_some(), "a change that changes nothing finds its user (MySQL counts no row then)");
-        assert!(db.change_user(UserId::generate(), &promoted).await.unwrap().is_none());
+        assert!(db.change_user(UserId::generate(), &promoted).await.unwrap().unwrap().is_none());
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_new_password_ends_all_log_ins() {
+async fn a_new_password_ends_all_log_ins_and_keys() {
     on_each_database(|db| async move {
-        let user = user(&db).await;
-        let refresh = token(later());
+        for reset in [false, true] {
+            let (user, other, refresh) = (user(&db).await, user(&db).await, token(later()));
+            let (hash, others) = (unique("hash"), unique("hash"));
+            db.verify_user(user.id).await.unwrap();
+            db.start_token_family(user.id, &refresh).await.unwrap();
+            db.create_key(user.id, "a", "read", &hash).await.unwrap();
+            db.create_key(other.id, "b", "read", &others).await.unwrap();
+            let set = async |id, old: &str, new: &str| match reset {
+                true => db.reset_password(id, old, new).await.unwrap(),
+                false => db.change_password(id, old, new).await.unwrap(),
+            };
+            assert!(!set(user.id, "$other$", "$new$").await, "the old password is another one");
+            assert!(db.use_key(&hash).await.unwrap().is_some(), "nothing has happened");
+            assert!(set(user.id, "$argon2id$", "$new$").await);
+            assert!(!set(user.id, "$argon2id$", "$newer$").await, "once");
+            let after = db.user(user.id).await.unwrap().unwrap();
+            assert_eq!((after.password_hash.as_str(), after.login_generation), ("$new$", 1));
+            assert!(!db.revoke_token_family(&refresh.secret_hash).await.unwrap());
+            assert!(db.use_key(&hash).await.unwrap().is_none());
+            assert!(db.use_key(&others).await.unwrap().is_some(), "somebody else's");
+            assert!(!set(UserId::generate(), "$argon2id$", "$new$").await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_hash_of_the_same_password_ends_nothing() {
+    on_each_database(|db| async move {
+        let (user, refresh) = (user(&db).await, token(later()));
         db.start_token_family(user.id, &refresh).await.unwrap();
-        assert!(db.set_password_hash(user.id, "$new$").await.unwrap());
-        assert_eq!(db.user(user.id).await.unwrap().unwrap().password_hash, "$new$");
-        assert!(!db.revoke_token_family(&refresh.secret_hash).await.unwrap());
-        assert!(!db.set_password_hash(UserId::generate(), "$new$").await.unwrap());
+        assert!(!db.rehash_password(user.id, "$other$", "$new$").await.unwrap());
+        assert!(db.rehash_password(user.id, "$argon2id$", "$new$").await.unwrap());
+        let after = db.user(user.id).await.unwrap().unwrap();
+        assert_eq!((after.password_hash.as_str(), after.login_generation), ("$new$", 0));
+        assert!(db.revoke_token_family(&refresh.secret_hash).await.unwrap(), "still logged in");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_secret_of_webhooks_has_generations() {
+    on_each_database(|db| async move {
+        let (ada, bob) = (user(&db).await, user(&db).await);
+        assert_eq!((ada.webhook_generation, ada.webhook_replaced_at), (0, None));
+        for generation in 1..=2 {
+            let replaced = db.replace_webhook_secret(ada.id).await.unwrap().unwrap();
+            assert_eq!(replaced.webhook_generation, generation);
+            assert!(replaced.webhook_replaced_at.is_some());
+        }
+        assert_eq!(db.user(bob.id).await.unwrap().unwrap().webhook_generation, 0);
+        assert!(db.replace_webhook_secret(UserId::generate()).await.unwrap().is_none());
     })
     .await;
 }
@@ -287,8 +327,8 @@ async fn with_a_user_go_their_keys_and_tokens_and_nobody_elses() {
         db.start_token_family(ada.id, &refresh).await.unwrap();
         db.create_key(ada.id, "a", "read", &hash).await.unwrap();
         db.create_key(bob.id, "b", "read", &others).await.unwrap();
-        db.delete_user(ada.id).await.unwrap();
-        db.delete_user(ada.id).await.unwrap();
+        db.delete_user(ada.id).await.unwrap().unwrap();
+        db.delete_user(ada.id).await.unwrap().unwrap();
         assert!(db.user(ada.id).await.unwrap().is_none());
         assert!(db.use_key(&hash).await.unwrap().is_none());
         assert!(!db.revoke_token_family(&refresh.secret_hash).await.unwrap());
@@ -344,23 +384,11 @@ async fn of_many_who_ask_for_a_reset_at_once_one_is_heard() {
 }
 
 #[tokio::test]
-async fn a_password_is_reset_once_and_ends_what_strangers_made() {
+async fn who_resets_a_password_has_proven_the_address() {
     on_each_database(|db| async move {
-        let (ada, refresh, hash) = (user(&db).await, token(later()), unique("hash"));
-        db.start_token_family(ada.id, &refresh).await.unwrap();
-        db.create_key(ada.id, "before the address was proven", "read", &hash).await.unwrap();
-        let reset = |new: &'static str| db.reset_password(ada.id, "$argon2id$", new);
-        assert!(reset("new").await.unwrap());
-        assert!(!reset("newer").await.unwrap());
-        let after = db.user(ada.id).await.unwrap().unwrap();
-        assert!(after.verified_at.is_some(), "the mail was read");
-        assert_eq!(after.password_hash, "new");
-        assert!(!db.revoke_token_family(&refresh.secret_hash).await.unwrap());
-        assert!(db.use_key(&hash).await.unwrap().is_none());
-        let key = unique("hash");
-        db.create_key(ada.id, "after", "read", &key).await.unwrap();
-        assert!(db.reset_password(ada.id, "new", "newest").await.unwrap());
-        assert!(db.use_key(&key).await.unwrap().is_some(), "keys of a proven owner stay");
+        let ada = user(&db).await;
+        assert!(db.reset_password(ada.id, "$argon2id$", "new").await.unwrap());
+        assert!(db.user(ada.id).await.unwrap().unwrap().verified_at.is_some(), "the mail was read");
     })
     .await;
 }

@@ -92,6 +92,10 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::BadToken => {
             invalid("unauthorized", "This is no access token of ours. Get one with POST /login.")
         }
+        Refusal::Ended => invalid(
+            "unauthorized",
+            "The password was changed after this log-in. Log in again with POST /login.",
+        ),
         Refusal::UnknownKey => {
             invalid("unauthorized", "This API key does not exist any more. Make one with POST /keys.")
         }
@@ -101,7 +105,7 @@ fn problem(refusal: Refusal) -> Problem {
             "account-disabled",
             "This account is disabled. Ask the administrator.",
         ),
-        Refusal::Database(error) => database(error),
+        Refusal::Database(error) => Problem::of(error),
     }
 }
 
@@ -113,13 +117,4 @@ fn invalid(kind: &'static str, detail: &str) -> Problem {
 
 fn forbidden(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
-}
-
-fn database(error: db::Error) -> Problem {
-    match &error {
-        db::Error::Unavailable(_) => Problem::unavailable(&error),
-        db::Error::Exists | db::Error::Corrupt(_) | db::Error::Url(_) | db::Error::Migration(_) => {
-            Problem::internal(error.to_string())
-        }
-    }
 }

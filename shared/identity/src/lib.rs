@@ -1,7 +1,7 @@
 //! Who is calling, and may they: access tokens, API keys, and links that need neither.
 //!
 //! - [`Caller`] is the extractor that every guarded handler takes; [`Verifier`] is what it needs in the state.
-//! - [`SigningKey`] is held by `auth` alone; everybody else has its [`VerifyingKey`].
+//! - [`SigningKey`] is held by `auth` alone; everybody else has the [`VerifyingKeys`].
 //! - [`Links`] signs the addresses of audio that stand in mails.
 //! - [`Proofs`] signs the mails that prove an address or set a new password, and knows everybody's
 //!   [`WebhookSecret`]. Only `auth` and `notify` hold it: who has it can open every account.
@@ -19,6 +19,7 @@ mod scope;
 mod secret;
 mod signing;
 mod verifier;
+mod verifying;
 mod webhook;
 
 pub use caller::Caller;
@@ -27,8 +28,9 @@ pub use links::{LinkError, Links};
 pub use proofs::{Proofs, Reset};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use secret::{hash_secret, new_secret};
-pub use signing::{Claims, SigningKey, VerifyingKey};
+pub use signing::{Claims, SigningKey};
 pub use verifier::Verifier;
+pub use verifying::VerifyingKeys;
 pub use webhook::WebhookSecret;
 
 /// What an API key begins with, so that it can be told from an access token, and found where it leaked.

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use contracts::{Timestamp, UserId};
+use db::User;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,6 @@ use crate::{
     files::{load_or_create_secret, load_secret},
     hash_secret,
     links::read,
-    webhook,
 };
 
 /// For whom the tokens are. Each its own: one is never taken for the other, nor for a link or an access token.
@@ -108,11 +108,12 @@ impl Proofs {
         Ok(Reset { user_id: proof.sub, password })
     }
 
-    /// The secret with which webhooks of `user` are signed. It follows from ours and the id: nothing is stored, and
-    /// nobody can tell another account's from their own.
+    /// The secret with which webhooks of `user` are signed now; for a day after it was replaced, the one before it signs
+    /// too. It follows from ours, the id and how often it was replaced: no secret is stored, and nobody can tell
+    /// another account's from their own, nor the next from this one.
     #[must_use]
-    pub fn webhook_secret(&self, user: UserId) -> WebhookSecret {
-        webhook::derive(self.0.secret.as_bytes(), user)
+    pub fn webhook_secret(&self, user: &User) -> WebhookSecret {
+        WebhookSecret::of(self.0.secret.as_bytes(), user)
     }
 
     fn sign(&self, user: UserId, audience: &str, expires: Timestamp, pwd: Option<String>) -> String {
@@ -127,6 +128,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::webhook;
 
     fn proofs() -> Proofs {
         let folder = tempfile::tempdir().unwrap();
@@ -172,10 +174,10 @@ mod tests {
 
     #[test]
     fn everybody_has_a_webhook_secret_of_their_own_that_stays() {
-        let (proofs, ada, bob) = (proofs(), UserId::generate(), UserId::generate());
+        let (proofs, ada, bob) = (proofs(), webhook::tests::user(), webhook::tests::user());
         let text = |user| proofs.webhook_secret(user).to_string();
-        assert_eq!(text(ada), text(ada));
-        assert_ne!(text(ada), text(bob));
-        assert_ne!(text(ada), self::proofs().webhook_secret(ada).to_string());
+        assert_eq!(text(&ada), text(&ada));
+        assert_ne!(text(&ada), text(&bob));
+        assert_ne!(text(&ada), self::proofs().webhook_secret(&ada).to_string());
     }
 }

@@ -1,30 +1,22 @@
-//! The key pair: Ed25519. The private half signs access tokens, the public half is for everybody.
+//! The key pair: Ed25519. The private half signs access tokens; `verifying.rs` has the public half.
 
 use std::{path::Path, time::Duration};
 
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{Timestamp, UserId};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header, encode,
-    jwk::{AlgorithmParameters, Jwk, PublicKeyUse, ThumbprintHash},
-};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error,
+    Error, VerifyingKeys,
     files::{load, load_or_create},
     secret::random,
+    verifying::{VerifyingKey, unusable},
 };
 
 /// The DER of an Ed25519 private key in PKCS#8 without the key itself (RFC 8410, section 7).
 const PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
-/// The DER of an Ed25519 public key (SPKI) without the key itself (RFC 8410, section 4).
-const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// What stands in an access token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +33,10 @@ pub struct Claims {
     pub iat: i64,
     /// When it stops working, in seconds since 1970.
     pub exp: i64,
+    /// [`db::User::login_generation`] when it was made: another password ends the tokens before it. Tokens from before
+    /// there were generations are of the first.
+    #[serde(default)]
+    pub generation: u32,
 }
 
 impl Claims {
@@ -50,7 +46,7 @@ impl Claims {
     pub const AUDIENCE: &'static str = "tapedeck-api";
     pub(crate) const ACCESS: &'static str = "access";
 
-    /// For an access token of `user`, from now on.
+    /// For an access token of `user`, from now on, who has never changed the password.
     #[must_use]
     pub fn access(user: UserId, lifetime: Duration) -> Self {
         let now = Timestamp::now();
@@ -61,6 +57,7 @@ impl Claims {
             typ: Self::ACCESS.into(),
             iat: now.millis() / 1000,
             exp: now.after(lifetime).millis() / 1000,
+            generation: 0,
         }
     }
 }
@@ -69,7 +66,8 @@ impl Claims {
 #[derive(Clone)]
 pub struct SigningKey {
     private: EncodingKey,
-    public: VerifyingKey,
+    kid: String,
+    public: VerifyingKeys,
 }
 
 impl SigningKey {
@@ -92,22 +90,32 @@ impl SigningKey {
     fn from_pem(path: &Path, pem: &str) -> Result<Self, Error> {
         let private = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(unusable(path))?;
         let jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA).map_err(unusable(path))?;
-        Ok(Self { private, public: VerifyingKey::new(jwk).map_err(unusable(path))? })
+        let public = VerifyingKey::new(jwk).map_err(unusable(path))?;
+        Ok(Self { private, kid: public.kid().to_owned(), public: VerifyingKeys(vec![public]) })
     }
 
-    /// The public half.
+    /// The same key, which lets `others` be good and published too: the ones before it and the ones to come.
     #[must_use]
-    pub fn verifying_key(&self) -> VerifyingKey {
+    pub fn beside(mut self, others: VerifyingKeys) -> Self {
+        for key in others.0 {
+            self.public.add(key);
+        }
+        self
+    }
+
+    /// The public half first, then the others.
+    #[must_use]
+    pub fn verifying_keys(&self) -> VerifyingKeys {
         self.public.clone()
     }
 
     /// Names the key pair: the thumbprint of the public half (RFC 7638).
     #[must_use]
     pub fn kid(&self) -> &str {
-        self.public.kid()
+        &self.kid
     }
 
-    /// The public half as a JSON Web Key Set.
+    /// The public keys as a JSON Web Key Set, our own first.
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
         self.public.jwks()
@@ -129,69 +137,23 @@ fn new_pem() -> Result<String, Error> {
     Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der)))
 }
 
-fn unusable(path: &Path) -> impl Fn(jsonwebtoken::errors::Error) -> Error {
-    move |error| Error::Key(format!("{}: {error}; expected Ed25519 in PEM", path.display()))
-}
-
-/// The public key, for whoever checks access tokens.
-#[derive(Clone, Debug)]
-pub struct VerifyingKey {
-    jwk: Jwk,
-    pub(crate) key: DecodingKey,
-}
-
-impl VerifyingKey {
-    /// Reads a public key (SPKI PEM, as `openssl pkey -pubout` writes it) at `path`.
-    ///
-    /// # Errors
-    /// [`Error::Absent`] if there is no file, [`Error::File`] if it can't be read, [`Error::Key`] if it holds no
-    /// Ed25519 key.
-    pub fn load(path: &Path) -> Result<Self, Error> {
-        let key = DecodingKey::from_ed_pem(load(path)?.as_bytes()).map_err(unusable(path))?;
-        let jwk = Jwk::from_decoding_key(&key, Some(Algorithm::EdDSA)).map_err(unusable(path))?;
-        Self::new(jwk).map_err(unusable(path))
-    }
-
-    fn new(mut jwk: Jwk) -> jsonwebtoken::errors::Result<Self> {
-        jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256)?);
-        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        let key = DecodingKey::from_jwk(&jwk)?;
-        Ok(Self { jwk, key })
-    }
-
-    /// Names the key pair: the thumbprint of the public half (RFC 7638).
-    #[must_use]
-    pub fn kid(&self) -> &str {
-        self.jwk.common.key_id.as_deref().unwrap_or_default()
-    }
-
-    /// A JSON Web Key Set of this one key.
-    #[must_use]
-    pub fn jwks(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": [self.jwk] })
-    }
-
-    /// As [`VerifyingKey::load`] reads it.
-    ///
-    /// # Errors
-    /// [`Error::Key`] if the key is no Ed25519 key.
-    pub fn to_pem(&self) -> Result<String, Error> {
-        let AlgorithmParameters::OctetKeyPair(pair) = &self.jwk.algorithm else {
-            return Err(Error::Key("expected Ed25519".into()));
-        };
-        let key = URL_SAFE_NO_PAD.decode(&pair.x).map_err(|error| Error::Key(error.to_string()))?;
-        let der = [SPKI_HEAD.as_slice(), &key].concat();
-        Ok(format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// `openssl genpkey -algorithm ed25519`, and its `openssl pkey -pubout`.
     const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
     const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+    /// The thumbprint of both in RFC 8037, appendix A.
+    const KID: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+
+    fn kids(keys: &VerifyingKeys) -> Vec<String> {
+        let jwks = keys.jwks();
+        let kids = jwks["keys"].as_array().unwrap().iter();
+        kids.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    }
 
     #[test]
     fn the_halves_of_a_foreign_key_pair_have_the_thumbprint_of_rfc_8037() {
@@ -199,12 +161,34 @@ mod tests {
         let (private, public) = (folder.path().join("private"), folder.path().join("public"));
         fs::write(&private, PRIVATE).unwrap();
         fs::write(&public, PUBLIC).unwrap();
-        // The key pair is the one of RFC 8037, appendix A.
-        let kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
         let signing = SigningKey::load_or_create(&private).unwrap();
-        assert_eq!(signing.kid(), kid);
-        assert_eq!(signing.verifying_key().to_pem().unwrap(), PUBLIC);
-        assert_eq!(VerifyingKey::load(&public).unwrap().kid(), kid);
+        assert_eq!(signing.kid(), KID);
+        assert_eq!(signing.verifying_keys().to_pem().unwrap(), PUBLIC);
+        assert_eq!(kids(&VerifyingKeys::load(&public).unwrap()), [KID]);
+    }
+
+    #[test]
+    fn a_file_may_hold_several_public_keys_with_text_between_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("public");
+        let other = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
+        let other_pem = other.verifying_keys().to_pem().unwrap();
+        fs::write(&path, format!("# new\n{other_pem}\n# old\n{PUBLIC}{other_pem}")).unwrap();
+        let keys = VerifyingKeys::load(&path).unwrap();
+        assert_eq!(kids(&keys), [other.kid(), KID], "each once, in the order of the file");
+        assert_eq!(keys.to_pem().unwrap(), format!("{other_pem}{PUBLIC}"));
+    }
+
+    #[test]
+    fn beside_others_a_key_stays_the_first_and_the_one_that_signs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("public");
+        let own = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
+        fs::write(&path, format!("{PUBLIC}{}", own.verifying_keys().to_pem().unwrap())).unwrap();
+        let all = own.clone().beside(VerifyingKeys::load(&path).unwrap());
+        assert_eq!(all.kid(), own.kid());
+        assert_eq!(kids(&all.verifying_keys()), [own.kid(), KID]);
+        assert_eq!(all.jwks()["keys"].as_array().unwrap().len(), 2);
     }
 
     #[test]
@@ -222,8 +206,17 @@ mod tests {
     fn what_is_no_key_is_refused_with_the_name_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.pem");
-        fs::write(&path, "hello").unwrap();
-        let error = SigningKey::load_or_create(&path).err().unwrap().to_string();
-        assert!(error.contains("key.pem"), "{error}");
+        let broken = format!("{PUBLIC}-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
+        for text in ["hello", PUBLIC, PRIVATE, "", &broken, "-----BEGIN PUBLIC KEY-----\n"] {
+            fs::write(&path, text).unwrap();
+            if text != PRIVATE {
+                let error = SigningKey::load_or_create(&path).err().unwrap().to_string();
+                assert!(error.contains("key.pem"), "{error}");
+            }
+            if text != PUBLIC {
+                let error = VerifyingKeys::load(&path).err().unwrap().to_string();
+                assert!(error.contains("key.pem"), "{error}");
+            }
+        }
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use contracts::UserId;
 use db::{Db, Role, User};
-use jsonwebtoken::{Algorithm, Validation, decode, errors::ErrorKind};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
 
-use crate::{Caller, Claims, KEY_PREFIX, Scopes, VerifyingKey, hash_secret};
+use crate::{Caller, Claims, KEY_PREFIX, Scopes, VerifyingKeys, hash_secret};
 
 /// How far the clocks of two machines may differ, in seconds.
 const LEEWAY: u64 = 10;
@@ -14,11 +14,11 @@ const LEEWAY: u64 = 10;
 /// Checks access tokens and API keys.
 ///
 /// The signature is checked first: a token that is not ours costs no query. Then the user's row is read, so that
-/// a deleted or disabled account, and a role that was taken away, count at once and not only when the access token
+/// a deleted or disabled account, another password, and a role that was taken away, count at once and not only when the access token
 /// ends (15 minutes). One read by primary key is little beside the query that every guarded handler makes anyway.
 #[derive(Clone)]
 pub struct Verifier {
-    key: Arc<VerifyingKey>,
+    keys: Arc<VerifyingKeys>,
     validation: Arc<Validation>,
     db: Db,
 }
@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     Expired,
     /// It is no token of ours.
     BadToken,
+    /// Another password has ended it.
+    Ended,
     /// Nobody has this API key (any more).
     UnknownKey,
     /// The account is gone.
@@ -47,15 +49,15 @@ impl From<db::Error> for Refusal {
 }
 
 impl Verifier {
-    /// Checks tokens with `key`, keys and accounts with `db`.
+    /// Checks tokens with `keys`, API keys and accounts with `db`.
     #[must_use]
-    pub fn new(key: VerifyingKey, db: Db) -> Self {
+    pub fn new(keys: VerifyingKeys, db: Db) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.leeway = LEEWAY;
         validation.set_issuer(&[Claims::ISSUER]);
         validation.set_audience(&[Claims::AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        Self { key: Arc::new(key), validation: Arc::new(validation), db }
+        Self { keys: Arc::new(keys), validation: Arc::new(validation), db }
     }
 
     /// Whose credentials these are.
@@ -70,6 +72,9 @@ impl Verifier {
     async fn by_token(&self, token: &str) -> Result<Caller, Refusal> {
         let claims = self.claims(token)?;
         let user = self.account(claims.sub).await?;
+        if claims.generation != user.login_generation {
+            return Err(Refusal::Ended);
+        }
         Ok(Caller { user_id: user.id, admin: user.role == Role::Admin, scopes: Scopes::all(), key_id: None })
     }
 
@@ -82,7 +87,9 @@ impl Verifier {
     }
 
     fn claims(&self, token: &str) -> Result<Claims, Refusal> {
-        let token = decode::<Claims>(token, &self.key.key, &self.validation);
+        let header = decode_header(token).map_err(|_| Refusal::BadToken)?;
+        let key = self.keys.find(header.kid.as_deref()).ok_or(Refusal::BadToken)?;
+        let token = decode::<Claims>(token, &key.key, &self.validation);
         let claims = token
             .map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => Refusal::Expired,

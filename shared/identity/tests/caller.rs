@@ -8,12 +8,12 @@ use axum::{
     body::Body,
     extract::{FromRef, Request},
     http::{HeaderMap, StatusCode, header},
-    routing::get,
+    routing,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use contracts::UserId;
 use db::{Db, NewUser};
-use identity::{Caller, Claims, Scope, SigningKey, Verifier, hash_secret, new_secret};
+use identity::{Caller, Claims, Scope, SigningKey, Verifier, VerifyingKeys, hash_secret, new_secret};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ impl FromRef<Deps> for Verifier {
 }
 
 struct House {
-    _folder: TempDir,
+    folder: TempDir,
     db: Db,
     key: SigningKey,
     user: UserId,
@@ -45,24 +45,20 @@ impl House {
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
         db.migrate().await.unwrap();
         let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
-        let verifier = Verifier::new(key.verifying_key(), db.clone());
-        let routes = Router::new()
-            .route("/who", get(|caller: Caller| async move { caller.user_id.to_string() }))
-            .route("/read", get(|caller: Caller| async move { caller.require(Scope::Read) }))
-            .route("/admin", get(|caller: Caller| async move { caller.require(Scope::Admin) }))
-            .route("/login-only", get(|caller: Caller| async move { caller.require_login() }))
-            .with_state(Deps { verifier });
-        let router = runtime::http_router(routes, runtime::CancellationToken::new());
+        let router = guarded(key.verifying_keys(), &db);
         let user = add_user(&db, "ada@example.org", true).await;
-        Self { _folder: folder, db, key, user, router }
+        Self { folder, db, key, user, router }
+    }
+
+    /// The same house after a restart with these public keys.
+    fn knowing(&self, folder: &TempDir, pem: &str) -> Router {
+        let path = folder.path().join("public.pem");
+        std::fs::write(&path, pem).unwrap();
+        guarded(VerifyingKeys::load(&path).unwrap(), &self.db)
     }
 
     async fn get(&self, path: &str, authorization: &str) -> (StatusCode, HeaderMap, Value) {
-        let request = Request::get(path).header(header::AUTHORIZATION, authorization);
-        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
-        (parts.status, parts.headers, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        get(&self.router, path, authorization).await
     }
 
     async fn status(&self, path: &str, credentials: &str) -> u16 {
@@ -78,6 +74,25 @@ impl House {
         self.db.create_key(user, "test", scopes, &hash_secret(&secret)).await.unwrap();
         secret
     }
+}
+
+fn guarded(keys: VerifyingKeys, db: &Db) -> Router {
+    let verifier = Verifier::new(keys, db.clone());
+    let routes = Router::new()
+        .route("/who", routing::get(|caller: Caller| async move { caller.user_id.to_string() }))
+        .route("/read", routing::get(|caller: Caller| async move { caller.require(Scope::Read) }))
+        .route("/admin", routing::get(|caller: Caller| async move { caller.require(Scope::Admin) }))
+        .route("/login-only", routing::get(|caller: Caller| async move { caller.require_login() }))
+        .with_state(Deps { verifier });
+    runtime::http_router(routes, runtime::CancellationToken::new())
+}
+
+async fn get(router: &Router, path: &str, authorization: &str) -> (StatusCode, HeaderMap, Value) {
+    let request = Request::get(path).header(header::AUTHORIZATION, authorization);
+    let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+    (parts.status, parts.headers, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
 async fn add_user(db: &Db, email: &str, admin_if_first: bool) -> UserId {
@@ -181,11 +196,73 @@ async fn forged_tokens_are_refused() {
 }
 
 #[tokio::test]
+async fn a_change_of_keys_ends_no_token() {
+    let (house, folder) = (House::open().await, tempfile::tempdir().unwrap());
+    let claims = Claims::access(house.user, LIFETIME);
+    let next = SigningKey::load_or_create(&folder.path().join("next.pem")).unwrap();
+    let pem = |key: &SigningKey| key.verifying_keys().to_pem().unwrap();
+    let (old, new) = (pem(&house.key), pem(&next));
+    // As RFC 7638 names the keys: the header says which one it was.
+    let expired = Claims { exp: claims.iat - 60, ..claims.clone() };
+    let tokens = [house.token(&claims), next.issue(&claims).unwrap(), house.token(&expired)];
+    for (keys, expected) in [
+        (old.clone(), [200, 401, 401]),
+        (format!("{old}{new}"), [200, 200, 401]),
+        (format!("{new}{old}"), [200, 200, 401]),
+        (new.clone(), [401, 200, 401]),
+    ] {
+        let router = house.knowing(&folder, &keys);
+        for (token, expected) in tokens.iter().zip(expected) {
+            let (status, ..) = get(&router, "/who", &format!("Bearer {token}")).await;
+            assert_eq!(status.as_u16(), expected, "{keys}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_password_ends_the_tokens_before_it() {
+    let house = House::open().await;
+    let claims = Claims::access(house.user, LIFETIME);
+    let before = house.token(&claims);
+    assert!(house.db.change_password(house.user, "-", "new").await.unwrap());
+    assert_eq!(house.status("/who", &before).await, 401);
+    assert_eq!(house.status("/who", &house.token(&Claims { generation: 1, ..claims })).await, 200);
+}
+
+#[tokio::test]
+async fn a_token_that_names_no_key_is_taken_while_there_is_one_and_one_that_names_a_stranger_never() {
+    let (house, folder) = (House::open().await, tempfile::tempdir().unwrap());
+    let claims = Claims::access(house.user, LIFETIME);
+    let private = std::fs::read(house.folder.path().join("key.pem")).unwrap();
+    let sign = |kid: Option<&str>| {
+        let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, &claims, &EncodingKey::from_ed_pem(&private).unwrap()).unwrap()
+    };
+    let other = SigningKey::load_or_create(&folder.path().join("other.pem")).unwrap();
+    let one = house.key.verifying_keys().to_pem().unwrap();
+    let two = format!("{one}{}", other.verifying_keys().to_pem().unwrap());
+    for (keys, kid, expected) in [
+        (&one, None, 200),
+        (&one, Some(house.key.kid()), 200),
+        (&one, Some("stranger"), 401),
+        (&one, Some(""), 401),
+        (&two, None, 401),
+        (&two, Some(house.key.kid()), 200),
+        (&two, Some(other.kid()), 401),
+    ] {
+        let router = house.knowing(&folder, keys);
+        let (status, ..) = get(&router, "/who", &format!("Bearer {}", sign(kid))).await;
+        assert_eq!(status.as_u16(), expected, "{kid:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_account_that_is_gone_has_no_token_any_more() {
     let house = House::open().await;
-    let token = house.token(&Claims::access(house.user, LIFETIME));
-    let key = house.api_key(house.user, "read").await;
-    house.db.delete_user(house.user).await.unwrap();
+    let user = add_user(&house.db, "bob@example.org", true).await;
+    let token = house.token(&Claims::access(user, LIFETIME));
+    let key = house.api_key(user, "read").await;
+    house.db.delete_user(user).await.unwrap().unwrap();
     assert_eq!(house.status("/who", &token).await, 401);
     assert_eq!(house.status("/who", &key).await, 401);
 }

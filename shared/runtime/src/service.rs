@@ -54,7 +54,7 @@ impl Config for PartsConfig {
         ),
         (
             "public_key_file",
-            "the public half (PEM), for functions that only check tokens; not read by `tapedeck serve`",
+            "the public keys (PEM, one after the other), for functions that only check tokens, and for `auth` if it is to take and publish more than its own; not read by `tapedeck serve`",
         ),
         (
             "links_key_file",

@@ -1,6 +1,7 @@
 //! One's own account, API keys, and what administrators do.
 
 use crate::house::{House, PASSWORD, broker};
+use auth::AuthConfig;
 use axum::http::header;
 use contracts::{KeyId, UserId};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ async fn every_guarded_route_asks_for_credentials() {
 #[tokio::test]
 async fn a_deleted_account_leaves_nothing_that_works() {
     let house = House::open().await;
+    house.register("root@example.org").await;
     let id = house.register("ada@example.org").await;
     let (token, refresh_token) = house.tokens("ada@example.org").await;
     let secret = house.api_key(&token, json!(["read"])).await.field("secret");
@@ -168,6 +170,38 @@ async fn an_administrator_is_always_left() {
     for body in [json!({"disabled": true}), json!({"role": "user"})] {
         let answer = house.patch(&format!("/admin/users/{ada}"), &token, body).await;
         assert_eq!(answer.problem(), (409, "conflict".into()));
+        assert!(answer.field("detail").contains("PATCH /admin/users/{id}"), "{}", answer.text);
+    }
+    assert_eq!(house.delete("/me", &token).await.problem(), (409, "conflict".into()));
+    assert_eq!(house.get("/me", &token).await.field("role"), "admin", "nothing has happened");
+    let bob = house.register("bob@example.org").await;
+    house.patch(&format!("/admin/users/{bob}"), &token, json!({"role": "admin"})).await;
+    let stepped_down = house.patch(&format!("/admin/users/{ada}"), &token, json!({"role": "user"})).await;
+    assert_eq!(stepped_down.field("role"), "user", "where somebody else is left");
+    assert_eq!(house.delete("/me", &token).await.status, 204);
+}
+
+#[tokio::test]
+async fn whoever_registers_when_all_accounts_are_gone_is_no_administrator() {
+    let house = House::with(AuthConfig { first_is_admin: false, ..AuthConfig::default() }).await;
+    let token = house.member("ada@example.org").await;
+    assert_eq!(house.delete("/me", &token).await.status, 204);
+    let stranger = db::NewUser {
+        email: "eve@example.org".into(),
+        password_hash: "-".into(),
+        admin_if_first: true,
+        verified: true,
+    };
+    assert_eq!(house.db.create_user(stranger).await.unwrap().0.role, db::Role::User);
+}
+
+#[tokio::test]
+async fn a_key_sees_the_account_with_the_scope_read_only() {
+    let house = House::open().await;
+    let token = house.member("ada@example.org").await;
+    for (scopes, status) in [(json!(["read"]), 200), (json!(["upload"]), 403), (json!(["admin"]), 403)] {
+        let key = house.api_key(&token, scopes.clone()).await.field("secret");
+        assert_eq!(house.get("/me", &key).await.status, status, "{scopes}");
     }
 }
 

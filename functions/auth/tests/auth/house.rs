@@ -1,5 +1,7 @@
 //! The function's router over a real database in a temporary folder, and words to talk to it.
 
+use std::sync::Arc;
+
 use auth::AuthConfig;
 use axum::{
     Router,
@@ -19,7 +21,7 @@ use tower::ServiceExt as _;
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) struct House {
-    _folder: TempDir,
+    folder: Arc<TempDir>,
     pub(crate) db: Db,
     pub(crate) key: SigningKey,
     pub(crate) proofs: Proofs,
@@ -53,21 +55,36 @@ pub(crate) fn broker(db: &Db) -> Broker {
     Local::new(db.clone(), LocalConfig::default()).broker()
 }
 
+fn router(db: &Db, broker: Broker, key: &SigningKey, proofs: &Proofs, config: AuthConfig) -> Router {
+    let function = auth::function(db.clone(), broker, key.clone(), proofs.clone(), config);
+    runtime::http_router(function.into_parts().0, CancellationToken::new())
+}
+
 impl House {
     pub(crate) async fn open() -> Self {
         Self::with(AuthConfig::default()).await
     }
 
     pub(crate) async fn with(config: AuthConfig) -> Self {
+        Self::on(config, broker).await
+    }
+
+    /// With the broker that `broker` makes.
+    pub(crate) async fn on(config: AuthConfig, broker: impl FnOnce(&Db) -> Broker) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
         db.migrate().await.unwrap();
         let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
         let proofs = Proofs::load_or_create(&folder.path().join("proofs")).unwrap();
-        let (routes, _) =
-            auth::function(db.clone(), broker(&db), key.clone(), proofs.clone(), config).into_parts();
-        let router = runtime::http_router(routes, CancellationToken::new());
-        Self { _folder: folder, db, key, proofs, router }
+        let router = router(&db, broker(&db), &key, &proofs, config);
+        Self { folder: Arc::new(folder), db, key, proofs, router }
+    }
+
+    /// The same house after a restart with another key.
+    pub(crate) fn again_with(&self, key: SigningKey) -> Self {
+        let (folder, db, proofs) = (self.folder.clone(), self.db.clone(), self.proofs.clone());
+        let router = router(&db, broker(&db), &key, &proofs, AuthConfig::default());
+        Self { folder, db, key, proofs, router }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

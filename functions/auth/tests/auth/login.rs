@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::house::{House, PASSWORD};
+use argon2::PasswordHasher as _;
 use auth::AuthConfig;
 use axum::{
     body::Body,
@@ -142,6 +143,34 @@ async fn what_is_refused_names_its_field() {
     let unknown = json!({"email": "ada@example.org", "password": PASSWORD, "role": "admin"});
     assert_eq!(house.post("/register", "", unknown).await.problem().0, 422);
     assert_eq!(house.post("/register", "", json!({"email": "ada@example.org"})).await.problem().0, 422);
+}
+
+#[tokio::test]
+async fn an_old_hash_is_made_anew_by_whoever_logs_in_and_ends_nothing() {
+    let house = House::open().await;
+    let id = house.register("ada@example.org").await;
+    let (_, refresh_token) = house.tokens("ada@example.org").await;
+    let cheap = argon2::Params::new(8192, 1, 1, None).unwrap();
+    let cheap = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
+    let old = cheap.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    let stored = async || house.db.user(id).await.unwrap().unwrap().password_hash;
+    assert!(house.db.rehash_password(id, &stored().await, &old).await.unwrap());
+    assert_eq!(house.login("ada@example.org", "wrong password", "*/*").await.status, 401);
+    assert_eq!(stored().await, old, "who is wrong changes nothing");
+    assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.status, 200);
+    let new = stored().await;
+    assert!(new.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{new}");
+    assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.status, 200);
+    assert_eq!(stored().await, new, "once");
+    assert_eq!(house.refresh(&refresh_token).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_no_account_needs_is_refused_unread() {
+    let house = House::open().await;
+    let answer =
+        house.post("/register", "", json!({"email": "x".repeat(20_000), "password": PASSWORD})).await;
+    assert_eq!(answer.problem(), (413, "too-large".into()));
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::house::{Answer, House, PASSWORD};
 use auth::AuthConfig;
+use broker::{Broker, BrokerConfig};
 use contracts::{Event as _, PasswordResetAsked, Timestamp, UserId};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 const NEW: &str = "another good one";
 
@@ -39,6 +41,13 @@ impl House {
     async fn resets_asked(&self) -> usize {
         self.db.due_events(PasswordResetAsked::TYPE, 100, &[]).await.unwrap().len()
     }
+
+    /// Waits until a mail was asked for: the answer comes whether or not it was.
+    async fn reset_is_asked(&self) {
+        while self.resets_asked().await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -70,13 +79,17 @@ async fn a_token_that_is_old_foreign_or_for_something_else_proves_no_address() {
 async fn the_mail_sets_a_new_password_once_ends_log_ins_and_proves_the_address() {
     let house = House::open().await;
     let id = house.register("ada@example.org").await;
-    let (_, refresh_token) = house.tokens("ada@example.org").await;
+    let (access, refresh_token) = house.tokens("ada@example.org").await;
+    let key = house.api_key(&access, json!(["read"])).await.field("secret");
     let token = house.reset_token(id, soon()).await;
     assert_eq!(house.confirm(&token, "short").await.field("field"), "password");
     assert_eq!(house.confirm(&token, NEW).await.status, 204);
     assert_eq!(house.confirm(&token, "a third good one").await.problem(), (410, "link-expired".into()));
     assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.status, 401);
     assert_eq!(house.refresh(&refresh_token).await.status, 401);
+    for from_before in [&key, &access] {
+        assert_eq!(house.get("/me", from_before).await.status, 401);
+    }
     let access = house.login("ada@example.org", NEW, "*/*").await.text;
     assert!(house.get("/me", &access).await.json()["verified_at"].is_string());
 }
@@ -110,6 +123,7 @@ async fn asking_for_a_mail_tells_nothing_about_who_has_an_account() {
     let house = House::open().await;
     house.register("ada@example.org").await;
     let known = house.ask_reset(" Ada@example.org").await;
+    house.reset_is_asked().await;
     for email in ["bob@example.org", "no address", "", "x' OR '1'='1"] {
         let unknown = house.ask_reset(email).await;
         assert_eq!((unknown.status, &unknown.text), (202, &known.text), "{email}");
@@ -122,13 +136,45 @@ async fn asking_for_a_mail_tells_nothing_about_who_has_an_account() {
     assert_eq!(house.resets_asked().await, 1, "one mail in ten minutes");
 }
 
+/// Takes connections and never says a word.
+async fn silent() -> (TcpListener, BrokerConfig) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let broker_url = format!("amqp://{}", listener.local_addr().unwrap());
+    (listener, BrokerConfig { broker_url, ..BrokerConfig::default() })
+}
+
+#[tokio::test]
+async fn a_broker_that_hangs_does_not_tell_who_has_an_account() {
+    let (listener, config) = silent().await;
+    let broker = |db: &db::Db| Broker::open(&config, db.clone()).unwrap();
+    let house = House::on(AuthConfig::default(), broker).await;
+    let ada = db::NewUser {
+        email: "ada@example.org".into(),
+        password_hash: "-".into(),
+        admin_if_first: true,
+        verified: true,
+    };
+    house.db.create_user(ada).await.unwrap();
+    let asked = async |email: &str| {
+        let start = Instant::now();
+        assert_eq!(house.ask_reset(email).await.status, 202);
+        start.elapsed()
+    };
+    // At the same moment: a busy machine makes both late.
+    let (known, unknown) = tokio::join!(asked("ada@example.org"), asked("bob@example.org"));
+    assert!(known < unknown + Duration::from_secs(2), "{known:?} {unknown:?}");
+    house.reset_is_asked().await;
+    listener.accept().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_locked_account_gets_no_mail_and_no_password() {
     let house = House::open().await;
+    house.register("root@example.org").await;
     let id = house.register("ada@example.org").await;
     let token = house.reset_token(id, soon()).await;
     let lock = db::UserChanges { disabled: Some(true), ..db::UserChanges::default() };
-    house.db.change_user(id, &lock).await.unwrap();
+    house.db.change_user(id, &lock).await.unwrap().unwrap();
     assert_eq!(house.ask_reset("ada@example.org").await.status, 202);
     assert_eq!(house.resets_asked().await, 0);
     assert_eq!(house.confirm(&token, NEW).await.status, 422);
@@ -145,4 +191,21 @@ async fn the_secret_of_webhooks_is_shown_to_who_has_logged_in() {
     let key = house.api_key(&ada, json!(["read", "upload"])).await.field("secret");
     assert_eq!(house.get("/me/webhook-secret", &key).await.status, 403);
     assert_eq!(house.get("/me/webhook-secret", "").await.status, 401);
+}
+
+#[tokio::test]
+async fn the_secret_of_webhooks_can_be_replaced_by_who_has_logged_in() {
+    let house = House::open().await;
+    let (ada, bob) = (house.member("ada@example.org").await, house.member("bob@example.org").await);
+    let shown = async |token: &str| house.get("/me/webhook-secret", token).await.field("secret");
+    let (first, other) = (shown(&ada).await, shown(&bob).await);
+    let replaced = house.post("/me/webhook-secret", &ada, Value::Null).await;
+    assert_eq!((replaced.status, replaced.headers["cache-control"].to_str().unwrap()), (200, "no-store"));
+    assert_ne!(replaced.field("secret"), first);
+    assert_eq!(shown(&ada).await, replaced.field("secret"));
+    assert_eq!(shown(&bob).await, other);
+    let key = house.api_key(&ada, json!(["read", "upload", "admin"])).await.field("secret");
+    assert_eq!(house.post("/me/webhook-secret", &key, Value::Null).await.status, 403);
+    assert_eq!(house.post("/me/webhook-secret", "", Value::Null).await.status, 401);
+    assert_eq!(shown(&ada).await, replaced.field("secret"), "neither has replaced it");
 }

@@ -6,7 +6,7 @@ use crate::house::{House, PASSWORD};
 use auth::AuthConfig;
 use axum::http::header;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity::Claims;
+use identity::{Claims, SigningKey, VerifyingKeys};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -75,15 +75,62 @@ async fn a_new_password_needs_the_old_one_and_ends_all_log_ins() {
     let house = House::open().await;
     let token = house.member("ada@example.org").await;
     let (_, refresh_token) = house.tokens("ada@example.org").await;
+    let key = house.api_key(&token, json!(["read"])).await.field("secret");
     let change = async |old: &str, new: &str| {
         house.post("/password", &token, json!({"old_password": old, "new_password": new})).await
     };
     assert_eq!(change("wrong password", "another good one").await.problem(), (403, "wrong-password".into()));
     assert_eq!(change(PASSWORD, "short").await.problem().0, 422);
+    assert_eq!(house.get("/me", &key).await.status, 200, "nothing has changed yet");
     assert_eq!(change(PASSWORD, "another good one").await.status, 204);
     assert_eq!(house.login("ada@example.org", PASSWORD, "*/*").await.status, 401);
     assert_eq!(house.login("ada@example.org", "another good one", "*/*").await.status, 200);
     assert_eq!(house.refresh(&refresh_token).await.status, 401);
+    for from_before in [&key, &token] {
+        assert_eq!(house.get("/me", from_before).await.problem(), (401, "unauthorized".into()));
+        assert_eq!(house.api_key(from_before, json!(["read"])).await.status, 401, "no way back in");
+    }
+    let (token, refresh_token) = {
+        let answer = house.login("ada@example.org", "another good one", "application/json").await;
+        (answer.field("access_token"), answer.field("refresh_token"))
+    };
+    assert_eq!(house.get("/me", &token).await.status, 200);
+    let next = house.refresh(&refresh_token).await.field("access_token");
+    assert_eq!(house.get("/me", &next).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_two_who_change_a_password_at_once_one_wins() {
+    let house = House::open().await;
+    let token = house.member("ada@example.org").await;
+    let change = |new: &str| json!({"old_password": PASSWORD, "new_password": new});
+    let (one, two) = tokio::join!(
+        house.post("/password", &token, change("another good one")),
+        house.post("/password", &token, change("a third good one")),
+    );
+    let statuses = [one.status, two.status];
+    assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 1, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn the_function_takes_and_publishes_the_keys_beside_its_own() {
+    let (house, folder) = (House::open().await, tempfile::tempdir().unwrap());
+    let id = house.register("ada@example.org").await;
+    let next = SigningKey::load_or_create(&folder.path().join("next.pem")).unwrap();
+    let both = folder.path().join("public.pem");
+    let pem = |key: &SigningKey| key.verifying_keys().to_pem().unwrap();
+    std::fs::write(&both, format!("{}{}", pem(&house.key), pem(&next))).unwrap();
+    let next = next.beside(VerifyingKeys::load(&both).unwrap());
+    let later = house.again_with(next.clone());
+    let jwks = later.get("/.well-known/jwks.json", "").await.json();
+    let kids: Vec<_> = jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
+    assert_eq!(kids, [json!(next.kid()), json!(house.key.kid())]);
+    let old = house.key.issue(&Claims::access(id, Duration::from_secs(900))).unwrap();
+    let new = later.login("ada@example.org", PASSWORD, "*/*").await.text;
+    for token in [&old, &new] {
+        assert_eq!(later.get("/me", token).await.status, 200);
+    }
+    assert_eq!(house.get("/me", &new).await.status, 401, "who does not know the new key yet");
 }
 
 #[tokio::test]

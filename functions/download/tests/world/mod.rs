@@ -12,7 +12,7 @@ use bytes::Bytes;
 use contracts::{AudioId, FailureCode, JobId, Options, UserId, VideoId};
 use db::{Audio, Claimed, Db, Finished, NewJob, NewUser, Source};
 use download::Download;
-use identity::{Claims, Links, SigningKey, Verifier};
+use identity::{Claims, KEY_PREFIX, Links, SigningKey, Verifier, hash_secret, new_secret};
 use runtime::CancellationToken;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -53,7 +53,7 @@ impl World {
         let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
         let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
         let links = Links::load_or_create(&folder.path().join("links")).unwrap();
-        let verifier = Verifier::new(key.verifying_key(), db.clone());
+        let verifier = Verifier::new(key.verifying_keys(), db.clone());
         let deps = Download {
             db: db.clone(),
             blobs: blobs.clone(),
@@ -98,6 +98,16 @@ impl World {
             request = request.header(*name, *value);
         }
         self.send(request.body(body).unwrap()).await
+    }
+
+    /// `POST /jobs/{job}/link` with an API key of Anna's.
+    pub(crate) async fn link_by_key(&self, job: JobId, scopes: &str, body: &Value) -> Answer {
+        let secret = new_secret(KEY_PREFIX).unwrap();
+        self.db.create_key(self.anna, "a program", scopes, &hash_secret(&secret)).await.unwrap();
+        let request = Request::post(format!("/jobs/{job}/link"))
+            .header(header::AUTHORIZATION, format!("Bearer {secret}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     /// Without credentials.

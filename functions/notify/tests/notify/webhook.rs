@@ -45,7 +45,8 @@ async fn a_webhook_says_the_cloudevent_and_is_signed_with_the_owners_secret() {
     assert_eq!(body["id"], json!(call.header("webhook-id")));
     let seconds: i64 = call.header("webhook-timestamp").parse().unwrap();
     let time = Timestamp::from_millis(seconds * 1000);
-    let secret = world.proofs.webhook_secret(world.anna);
+    let anna = world.db.user(world.anna).await.unwrap().unwrap();
+    let secret = world.proofs.webhook_secret(&anna);
     let signature = secret.sign(&call.header("webhook-id"), time, call.body.as_bytes());
     assert_eq!(call.header("webhook-signature"), signature);
 }

@@ -1,0 +1,6 @@
+-- What is true of the whole installation, one number per name.
+
+CREATE TABLE settings (
+    name  VARCHAR(32) NOT NULL PRIMARY KEY,
+    value BIGINT      NOT NULL
+);
