@@ -22,18 +22,20 @@
 //!   architecture for one process.
 //! - `cloudevents.rs`: CloudEvents over HTTP (`POST /`).
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
-//! - `serve.rs`, `edge.rs`, `health.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`: environment and logs.
+//! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`: environment and logs.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
 //! (it would be linked into every function).
 
 mod cloudevents;
 mod config;
+mod drain;
 mod edge;
 mod extract;
 mod failure;
 mod function;
 mod health;
+mod patient;
 mod problem;
 mod serve;
 mod service;
@@ -41,11 +43,12 @@ mod telemetry;
 
 pub use cloudevents::event_routes;
 pub use config::{Config, ConfigError, Variable, variables};
+pub use drain::drain;
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use problem::Problem;
-pub use serve::{DRAIN_TIME, ServeConfig, drain, http_router, serve, shutdown_signal};
+pub use serve::{ServeConfig, http_router, serve, shutdown_signal};
 pub use service::{Missing, PartsConfig, Service, ended, required};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
