@@ -29,24 +29,31 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Removes what was stored, and returns why. What can't be removed now is removed by the sweep.
-    pub(crate) async fn give_up(self, deps: &Upload, refusal: Refusal) -> Refusal {
-        forget(deps, self.job_id).await;
+    /// Removes what was stored. What can't be removed now is removed by the sweep; what is no longer an upload in hand
+    /// is not ours to remove.
+    pub(crate) async fn give_up(self, deps: &Upload) {
+        if !forget(deps, self.job_id).await {
+            return;
+        }
         if let Err(error) = deps.blobs.delete(Blob::Video(self.video_id)).await {
             tracing::warn!(job = %self.job_id, %error, "a refused video is left to the sweep");
         }
-        refusal
     }
 }
 
-async fn forget(deps: &Upload, job_id: JobId) {
-    if let Err(error) = deps.db.delete_job(job_id).await {
-        tracing::warn!(job = %job_id, %error, "a refused job is left to the sweep");
+/// Whether there was a job that still was an upload.
+async fn forget(deps: &Upload, job_id: JobId) -> bool {
+    match deps.db.abandon_upload(job_id).await {
+        Ok(ours) => ours,
+        Err(error) => {
+            tracing::warn!(job = %job_id, %error, "a refused job is left to the sweep");
+            false
+        }
     }
 }
 
-/// How often a slow upload tells the sweep that it is alive.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
+/// How often an upload tells the sweep that it is alive, and hears whether its job is still wanted.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Receives one video for one user.
 pub(crate) struct Receiver {
@@ -60,17 +67,16 @@ impl Receiver {
     }
 
     /// Stores `stream`. Nothing is left of it unless this returns `Ok`.
-    pub(crate) async fn store<S, E>(&self, name: String, stream: S) -> Result<Stored, Refusal>
+    pub(crate) async fn store<S, E>(&self, name: String, mut stream: S) -> Result<Stored, Refusal>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
         E: Into<Refusal>,
     {
-        let mut body = Body { stream, idle: Duration::from_secs(self.deps.config.idle_seconds) };
-        let (head, container) = body.sniffed_head().await?;
+        let (head, container) = sniffed_head(&mut stream).await?;
         let (job_id, video_id) = (JobId::generate(), VideoId::generate());
         self.deps.db.create_job(&NewJob { id: job_id, user_id: self.user_id, video_id }).await?;
         let described = description(job_id, container);
-        match self.pour(job_id, (video_id, described), head, body).await {
+        match self.pour(job_id, (video_id, described), head, stream).await {
             Ok((bytes, digest)) => Ok(Stored { job_id, name, bytes, container, digest, video_id }),
             Err(refusal) => {
                 forget(&self.deps, job_id).await;
@@ -85,7 +91,7 @@ impl Receiver {
         job_id: JobId,
         (video_id, described): (VideoId, Description),
         head: Bytes,
-        mut body: Body<S>,
+        mut stream: S,
     ) -> Result<(u64, String), Refusal>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
@@ -104,12 +110,24 @@ impl Receiver {
             digest.update(&bytes);
             upload.write(bytes).await?;
             if sign.elapsed() > SIGN_OF_LIFE {
-                self.deps.db.touch_upload(job_id).await?;
+                self.sign_of_life(job_id).await?;
                 sign = Instant::now();
             }
-            next = body.next().await?;
+            next = stream.next().await.transpose().map_err(Into::into)?;
         }
         Ok((upload.finish().await?, hex(digest.finish().as_ref())))
+    }
+
+    /// An upload whose job was removed ends; one that can't reach the database goes on, it will need it only at its end.
+    async fn sign_of_life(&self, job_id: JobId) -> Result<(), Refusal> {
+        match self.deps.db.touch_upload(job_id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::Gone),
+            Err(error) => {
+                tracing::warn!(job = %job_id, %error, "an upload could not give a sign of life");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -123,34 +141,22 @@ fn description(job_id: JobId, container: &str) -> Description {
     Description { job, container, status, ..Description::default() }
 }
 
-struct Body<S> {
-    stream: S,
-    idle: Duration,
-}
-
-impl<S, E> Body<S>
+/// Enough bytes to tell the container, and which one it is.
+async fn sniffed_head<S, E>(stream: &mut S) -> Result<(Bytes, &'static str), Refusal>
 where
-    S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Refusal>,
 {
-    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let next = tokio::time::timeout(self.idle, self.stream.next()).await.map_err(|_| Refusal::Stalled)?;
-        next.transpose().map_err(Into::into)
-    }
-
-    /// Enough bytes to tell the container, and which one it is.
-    async fn sniffed_head(&mut self) -> Result<(Bytes, &'static str), Refusal> {
-        let mut head = BytesMut::new();
-        while head.len() < sniff::ENOUGH {
-            match self.next().await? {
-                Some(bytes) => head.extend_from_slice(&bytes),
-                None => break,
-            }
+    let mut head = BytesMut::new();
+    while head.len() < sniff::ENOUGH {
+        match stream.next().await {
+            Some(bytes) => head.extend_from_slice(&bytes.map_err(Into::into)?),
+            None => break,
         }
-        if head.is_empty() {
-            return Err(Refusal::Empty);
-        }
-        let container = sniff::container(&head).ok_or(Refusal::UnknownContainer)?;
-        Ok((head.freeze(), container))
     }
+    if head.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    let container = sniff::container(&head).ok_or(Refusal::UnknownContainer)?;
+    Ok((head.freeze(), container))
 }

@@ -148,17 +148,30 @@ impl Db {
         Ok(done.rows_affected())
     }
 
-    /// A slow upload says that it is alive.
+    /// A slow upload says that it is alive. `false`: its job is gone.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn touch_upload(&self, id: JobId) -> Result<()> {
-        sqlx::query("UPDATE jobs SET updated_at = ? WHERE id = ? AND state = 'uploading'")
+    pub async fn touch_upload(&self, id: JobId) -> Result<bool> {
+        let done = sqlx::query("UPDATE jobs SET updated_at = ? WHERE id = ? AND state = 'uploading'")
             .bind(Timestamp::now().millis())
             .bind(id.to_string())
             .execute(&self.pool)
             .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Removes the job of an upload that is given up. `false`: it is no longer `uploading`, so its video is not the
+    /// caller's to remove.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn abandon_upload(&self, id: JobId) -> Result<bool> {
+        let done = sqlx::query("DELETE FROM jobs WHERE id = ? AND state = 'uploading'")
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// `done -> expired` for jobs past their retention; their audio is to be removed.
