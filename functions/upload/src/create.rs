@@ -157,3 +157,6 @@ impl IntoResponse for Accepted {
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

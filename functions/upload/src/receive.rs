@@ -119,7 +119,7 @@ impl Receiver {
     }
 
     /// An upload whose job was removed ends; one that can't reach the database goes on, it will need it only at its end.
-    async fn sign_of_life(&self, job_id: JobId) -> Result<(), Refusal> {
+    pub(crate) async fn sign_of_life(&self, job_id: JobId) -> Result<(), Refusal> {
         match self.deps.db.touch_upload(job_id).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Refusal::Gone),
