@@ -304,7 +304,8 @@ mod tests {
         let described = serde_json::to_value(<Options as utoipa::PartialSchema>::schema()).unwrap();
         let mut fields: Vec<_> = described["properties"].as_object().unwrap().keys().cloned().collect();
         let mut names: Vec<_> = NAMES.split(' ').map(str::to_owned).collect();
-        (fields.sort(), names.sort());
+        fields.sort();
+        names.sort();
         assert_eq!(fields, names);
     }
 

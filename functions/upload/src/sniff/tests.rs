@@ -10,7 +10,8 @@ fn what_the_converter_reads_and_what_is_taken_are_one_list() {
     let demuxers = parts.lines().filter_map(|line| line.strip_prefix("demuxer ")?.split_whitespace().next());
     let mut read: Vec<_> = demuxers.filter(|name| !VIDEO_ALONE.contains(name)).collect();
     let mut taken: Vec<_> = FILES.iter().chain(&STREAMS).map(|(name, _)| *name).collect();
-    (read.sort_unstable(), taken.sort_unstable());
+    read.sort_unstable();
+    taken.sort_unstable();
     assert_eq!(read, taken);
 }
 
