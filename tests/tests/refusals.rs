@@ -1,6 +1,6 @@
 //! Every bad input gets a clear answer and leaves nothing: `Platform::finish` looks for orphans.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
@@ -225,6 +225,49 @@ async fn an_upload_that_stalls_is_given_up() {
         .chain(futures_util::stream::pending());
     let raw = ann.request(Method::POST, "/upload").body(Body::wrap_stream(stalled));
     assert_eq!(problem(raw.send().await.unwrap()).await, 408);
+    nothing_is_stored(&platform, &ann).await;
+    platform.finish().await;
+}
+
+#[tokio::test]
+async fn a_form_that_stalls_after_its_file_is_given_up() {
+    let platform = Setup::default().set("UPLOAD_IDLE_SECONDS", 1).start().await;
+    let ann = platform.new_user().await;
+    let mut begun = b"--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.mp4\"\r\n\r\n".to_vec();
+    begun.extend_from_slice(&fixture("moov-front.mp4"));
+    begun.extend_from_slice(b"\r\n--x\r\n");
+    let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from(begun))]);
+    let form = ann
+        .request(Method::POST, "/upload")
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(Body::wrap_stream(begun.chain(futures_util::stream::pending())));
+    assert_eq!(problem(form.send().await.unwrap()).await, 408);
+    nothing_is_stored(&platform, &ann).await;
+    platform.finish().await;
+}
+
+#[tokio::test]
+async fn an_upload_whose_job_is_deleted_meanwhile_ends_soon() {
+    let platform = Platform::start().await;
+    let ann = platform.new_user().await;
+    let slow = futures_util::stream::iter(mp4_of(10_000_000_000)).then(|bytes| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok::<_, std::io::Error>(bytes)
+    });
+    let upload = ann.request(Method::POST, "/upload").body(Body::wrap_stream(slow)).send();
+    let deletion = async {
+        loop {
+            let jobs: Value = ann.get("/jobs").await.json().await.unwrap();
+            if let Some(id) = jobs["jobs"][0]["id"].as_str() {
+                let deleted = ann.request(Method::DELETE, &format!("/jobs/{id}")).send().await.unwrap();
+                break assert!(deleted.status().is_success(), "{}", deleted.status());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let both = async { tokio::join!(upload, deletion) };
+    let (answer, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("it goes on");
+    assert_eq!(problem(answer.unwrap()).await, 409);
     nothing_is_stored(&platform, &ann).await;
     platform.finish().await;
 }

@@ -12,6 +12,8 @@
 mod asset;
 mod config;
 mod describe;
+#[doc(hidden)]
+pub mod fuzz;
 mod page;
 mod proxy;
 

@@ -7,8 +7,8 @@
 //! in a few hundred KiB. Nothing is retried but what provably was not sent. When the client goes, so does the call.
 //! Functions are reached by HTTP/1.1 without TLS: they are inside the cluster, where a mesh may add it.
 
-mod headers;
-mod routes;
+pub(crate) mod headers;
+pub(crate) mod routes;
 
 use std::{
     net::SocketAddr,

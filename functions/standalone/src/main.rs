@@ -46,6 +46,12 @@ enum Command {
     },
     /// Make an existing account an administrator, and unlock it: when nobody else can.
     Admin(operate::AdminOptions),
+    /// List, repeat or drop what could not be delivered: mails and webhooks.
+    #[command(subcommand)]
+    Deliveries(operate::Deliveries),
+    /// Try failed jobs again.
+    #[command(subcommand)]
+    Jobs(operate::Jobs),
     /// Print the variables of the environment that `serve` reads, as a Markdown table.
     Variables,
 }
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
         Command::Migrate => in_runtime(async { ended(operate::migrate().await) }),
         Command::Keys { folder } => ended(operate::keys(&folder)),
         Command::Admin(options) => in_runtime(async { ended(operate::admin(options).await) }),
+        Command::Deliveries(what) => in_runtime(async { ended(operate::deliveries(what).await) }),
+        Command::Jobs(what) => in_runtime(async { ended(operate::jobs(what).await) }),
         Command::Variables => ended(settings::table().map(|table| print!("{table}"))),
     }
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use blobs::Blobs;
-use clap::Args;
+use clap::{Args, Subcommand};
+use contracts::{DeliveryId, Outcome, Timestamp};
 use db::{CONNECTIONS, Db};
 use identity::{Links, Proofs, SigningKey, VerifyingKeys};
 use runtime::{Config as _, LogConfig, PartsConfig, required, start_logging};
@@ -27,30 +28,125 @@ pub(crate) async fn migrate() -> Result {
     Ok(Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?.prepare().await?)
 }
 
-/// The account that shall administer, and where it is.
+/// Which database.
 #[derive(Args)]
-pub(crate) struct AdminOptions {
-    /// The mail address of the account.
-    email: String,
+pub(crate) struct Place {
     /// The folder in which `serve` keeps everything; not read if DATABASE_URL is set. The service may be running.
     #[arg(long, default_value = "data")]
     data: PathBuf,
 }
 
-pub(crate) async fn admin(options: AdminOptions) -> Result {
-    let in_folder = || format!("sqlite:{}", options.data.join("tapedeck.db").display());
-    let url = PartsConfig::from_env()?.database_url.unwrap_or_else(in_folder);
-    // Opening it would make an empty one.
-    if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !Path::new(path).exists()) {
-        return Err(format!(
-            "there is no database {path}. Name its folder with --data, or set DATABASE_URL."
-        )
-        .into());
+impl Place {
+    fn open(&self) -> std::result::Result<Db, Box<dyn Error>> {
+        let in_folder = || format!("sqlite:{}", self.data.join("tapedeck.db").display());
+        let url = PartsConfig::from_env()?.database().unwrap_or_else(|_| in_folder());
+        // Opening it would make an empty one.
+        if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !Path::new(path).exists()) {
+            let advice = "Name its folder with --data, or set DATABASE_URL.";
+            return Err(format!("there is no database {path}. {advice}").into());
+        }
+        Ok(Db::open(&url, 1)?)
     }
+}
+
+/// The account that shall administer, and where it is.
+#[derive(Args)]
+pub(crate) struct AdminOptions {
+    /// The mail address of the account.
+    email: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) async fn admin(options: AdminOptions) -> Result {
     let email = options.email.trim().to_ascii_lowercase();
-    let admin = Db::open(&url, 1)?.make_admin(&email).await?;
+    let admin = options.place.open()?.make_admin(&email).await?;
     let admin = admin.ok_or_else(|| format!("there is no account {email}. Register it first."))?;
     println!("{} is an administrator now.", admin.email);
+    Ok(())
+}
+
+/// What is to be done with deliveries that have ended.
+#[derive(Subcommand)]
+pub(crate) enum Deliveries {
+    /// List those with this outcome, newest first; the dead letters, if none is named.
+    List {
+        /// sent, refused, dropped or dead.
+        #[arg(long, default_value = "dead")]
+        outcome: Outcome,
+        /// How many at the most.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make one again.
+    Repeat {
+        /// Its id, as `list` says.
+        id: DeliveryId,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Put a dead letter aside.
+    Drop {
+        /// Its id, as `list` says.
+        id: DeliveryId,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Events that this writes are published by the sweep of the platform.
+pub(crate) async fn deliveries(what: Deliveries) -> Result {
+    match what {
+        Deliveries::List { outcome, limit, place } => {
+            for delivery in place.open()?.deliveries().ended(outcome, limit, None).await? {
+                let about = delivery.about.map_or_else(String::new, |(job, _)| format!(" of job {job}"));
+                println!(
+                    "{} {} {}{about} after {} attempts, {}: {}",
+                    delivery.id,
+                    delivery.channel,
+                    delivery.message,
+                    delivery.attempts,
+                    delivery.ended_at.map_or_else(String::new, |time| time.to_string()),
+                    delivery.detail.unwrap_or_default(),
+                );
+            }
+            Ok(())
+        }
+        Deliveries::Repeat { id, place } => {
+            let repeated = place.open()?.deliveries().repeat(id).await?;
+            repeated.map(drop).ok_or_else(|| format!("there is no delivery {id} that has ended").into())
+        }
+        Deliveries::Drop { id, place } => {
+            let dropped = place.open()?.deliveries().drop_dead(id).await?;
+            dropped.then_some(()).ok_or_else(|| format!("there is no dead letter {id}").into())
+        }
+    }
+}
+
+/// What is to be done with jobs.
+#[derive(Subcommand)]
+pub(crate) enum Jobs {
+    /// Try failed jobs again whose video is kept.
+    Retry {
+        /// Those that were uploaded since then, as 2026-11-26T08:00:00Z.
+        #[arg(long, value_parser = time)]
+        failed_since: Timestamp,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+fn time(text: &str) -> std::result::Result<Timestamp, String> {
+    serde_json::from_value(text.into()).map_err(|_| "expected RFC 3339, as 2026-11-26T08:00:00Z".into())
+}
+
+/// Events that this writes are published by the sweep of the platform.
+pub(crate) async fn jobs(what: Jobs) -> Result {
+    let Jobs::Retry { failed_since, place } = what;
+    let retried = place.open()?.jobs().retry_failed(failed_since).await?;
+    println!("{} jobs wait again.", retried.len());
     Ok(())
 }
 

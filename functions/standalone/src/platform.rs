@@ -5,8 +5,8 @@ use broker::Broker;
 use db::Db;
 use identity::{Links, Proofs, SigningKey, Verifier};
 use media::Engine;
-use notify::{Mailer, Webhooks};
-use runtime::Function;
+use notify::Notify;
+use runtime::{CancellationToken, Function};
 
 use crate::settings::Settings;
 
@@ -15,17 +15,20 @@ pub(crate) struct Parts {
     pub(crate) db: Db,
     pub(crate) blobs: Blobs,
     pub(crate) broker: Broker,
-    pub(crate) mailer: Mailer,
     pub(crate) signing_key: SigningKey,
     pub(crate) links: Links,
     pub(crate) proofs: Proofs,
-    pub(crate) webhooks: Webhooks,
     pub(crate) engine: Engine,
     pub(crate) public_url: String,
+    pub(crate) shutdown: CancellationToken,
 }
 
-pub(crate) fn platform(parts: Parts, settings: &Settings) -> Function {
-    let Parts { db, blobs, broker, mailer, signing_key, links, proofs, webhooks, engine, public_url } = parts;
+/// # Errors
+/// As [`Notify::new`].
+pub(crate) fn platform(parts: Parts, settings: &Settings) -> Result<Function, notify::Error> {
+    let Parts { db, blobs, broker, signing_key, links, proofs, engine, public_url, shutdown } = parts;
+    let config = (&settings.mail, &settings.webhook);
+    let notify = Notify::new(db.clone(), (links.clone(), proofs.clone()), config, &public_url)?;
     let verifier = Verifier::new(signing_key.verifying_keys(), db.clone());
     let functions = [
         auth::function(db.clone(), broker.clone(), signing_key, proofs.clone(), settings.auth.clone()),
@@ -42,15 +45,7 @@ pub(crate) fn platform(parts: Parts, settings: &Settings) -> Function {
             engine,
             config: settings.convert.clone(),
         }),
-        notify::function(notify::Notify {
-            db: db.clone(),
-            mailer,
-            links: links.clone(),
-            proofs,
-            webhooks,
-            public_url: public_url.clone(),
-            link_days: settings.mail.link_days,
-        }),
+        notify::function(notify),
         download::function(download::Download {
             db: db.clone(),
             blobs: blobs.clone(),
@@ -58,10 +53,10 @@ pub(crate) fn platform(parts: Parts, settings: &Settings) -> Function {
             links,
             public_url,
         }),
-        jobs::function(jobs::Jobs { db: db.clone(), blobs: blobs.clone(), broker: broker.clone(), verifier }),
-        sweep::function(sweep::Sweep { db, blobs, broker, config: settings.sweep.clone() }),
+        jobs::function(jobs::Jobs::new(db.clone(), broker.clone(), verifier, shutdown)),
+        sweep::function(sweep::Sweep::new(db, blobs, broker, settings.sweep.clone())),
     ];
     let platform = functions.into_iter().fold(Function::new(), Function::merge);
     let description = platform.clone().into_parts().1;
-    platform.merge(gateway::function(description))
+    Ok(platform.merge(gateway::function(description)))
 }

@@ -12,10 +12,9 @@ use clap::Args;
 use db::Db;
 use identity::{Links, Proofs, SigningKey};
 use media::Engine;
-use notify::{MailConfig, Mailer, Webhooks};
+use notify::MailConfig;
 use runtime::{
-    CancellationToken, Function, PartsConfig, http_router, serve as serve_http, shutdown_signal,
-    start_logging,
+    CancellationToken, Function, PartsConfig, Tasks, http_router, serve_with, shutdown_signal, start_logging,
 };
 use tokio::net::TcpListener;
 
@@ -76,51 +75,52 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
     let address = SocketAddr::new(options.host, options.port);
     let listener = TcpListener::bind(address).await.map_err(|error| Error::Listen { address, error })?;
     let home = format!("http://{}", listener.local_addr()?);
-    let mail = mail_config(&settings.mail, &data);
+    let shutdown = shutdown_signal()?;
+    let settings = Settings { mail: mail_config(&settings.mail, &data), ..settings };
     let local = Local::new(db.clone(), settings.local.clone());
+    let keys = &settings.parts;
     let parts = Parts {
-        db,
+        db: db.clone(),
         blobs,
         broker: local.broker(),
-        mailer: Mailer::open(&mail)?,
-        signing_key: SigningKey::load_or_create(&key_file(
-            &settings.parts.signing_key_file,
-            &data,
-            "signing.pem",
-        ))?,
-        links: Links::load_or_create(&key_file(&settings.parts.links_key_file, &data, "links.key"))?,
-        proofs: Proofs::load_or_create(&key_file(&settings.parts.proofs_key_file, &data, "proofs.key"))?,
-        webhooks: Webhooks::new(&settings.webhook)?,
+        signing_key: SigningKey::load_or_create(&key_file(&keys.signing_key_file, &data, "signing.pem"))?,
+        links: Links::load_or_create(&key_file(&keys.links_key_file, &data, "links.key"))?,
+        proofs: Proofs::load_or_create(&key_file(&keys.proofs_key_file, &data, "proofs.key"))?,
         engine: Engine::this_program()?,
         public_url: settings.parts.public_url.clone().unwrap_or_else(|| home.clone()),
+        shutdown: shutdown.clone(),
     };
-    let function = platform(parts, &settings);
-    greet(&home, &data, &mail.url);
-    run(function, local, listener, settings).await
+    let function = platform(parts, &settings)?;
+    greet(&home, &data, &settings.mail.url);
+    run(function, (local, db), listener, settings, shutdown).await
 }
 
-/// All parts until a signal: HTTP, deliveries, clock. Each finishes what it has in hand.
+/// All parts until a signal: HTTP, deliveries, clock. Each finishes what it has in hand; one that ends before the signal
+/// ends the process.
 async fn run(
     function: Function,
-    local: Local,
+    (local, db): (Local, Db),
     listener: TcpListener,
     settings: Settings,
+    shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let shutdown: CancellationToken = shutdown_signal()?;
     let router = http_router(function.clone().into_parts().0, shutdown.clone());
-    let deliveries = tokio::spawn(local.run(function.clone(), shutdown.clone()));
-    let clock = tokio::spawn(run_clock(function, settings.clock, shutdown.clone()));
-    serve_http(listener, router, &settings.serve, shutdown).await?;
-    let (deliveries, clock) = tokio::join!(deliveries, clock);
-    deliveries.and(clock).map_err(|panic| Error::Io(io::Error::other(panic)))
+    let mut tasks = Tasks::until(shutdown.clone());
+    let deliveries = local.run(function.clone(), shutdown.clone());
+    tasks.spawn("the local broker", async move {
+        if let Err(error) = deliveries.await {
+            tracing::error!(%error, "no events are delivered any more");
+        }
+    });
+    tasks.spawn("the clock", run_clock(function, db, settings.clock, shutdown.clone()));
+    let served = serve_with(listener, router, &settings.serve, tasks, shutdown).await;
+    served.map_err(|error| Error::Io(io::Error::other(error.to_string())))
 }
 
-/// This process is the only one: what dead ones had in hand is free again.
 async fn open_database(parts: &PartsConfig, data: &Data) -> Result<Db, Error> {
     let url = parts.database().unwrap_or_else(|_| data.url("sqlite", "tapedeck.db"));
     let db = Db::open(&url, CONNECTIONS)?;
     db.migrate().await?;
-    db.recover_alone().await?;
     Ok(db)
 }
 

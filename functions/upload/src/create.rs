@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Upload, form, raw,
-    receive::{Arrival, Receiver},
+    receive::{Arrival, Receiver, Stored},
     refusal::Refusal,
 };
 
@@ -55,6 +55,8 @@ pub(crate) struct AcceptedLinks {
         (status = 202, body = Accepted, description = "Accepted; `Location` names the job", headers(("Location" = String))),
         (status = 400, description = "No file, an empty one, several, or a broken form"),
         (status = 401, description = "No valid credentials"),
+        (status = 408, description = "Too little came for too long"),
+        (status = 409, description = "The job was removed during its upload"),
         (status = 413, description = "Larger than allowed"),
         (status = 415, description = "Not a video or audio container"),
         (status = 422, description = "An option is unknown or wrong"),
@@ -97,7 +99,7 @@ async fn refuse_unread(problem: Problem, body: Body) -> Response {
 
 async fn accept(deps: Upload, caller: Caller, request: Request) -> Result<Accepted, Problem> {
     let receiver = Receiver::new(deps.clone(), caller.user_id);
-    let arrival = if form::is_form(&request) {
+    let arrival = if form::is_form(request.headers()) {
         form::receive(receiver, request).await
     } else {
         raw::receive(receiver, request).await
@@ -115,16 +117,34 @@ async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, Refusal> {
         digest: Some(stored.digest.clone()),
         ..Source::default()
     };
-    let recorded = match deps.db.queue_job(stored.job_id, &source, &options).await {
+    let recorded = match deps.db.jobs().queue(stored.job_id, &source, &options).await {
         Ok(Some(recorded)) => recorded,
-        Ok(None) => return Err(stored.give_up(deps, Refusal::Gone).await),
-        Err(error) => return Err(stored.give_up(deps, error.into()).await),
+        Ok(None) => {
+            stored.give_up(deps).await;
+            return Err(Refusal::Gone);
+        }
+        Err(error) => return unsure(deps, stored, error).await,
     };
     deps.broker.publish(&recorded.envelope).await;
     tracing::info!(job = %stored.job_id, bytes = stored.bytes, container = stored.container, "accepted");
+    Ok(Accepted::new(stored.job_id))
+}
+
+/// The transaction failed, perhaps after its commit: then the job is queued, and its event in the outbox.
+async fn unsure(deps: &Upload, stored: Stored, error: db::Error) -> Result<Accepted, Refusal> {
     let id = stored.job_id;
-    let links = AcceptedLinks { job: format!("/jobs/{id}"), audio: format!("/jobs/{id}/audio") };
-    Ok(Accepted { id, state: JobState::Queued, links })
+    stored.give_up(deps).await;
+    match deps.db.jobs().get(id).await {
+        Ok(Some(job)) if job.state != JobState::Uploading => Ok(Accepted::new(id)),
+        _ => Err(error.into()),
+    }
+}
+
+impl Accepted {
+    fn new(id: JobId) -> Self {
+        let links = AcceptedLinks { job: format!("/jobs/{id}"), audio: format!("/jobs/{id}/audio") };
+        Self { id, state: JobState::Queued, links }
+    }
 }
 
 impl IntoResponse for Accepted {
@@ -137,3 +157,6 @@ impl IntoResponse for Accepted {
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

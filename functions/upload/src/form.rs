@@ -1,63 +1,89 @@
 //! `multipart/form-data`: exactly one file part of any name, options as further fields before or after it.
+//!
+//! - `form/frame.rs`: how much of a form may be something else than its video.
+//! - `form/part.rs`: the head of a part.
+
+pub(crate) mod frame;
+pub(crate) mod part;
 
 use axum::{
-    extract::{
-        FromRequest as _, Multipart, Request,
-        multipart::{Field, MultipartError},
-    },
-    http::header,
+    extract::Request,
+    http::{HeaderMap, header},
 };
 use contracts::{InvalidOption, Options};
-use runtime::{DRAIN_TIME, Problem};
+use futures_util::StreamExt as _;
+use multer::{Field, Multipart};
+use runtime::{Problem, drain};
 
+use self::{
+    frame::{Frame, Framed},
+    part::{Part, text},
+};
 use crate::{
+    pace::{Broken, Paced},
     receive::{Arrival, Receiver, Stored},
     refusal::Refusal,
 };
 
-/// Most bytes of a form besides its video.
-pub(crate) const MAX_FRAME: u64 = 256 * 1024;
+pub(crate) use self::frame::MAX_FRAME;
 /// Most option fields.
 const MAX_FIELDS: usize = 40;
 /// Most bytes of an option's value.
 const MAX_VALUE: usize = 4 * 1024;
+/// Longest boundary; the standard allows 70 bytes (RFC 2046, 5.1.1).
+const MAX_BOUNDARY: usize = 200;
 
-pub(crate) fn is_form(request: &Request) -> bool {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/form-data"))
 }
 
 pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<Arrival, Problem> {
-    let mut multipart = Multipart::from_request(request, &())
-        .await
-        .map_err(|_| Refusal::BrokenForm("its Content-Type has no boundary".into()))?;
-    let mut form = Form::default();
-    match form.read(&receiver, &mut multipart).await {
+    let boundary = boundary(request.headers());
+    let mut body =
+        Framed::new(Paced::new(request.into_body().into_data_stream(), receiver.deps.config.pace()));
+    let mut form = Form::new(body.frame());
+    let read = match boundary {
+        Ok(boundary) => form.read(&receiver, Multipart::new(&mut body, boundary)).await,
+        Err(refusal) => Err(refusal),
+    };
+    match read {
         Ok(()) => form.finish(&receiver).await,
         Err(refusal) => {
-            let refusal = form.give_up(&receiver, refusal).await;
-            drain(multipart).await;
+            form.give_up(&receiver).await;
+            drain(body.into_body()).await;
             Err(refusal.into())
         }
     }
 }
 
-#[derive(Default)]
+fn boundary(headers: &HeaderMap) -> Result<String, Refusal> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(value).unwrap_or_default();
+    if (1..=MAX_BOUNDARY).contains(&boundary.len()) {
+        return Ok(boundary);
+    }
+    Err(Refusal::BrokenForm("its Content-Type has no sensible boundary".into()))
+}
+
 struct Form {
+    frame: Frame,
     fields: Vec<(String, String)>,
     file: Option<Stored>,
 }
 
 impl Form {
-    async fn read(&mut self, receiver: &Receiver, multipart: &mut Multipart) -> Result<(), Refusal> {
+    fn new(frame: Frame) -> Self {
+        Self { frame, fields: Vec::new(), file: None }
+    }
+
+    async fn read(&mut self, receiver: &Receiver, mut multipart: Multipart<'_>) -> Result<(), Refusal> {
         while let Some(field) = multipart.next_field().await? {
-            match field.file_name().map(str::to_owned) {
-                // What a browser sends for a file input that nobody filled in.
-                Some(name) if name.is_empty() && self.file.is_none() => {
-                    self.file = maybe_file(receiver, field).await?
-                }
+            self.frame.part_begins();
+            let part = Part::of(field.headers());
+            match part.file {
                 Some(name) => self.take_file(receiver, name, field).await?,
-                None => self.take_option(field).await?,
+                None => self.take_option(part.name, field).await?,
             }
         }
         Ok(())
@@ -67,19 +93,29 @@ impl Form {
         &mut self,
         receiver: &Receiver,
         name: String,
-        field: Field<'_>,
+        mut field: Field<'_>,
     ) -> Result<(), Refusal> {
         if self.file.is_some() {
-            return Err(Refusal::SeveralFiles);
+            // What a browser sends for a file input that nobody filled in.
+            let unused =
+                name.is_empty() && field.next().await.transpose()?.is_none_or(|bytes| bytes.is_empty());
+            return if unused { Ok(()) } else { Err(Refusal::SeveralFiles) };
         }
         // Options that came before the video are judged before it is stored.
         self.options()?;
-        self.file = Some(receiver.store(name, field).await?);
+        let unnamed = name.is_empty();
+        self.frame.file_begins();
+        let stored = receiver.store(name, field).await;
+        self.frame.file_ends();
+        match stored {
+            Ok(stored) => self.file = Some(stored),
+            Err(Refusal::Empty) if unnamed => {}
+            Err(refusal) => return Err(refusal),
+        }
         Ok(())
     }
 
-    async fn take_option(&mut self, mut field: Field<'_>) -> Result<(), Refusal> {
-        let name = field.name().unwrap_or_default().to_owned();
+    async fn take_option(&mut self, name: String, mut field: Field<'_>) -> Result<(), Refusal> {
         if self.fields.len() == MAX_FIELDS {
             return Err(Refusal::BrokenForm(format!("it has more than {MAX_FIELDS} fields")));
         }
@@ -91,10 +127,7 @@ impl Form {
                 return Err(InvalidOption { option: name, problem }.into());
             }
         }
-        let Ok(value) = String::from_utf8(value) else {
-            return Err(InvalidOption { option: name, problem: "not UTF-8 text".into() }.into());
-        };
-        self.fields.push((name, value));
+        self.fields.push((name, text(&value)));
         Ok(())
     }
 
@@ -102,41 +135,32 @@ impl Form {
         Options::from_fields(self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
-    async fn finish(self, receiver: &Receiver) -> Result<Arrival, Problem> {
-        let options = self.options();
-        match (self.file, options) {
-            (Some(stored), Ok(options)) => Ok(Arrival { stored, options }),
-            (None, _) => Err(Refusal::NoFile.into()),
-            (Some(stored), Err(error)) => Err(stored.give_up(&receiver.deps, error.into()).await.into()),
+    async fn finish(mut self, receiver: &Receiver) -> Result<Arrival, Problem> {
+        match (self.options(), self.file.take()) {
+            (Ok(options), Some(stored)) => Ok(Arrival { stored, options }),
+            (_, None) => Err(Refusal::NoFile.into()),
+            (Err(error), Some(stored)) => {
+                stored.give_up(&receiver.deps).await;
+                Err(Refusal::from(error).into())
+            }
         }
     }
 
-    async fn give_up(&mut self, receiver: &Receiver, refusal: Refusal) -> Refusal {
-        match self.file.take() {
-            Some(stored) => stored.give_up(&receiver.deps, refusal).await,
-            None => refusal,
+    async fn give_up(&mut self, receiver: &Receiver) {
+        if let Some(stored) = self.file.take() {
+            stored.give_up(&receiver.deps).await;
         }
     }
 }
 
-/// A file part without a name: a file if it has content.
-async fn maybe_file(receiver: &Receiver, field: Field<'_>) -> Result<Option<Stored>, Refusal> {
-    match receiver.store(String::new(), field).await {
-        Ok(stored) => Ok(Some(stored)),
-        Err(Refusal::Empty) => Ok(None),
-        Err(refusal) => Err(refusal),
-    }
-}
-
-/// Reads what the client still sends, for a while, so that it sees the answer.
-async fn drain(mut multipart: Multipart) {
-    let rest = async { while let Ok(Some(_)) = multipart.next_field().await {} };
-    let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
-}
-
-impl From<MultipartError> for Refusal {
-    fn from(error: MultipartError) -> Self {
-        // A body that breaks off and a form that is malformed look alike from here.
-        Self::BrokenForm(error.body_text())
+impl From<multer::Error> for Refusal {
+    fn from(error: multer::Error) -> Self {
+        match error {
+            multer::Error::StreamReadFailed(cause) => match cause.downcast::<Broken>() {
+                Ok(broken) => (*broken).into(),
+                Err(cause) => Self::BrokenForm(cause.to_string()),
+            },
+            error => Self::BrokenForm(error.to_string()),
+        }
     }
 }

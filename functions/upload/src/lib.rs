@@ -2,19 +2,25 @@
 //!
 //! 1. `create.rs`: the route. Bearer + body stream -> stored video -> one transaction {job, outbox} -> 202.
 //! 2. `form.rs` and `raw.rs`: the two ways in. Both end in a [`receive::Arrival`].
-//! 3. `receive.rs`: first bytes sniffed, the stream stored and digested, a job row that names the blob before its first
+//! 3. `pace.rs`: a body must keep coming.
+//! 4. `receive.rs`: first bytes sniffed, the stream stored and digested, a job row that names the blob before its first
 //!    byte.
-//! 4. `sniff.rs`: containers by their first bytes. Name and content type from outside are not trusted.
+//! 5. `sniff.rs`: containers by their first bytes. Name and content type from outside are not trusted.
 //!
 //! Architecture invariants: nothing is held whole (memory per upload stays under 8 MiB whatever its size);
 //! an upload that does not end in 202 leaves no row and no blob, and if the process dies the sweep sees to that.
 
 mod create;
 mod form;
+#[doc(hidden)]
+pub mod fuzz;
+mod pace;
 mod raw;
 mod receive;
 mod refusal;
 mod sniff;
+
+use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, FromRef};
 use blobs::Blobs;
@@ -23,6 +29,8 @@ use db::Db;
 use identity::Verifier;
 use runtime::{Config, Function, OpenApiRouter, routes};
 use serde::{Deserialize, Serialize};
+
+use crate::pace::Pace;
 
 /// What the function needs.
 #[derive(Clone)]
@@ -51,13 +59,15 @@ impl FromRef<Upload> for Verifier {
 pub struct UploadConfig {
     /// Bytes of the largest video.
     pub max_bytes: u64,
-    /// Seconds without a byte after which an upload is given up.
+    /// Seconds after which an upload is given up if fewer than `idle_bytes` came in them.
     pub idle_seconds: u64,
+    /// Bytes that must come in each `idle_seconds`.
+    pub idle_bytes: u64,
 }
 
 impl Default for UploadConfig {
     fn default() -> Self {
-        Self { max_bytes: 20 * 1024 * 1024 * 1024, idle_seconds: 60 }
+        Self { max_bytes: 20 * 1024 * 1024 * 1024, idle_seconds: 60, idle_bytes: 64 * 1024 }
     }
 }
 
@@ -65,8 +75,15 @@ impl Config for UploadConfig {
     const PREFIX: &'static str = "UPLOAD_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
         ("max_bytes", "bytes of the largest video that is taken"),
-        ("idle_seconds", "seconds without a byte after which an upload is given up"),
+        ("idle_seconds", "seconds after which an upload is given up if it hardly moves"),
+        ("idle_bytes", "bytes that must come in each UPLOAD_IDLE_SECONDS; fewer is hardly moving"),
     ];
+}
+
+impl UploadConfig {
+    fn pace(&self) -> Pace {
+        Pace { time: Duration::from_secs(self.idle_seconds), bytes: self.idle_bytes }
+    }
 }
 
 /// The function.

@@ -2,10 +2,10 @@
 
 use axum::extract::{FromRequestParts as _, Request};
 use contracts::Options;
-use futures_util::StreamExt as _;
 use runtime::{Problem, Query, drain};
 
 use crate::{
+    pace::Paced,
     receive::{Arrival, Receiver},
     refusal::Refusal,
 };
@@ -23,11 +23,11 @@ pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<Arri
             return Err(problem);
         }
     };
-    let mut stream = body.into_data_stream().map(|item| item.map_err(|_| Refusal::CutOff));
-    match receiver.store(name, &mut stream).await {
+    let mut body = Paced::new(body.into_data_stream(), receiver.deps.config.pace());
+    match receiver.store(name, &mut body).await {
         Ok(stored) => Ok(Arrival { stored, options }),
         Err(refusal) => {
-            drain(stream).await;
+            drain(body).await;
             Err(refusal.into())
         }
     }

@@ -25,28 +25,23 @@ pub(crate) struct Stored {
     pub(crate) container: &'static str,
     /// SHA-256 in hex.
     pub(crate) digest: String,
-    video_id: VideoId,
 }
 
 impl Stored {
-    /// Removes what was stored, and returns why. What can't be removed now is removed by the sweep.
-    pub(crate) async fn give_up(self, deps: &Upload, refusal: Refusal) -> Refusal {
+    /// Gives up what was stored: the sweep removes it. What is no longer an upload in hand is not ours to give up.
+    pub(crate) async fn give_up(self, deps: &Upload) {
         forget(deps, self.job_id).await;
-        if let Err(error) = deps.blobs.delete(Blob::Video(self.video_id)).await {
-            tracing::warn!(job = %self.job_id, %error, "a refused video is left to the sweep");
-        }
-        refusal
     }
 }
 
 async fn forget(deps: &Upload, job_id: JobId) {
-    if let Err(error) = deps.db.delete_job(job_id).await {
-        tracing::warn!(job = %job_id, %error, "a refused job is left to the sweep");
+    if let Err(error) = deps.db.jobs().abandon_upload(job_id).await {
+        tracing::warn!(job = %job_id, %error, "a refused upload is forgotten when its heartbeat is missed");
     }
 }
 
-/// How often a slow upload tells the sweep that it is alive.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
+/// How often an upload tells the sweep that it is alive, and hears whether its job is still wanted.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Receives one video for one user.
 pub(crate) struct Receiver {
@@ -60,17 +55,16 @@ impl Receiver {
     }
 
     /// Stores `stream`. Nothing is left of it unless this returns `Ok`.
-    pub(crate) async fn store<S, E>(&self, name: String, stream: S) -> Result<Stored, Refusal>
+    pub(crate) async fn store<S, E>(&self, name: String, mut stream: S) -> Result<Stored, Refusal>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
         E: Into<Refusal>,
     {
-        let mut body = Body { stream, idle: Duration::from_secs(self.deps.config.idle_seconds) };
-        let (head, container) = body.sniffed_head().await?;
+        let (head, container) = sniffed_head(&mut stream).await?;
         let (job_id, video_id) = (JobId::generate(), VideoId::generate());
-        self.deps.db.create_job(&NewJob { id: job_id, user_id: self.user_id, video_id }).await?;
-        match self.pour(job_id, video_id, head, body).await {
-            Ok((bytes, digest)) => Ok(Stored { job_id, name, bytes, container, digest, video_id }),
+        self.deps.db.jobs().create(&NewJob { id: job_id, user_id: self.user_id, video_id }).await?;
+        match self.pour(job_id, video_id, head, stream).await {
+            Ok((bytes, digest)) => Ok(Stored { job_id, name, bytes, container, digest }),
             Err(refusal) => {
                 forget(&self.deps, job_id).await;
                 Err(refusal)
@@ -84,7 +78,7 @@ impl Receiver {
         job_id: JobId,
         video_id: VideoId,
         head: Bytes,
-        mut body: Body<S>,
+        mut stream: S,
     ) -> Result<(u64, String), Refusal>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
@@ -102,12 +96,24 @@ impl Receiver {
             digest.update(&bytes);
             upload.write(bytes).await?;
             if sign.elapsed() > SIGN_OF_LIFE {
-                self.deps.db.touch_upload(job_id).await?;
+                self.sign_of_life(job_id).await?;
                 sign = Instant::now();
             }
-            next = body.next().await?;
+            next = stream.next().await.transpose().map_err(Into::into)?;
         }
         Ok((upload.finish().await?, hex(digest.finish().as_ref())))
+    }
+
+    /// An upload whose job was removed ends; one that can't reach the database goes on, it will need it only at its end.
+    pub(crate) async fn sign_of_life(&self, job_id: JobId) -> Result<(), Refusal> {
+        match self.deps.db.jobs().touch_upload(job_id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::Gone),
+            Err(error) => {
+                tracing::warn!(job = %job_id, %error, "an upload could not give a sign of life");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -115,34 +121,22 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-struct Body<S> {
-    stream: S,
-    idle: Duration,
-}
-
-impl<S, E> Body<S>
+/// Enough bytes to tell the container, and which one it is.
+async fn sniffed_head<S, E>(stream: &mut S) -> Result<(Bytes, &'static str), Refusal>
 where
-    S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Refusal>,
 {
-    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let next = tokio::time::timeout(self.idle, self.stream.next()).await.map_err(|_| Refusal::Stalled)?;
-        next.transpose().map_err(Into::into)
-    }
-
-    /// Enough bytes to tell the container, and which one it is.
-    async fn sniffed_head(&mut self) -> Result<(Bytes, &'static str), Refusal> {
-        let mut head = BytesMut::new();
-        while head.len() < sniff::ENOUGH {
-            match self.next().await? {
-                Some(bytes) => head.extend_from_slice(&bytes),
-                None => break,
-            }
+    let mut head = BytesMut::new();
+    while head.len() < sniff::ENOUGH {
+        match stream.next().await {
+            Some(bytes) => head.extend_from_slice(&bytes.map_err(Into::into)?),
+            None => break,
         }
-        if head.is_empty() {
-            return Err(Refusal::Empty);
-        }
-        let container = sniff::container(&head).ok_or(Refusal::UnknownContainer)?;
-        Ok((head.freeze(), container))
     }
+    if head.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    let container = sniff::container(&head).ok_or(Refusal::UnknownContainer)?;
+    Ok((head.freeze(), container))
 }

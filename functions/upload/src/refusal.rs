@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 use contracts::InvalidOption;
 use runtime::Problem;
 
+use crate::pace::Broken;
+
 /// Why an upload is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -21,10 +23,8 @@ pub(crate) enum Refusal {
     Option(#[from] InvalidOption),
     #[error("broken form: {0}")]
     BrokenForm(String),
-    #[error("the body ended early")]
-    CutOff,
-    #[error("no byte for too long")]
-    Stalled,
+    #[error(transparent)]
+    Body(#[from] Broken),
     #[error("the job was removed during its upload")]
     Gone,
     #[error(transparent)]
@@ -58,11 +58,14 @@ impl From<Refusal> for Problem {
             ),
             Refusal::Option(error) => Self::unprocessable(error.to_string()).member("option", error.option),
             Refusal::BrokenForm(detail) => Self::bad_request(format!("The form can't be read: {detail}")),
-            Refusal::CutOff => Self::bad_request("The upload was cut off. Send it again."),
-            Refusal::Stalled => Self::new(
+            Refusal::Body(Broken::Frame(limit)) => Self::bad_request(format!(
+                "The form can't be read: more than {limit} bytes of it are neither a file nor an option. Check its boundary."
+            )),
+            Refusal::Body(Broken::CutOff) => Self::bad_request("The upload was cut off. Send it again."),
+            Refusal::Body(Broken::Stalled) => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "stalled",
-                "No byte came for too long. Send the video again.",
+                "Too little came for too long. Send the video again.",
             ),
             Refusal::Gone => {
                 Self::conflict("The job was removed while its video arrived. Send the video again.")
@@ -73,9 +76,8 @@ impl From<Refusal> for Problem {
                 "The service has no room left. Try again later.",
             )
             .cause("the blob store is full"),
-            Refusal::Database(error @ db::Error::Unavailable(_)) => Self::unavailable(&error),
-            Refusal::Database(error) => Self::internal(error.to_string()),
-            Refusal::Storage(error) => Self::unavailable(&error),
+            Refusal::Database(error) => Self::of(error),
+            Refusal::Storage(error) => Self::of(error),
         }
     }
 }

@@ -88,6 +88,10 @@ pub struct InvalidOption {
     pub problem: String,
 }
 
+/// The names of all options.
+const NAMES: &str = "format bitrate bitrate_mode quality sample_rate channels start end loudness track tags cover \
+                     chapters title artist album notify webhook";
+
 impl InvalidOption {
     fn new(option: &str, problem: impl Into<String>) -> Self {
         Self { option: option.chars().take(60).collect(), problem: problem.into() }
@@ -95,7 +99,7 @@ impl InvalidOption {
 }
 
 impl Options {
-    /// From the text fields of a form or a query string.
+    /// From the text fields of a form or a query string. An empty value means that the option is not given.
     ///
     /// # Errors
     /// The first option that is unknown, given twice, malformed, out of range or in contradiction to another.
@@ -117,6 +121,8 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidOption> {
         match name {
+            // A field of a form that nobody filled in.
+            _ if value.is_empty() && NAMES.split(' ').any(|known| known == name) => {}
             "format" => self.format = word(name, value, "mp3, m4a, opus, ogg, flac or wav")?,
             "bitrate" => self.bitrate = Some(number(name, value)?),
             "bitrate_mode" => self.bitrate_mode = Some(word(name, value, "constant or average")?),
@@ -322,6 +328,21 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_value_is_not_given_but_an_unknown_name_is_still_unknown() {
+        assert_eq!(
+            Options::from_fields(NAMES.split(' ').map(|name| (name, " "))).unwrap(),
+            Options::default()
+        );
+        assert_eq!(Options::from_fields([("formt", "")]).unwrap_err().option, "formt");
+        let described = serde_json::to_value(<Options as utoipa::PartialSchema>::schema()).unwrap();
+        let mut fields: Vec<_> = described["properties"].as_object().unwrap().keys().cloned().collect();
+        let mut names: Vec<_> = NAMES.split(' ').map(str::to_owned).collect();
+        fields.sort();
+        names.sort();
+        assert_eq!(fields, names);
+    }
+
+    #[test]
     fn times_are_seconds_or_clock_times() {
         let options = Options::from_fields([("start", "1:30"), ("end", "1:00:00.5")]).unwrap();
         assert_eq!((options.start, options.end), (Some(90.0), Some(3600.5)));
@@ -387,7 +408,6 @@ mod tests {
         }
         let long = format!("https://example.org/{}", "x".repeat(1000));
         for bad in [
-            "",
             "http://example.org",
             "https://",
             "https:///x",

@@ -20,12 +20,13 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn verify_user(&self, id: UserId) -> Result<bool> {
+        let now = self.now().await?;
         let mut tx = self.begin().await?;
         let known = sqlx::query("SELECT 1 AS one FROM users WHERE id = ?")
             .bind(id.to_string())
             .fetch_optional(&mut *tx)
             .await?;
-        set_verified(&mut tx, id, self.now().await?).await?;
+        set_verified(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(known.is_some())
     }
@@ -59,16 +60,39 @@ impl Db {
         Ok(Some(recorded))
     }
 
+    /// Lets the account of this address be told that somebody tried to register with it. `None` if there is none, or it
+    /// was told so within the hour.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn tell_already_registered(&self, email: &str) -> Result<Option<Recorded<DeliveryDue>>> {
+        let Some(user) = self.user_by_email(email).await? else { return Ok(None) };
+        let now = self.now().await?;
+        let told = sqlx::query("SELECT 1 AS one FROM deliveries WHERE user_id = ? AND id > ? AND message = ? LIMIT 1")
+            .bind(user.id.to_string())
+            .bind(DeliveryId::first_of(now.before(TOLD_PAUSE)).to_string())
+            .bind(Message::AlreadyRegistered.as_str());
+        if self.fetch_optional(told).await?.is_some() {
+            return Ok(None);
+        }
+        let mut tx = self.begin().await?;
+        let mail = NewDelivery::mail(user.id, Message::AlreadyRegistered);
+        let recorded = deliveries::record(&mut tx, &mail, EventId::generate(), now).await?;
+        tx.commit().await?;
+        Ok(Some(recorded))
+    }
+
     /// [`Db::change_password`] by somebody who reads the user's mail: that proves the address too.
     ///
     /// # Errors
     /// As the database fails.
     pub async fn reset_password(&self, id: UserId, old: &str, new: &str) -> Result<bool> {
+        let now = self.now().await?;
         let mut tx = self.begin().await?;
         if !replace_password(&mut tx, id, old, new).await? {
             return Ok(false);
         }
-        set_verified(&mut tx, id, self.now().await?).await?;
+        set_verified(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -5,6 +5,7 @@
 //! | 200 with an event | taken; publish the reply |
 //! | 202 | taken |
 //! | 400 | not a CloudEvent; dead letter |
+//! | 408 | did not arrive in time; deliver again |
 //! | 413 | larger than 64 KiB; dead letter |
 //! | 422 | rejected for good; dead letter |
 //! | 503 | deliver again |
@@ -20,7 +21,10 @@ use axum::{
 use contracts::{Envelope, Timestamp};
 use tower_http::limit::RequestBodyLimitLayer;
 
-use crate::{Failure, Problem};
+use crate::{
+    Failure, Problem,
+    extract::{BODY_TIME, late_body},
+};
 
 /// Largest event that is taken. Ours carry ids only. The SDK's extractor has no limit of its own and ignores
 /// axum's.
@@ -42,7 +46,10 @@ where
     F: Fn(Envelope) -> Fut,
     Fut: Future<Output = Result<Vec<Envelope>, Failure>>,
 {
-    let event = match CloudEvent::from_request(request, &()).await {
+    let Ok(read) = tokio::time::timeout(BODY_TIME, CloudEvent::from_request(request, &())).await else {
+        return late_body().into_response();
+    };
+    let event = match read {
         Ok(event) => event,
         Err(refusal) if refusal.status() == StatusCode::INTERNAL_SERVER_ERROR => {
             let detail = format!("An event may have at most {BODY_LIMIT} bytes.");

@@ -1,20 +1,44 @@
-//! axum's extractors, with problems instead of plain-text rejections.
+//! axum's extractors, with problems instead of plain-text rejections, and a time for bodies.
+
+use std::time::Duration;
 
 use axum::{
     extract::{
-        FromRequest, FromRequestParts,
+        FromRequest, FromRequestParts, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 
+use serde::de::DeserializeOwned;
+
 use crate::Problem;
 
-/// A JSON body.
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
+/// How long a body that is read whole may take to arrive: at most 64 KiB, over any line that can carry a video.
+pub(crate) const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// A JSON body. One that does not come within 30 seconds is 408: a client that sends a byte now and then would hold
+/// its connection for days.
 pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let read = axum::Json::<T>::from_request(request, state);
+        match tokio::time::timeout(BODY_TIME, read).await {
+            Ok(Ok(axum::Json(value))) => Ok(Self(value)),
+            Ok(Err(rejection)) => Err(rejection.into()),
+            Err(_) => Err(late_body()),
+        }
+    }
+}
+
+pub(crate) fn late_body() -> Problem {
+    let detail = "The body did not arrive in time. Send it again.";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "stalled", detail)
+}
 
 /// A query string.
 #[derive(FromRequestParts)]
@@ -60,5 +84,29 @@ impl From<QueryRejection> for Problem {
 impl From<PathRejection> for Problem {
     fn from(_: PathRejection) -> Self {
         Self::not_found("There is nothing under this address.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::header};
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_json_body_that_trickles_in_is_given_up() {
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Some((Ok::<_, std::io::Error>("["), ()))
+        });
+        let request = Request::post("/")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from_stream(trickle))
+            .unwrap();
+        let Err(problem) = Json::<serde_json::Value>::from_request(request, &()).await else {
+            panic!("it was taken")
+        };
+        assert_eq!(problem.into_response().status(), StatusCode::REQUEST_TIMEOUT);
     }
 }

@@ -24,7 +24,8 @@
 //! - `cloudevents.rs`: CloudEvents over HTTP (`POST /`).
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
-//! - `serve.rs`, `edge.rs`, `health.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`: environment and logs.
+//! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
+//!   environment and logs.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
 //! (it would be linked into every function).
@@ -32,11 +33,13 @@
 mod cloudevents;
 mod config;
 mod context;
+mod drain;
 mod edge;
 mod extract;
 mod failure;
 mod function;
 mod health;
+mod patient;
 mod problem;
 mod serve;
 mod service;
@@ -46,11 +49,12 @@ mod telemetry;
 pub use cloudevents::event_routes;
 pub use config::{Checked, Config, ConfigError, Variable, changed, variables, within};
 pub use context::{Call, Context};
+pub use drain::drain;
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use problem::Problem;
-pub use serve::{DRAIN_TIME, ServeConfig, drain, http_router, serve, shutdown_signal};
+pub use serve::{ServeConfig, http_router, serve, shutdown_signal};
 pub use service::{Missing, PartsConfig, Service, ended, required};
 pub use tasks::{Died, Tasks, serve_with};
 pub use telemetry::{LogConfig, start_logging};

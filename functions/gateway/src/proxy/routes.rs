@@ -4,7 +4,7 @@ use crate::GatewayConfig;
 
 /// A function that the world may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Upstream {
+pub(crate) enum Upstream {
     Auth,
     Upload,
     Jobs,
@@ -46,7 +46,7 @@ impl Upstream {
 }
 
 /// Whose path it is.
-pub(super) fn upstream(path: &str) -> Option<Upstream> {
+pub(crate) fn upstream(path: &str) -> Option<Upstream> {
     let mut parts = path.splitn(4, '/').skip(1);
     let first = parts.next()?;
     let (_, owner) = PREFIXES.iter().find(|(prefix, _)| prefix.strip_prefix('/') == Some(first))?;

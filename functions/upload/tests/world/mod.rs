@@ -1,0 +1,112 @@
+//! A real database file, a real blob directory, the real routes.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use blobs::{Blobs, Bucket};
+use broker::{Local, LocalConfig};
+use bytes::Bytes;
+use contracts::UserId;
+use db::{Db, Job, NewUser};
+use identity::{Claims, SigningKey, Verifier};
+use runtime::CancellationToken;
+use tower::ServiceExt as _;
+use upload::{Upload, UploadConfig};
+
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) anna: UserId,
+    blobs: Blobs,
+    token: String,
+    router: Router,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(UploadConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: UploadConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
+        db.migrate().await.unwrap();
+        let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
+        let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
+        let verifier = Verifier::new(key.verifying_key(), db.clone());
+        let broker = Local::new(db.clone(), LocalConfig::default()).broker();
+        let deps = Upload { db: db.clone(), blobs: blobs.clone(), broker, verifier, config };
+        let router = runtime::http_router(upload::function(deps).into_parts().0, CancellationToken::new());
+        let new = NewUser {
+            email: "anna@example.org".into(),
+            password_hash: "x".into(),
+            admin_if_first: true,
+            verified: true,
+        };
+        let anna = db.create_user(new).await.unwrap().0.id;
+        let token = key.issue(&Claims::access(anna, Duration::from_secs(600))).unwrap();
+        Self { db, anna, blobs, token, router, _folder: folder }
+    }
+
+    pub(crate) async fn post(&self, path: &str, media_type: &str, body: Body) -> (StatusCode, String) {
+        let request = Request::post(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(header::CONTENT_TYPE, media_type)
+            .body(body)
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 100_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// A form whose boundary is `x`.
+    pub(crate) async fn form(&self, body: impl Into<Body>) -> (StatusCode, String) {
+        self.post("/upload", "multipart/form-data; boundary=x", body.into()).await
+    }
+
+    /// What the form was taken as.
+    pub(crate) async fn taken(&self, body: impl Into<Body>) -> Job {
+        let (status, answer) = self.form(body).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        let job = self.db.jobs(self.anna, 1, None).await.unwrap().remove(0);
+        assert!(answer.contains(&job.id.to_string()), "{answer}");
+        job
+    }
+
+    pub(crate) async fn nothing_is_stored(&self) {
+        assert!(self.db.jobs(self.anna, 10, None).await.unwrap().is_empty());
+        for bucket in Bucket::ALL {
+            assert_eq!(self.blobs.older_than(bucket, Duration::ZERO).await.unwrap(), []);
+        }
+        assert_eq!(self.blobs.remove_partials(Duration::ZERO).await.unwrap(), 0);
+    }
+}
+
+/// A part of a form: its head without the last empty line, and its content.
+pub(crate) fn part(head: &[u8], content: &[u8]) -> Vec<u8> {
+    [b"--x\r\n", head, b"\r\n\r\n", content, b"\r\n"].concat()
+}
+
+pub(crate) fn option(name: &str, value: &str) -> Vec<u8> {
+    part(format!("Content-Disposition: form-data; name=\"{name}\"").as_bytes(), value.as_bytes())
+}
+
+/// A part that is a file with this `Content-Disposition`, but for its beginning.
+pub(crate) fn file(disposition: &[u8]) -> Vec<u8> {
+    part(&[b"Content-Disposition: form-data; name=\"f\"", disposition].concat(), &video())
+}
+
+pub(crate) fn form(parts: &[Vec<u8>]) -> Vec<u8> {
+    [&parts.concat()[..], b"--x--\r\n"].concat()
+}
+
+pub(crate) fn video() -> Bytes {
+    std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/media/fixtures/moov-front.mp4"))
+        .unwrap()
+        .into()
+}
