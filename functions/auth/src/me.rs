@@ -8,10 +8,7 @@ use runtime::{Json, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    Auth,
-    problem::last_admin,
-};
+use crate::{Auth, problem::last_admin};
 
 /// What a user may do beyond their own jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

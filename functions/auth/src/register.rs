@@ -10,12 +10,7 @@ use runtime::{Json, Problem, Reply as _};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{
-    Auth, address,
-    me::Profile,
-    problem::hashing,
-    rules,
-};
+use crate::{Auth, address, me::Profile, problem::hashing, rules};
 
 /// Who registers.
 #[derive(Deserialize, ToSchema)]

@@ -5,10 +5,7 @@ use runtime::{Json, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{
-    Auth,
-    problem::{link},
-};
+use crate::{Auth, problem::link};
 
 /// What the mail holds.
 #[derive(Deserialize, ToSchema)]

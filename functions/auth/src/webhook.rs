@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use crate::{
     Auth,
     me::{account, gone},
-    
     tokens::NO_STORE,
 };
 

@@ -25,7 +25,8 @@ pub(crate) async fn delivery_due(cx: Context<Notify>, event: DeliveryDue) -> Res
     let until = Instant::now() + AT_WORK;
     let mut may_go_on = deliver(&cx, event.delivery_id).await?;
     while may_go_on {
-        let due = cx.db.deliveries().due(delivery.channel, Duration::ZERO, TURN).await.map_err(Failure::of)?;
+        let due =
+            cx.db.deliveries().due(delivery.channel, Duration::ZERO, TURN).await.map_err(Failure::of)?;
         if due.is_empty() {
             return Ok(());
         }
@@ -41,7 +42,9 @@ pub(crate) async fn delivery_due(cx: Context<Notify>, event: DeliveryDue) -> Res
 
 /// Whether others by the same channel may go: not while the one mail server is left alone.
 async fn deliver(cx: &Notify, id: DeliveryId) -> Result<bool, Failure> {
-    let Some(claim) = cx.db.deliveries().claim(id, CLAIM).await.map_err(Failure::of)? else { return Ok(true) };
+    let Some(claim) = cx.db.deliveries().claim(id, CLAIM).await.map_err(Failure::of)? else {
+        return Ok(true);
+    };
     let attempt = attempt(cx, &claim.delivery).await.map_err(Failure::of)?;
     let postponed = matches!(attempt, Attempt::Postponed(_));
     match &attempt {

@@ -73,12 +73,7 @@ pub(crate) fn failed(to: &str, job: &Job, code: FailureCode, detail: &str, publi
         ("link", public_url.into()),
         ("job_id", job.id.to_string().into()),
     ];
-    FAILED.write(
-        to,
-        id(job, "failed"),
-        format!("Your {} could not be made: {title}", what(job)),
-        values,
-    )
+    FAILED.write(to, id(job, "failed"), format!("Your {} could not be made: {title}", what(job)), values)
 }
 
 /// Somebody registered with this address; `link` proves until `until` that it was its owner.

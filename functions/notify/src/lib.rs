@@ -32,8 +32,8 @@ use db::Db;
 use identity::{Links, Proofs};
 use runtime::Function;
 
-pub use config::{MailConfig, WebhookConfig};
 use caller::Webhooks;
+pub use config::{MailConfig, WebhookConfig};
 use gate::Gate;
 pub use mailer::{Error, Mail, Mailer};
 

@@ -24,7 +24,8 @@ const UNHEARD: Duration = Duration::from_secs(10);
 const ANNOUNCED: u32 = 8;
 
 pub(crate) async fn due(cx: Context<Sweep>, _: SweepDue) -> Result<(), Failure> {
-    let tickets = cx.db.jobs().issue_tickets(Duration::from_secs(cx.config.ticket_seconds)).await.or_retry()?;
+    let tickets =
+        cx.db.jobs().issue_tickets(Duration::from_secs(cx.config.ticket_seconds)).await.or_retry()?;
     let tickets: Vec<_> = tickets.into_iter().map(|ticket| ticket.envelope).collect();
     if !tickets.is_empty() {
         tracing::warn!(tickets = tickets.len(), "jobs wait and nobody takes them: tickets are issued again");

@@ -73,7 +73,10 @@ impl Config for SweepConfig {
         ("orphan_seconds", "age in seconds at which a blob that no row names is removed"),
         ("keep_videos_seconds", "seconds that a video is kept after the end of its job, for a retry"),
         ("keep_jobs_days", "days that a job is listed after its end; not before its audio is removed"),
-        ("keep_deliveries_days", "days that a delivery is listed; dead letters stay until somebody drops them"),
+        (
+            "keep_deliveries_days",
+            "days that a delivery is listed; dead letters stay until somebody drops them",
+        ),
     ];
 }
 

@@ -41,9 +41,9 @@ pub(crate) async fn walk(cx: Context<Sweep>, _: SweepBlobs) -> Result<(), Failur
             None => (stage, after) = (stage + 1, None),
         }
     }
-    let progress = STAGES.get(stage).map_or(String::new(), |(name, ..)| {
-        format!("{name}/{}", after.as_deref().unwrap_or_default())
-    });
+    let progress = STAGES
+        .get(stage)
+        .map_or(String::new(), |(name, ..)| format!("{name}/{}", after.as_deref().unwrap_or_default()));
     cx.db.release_lease(Task::Blobs, cx.owner, &progress).await.or_retry()
 }
 

@@ -25,7 +25,10 @@ impl Default for ClockConfig {
 impl Config for ClockConfig {
     const PREFIX: &'static str = "CLOCK_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
-        ("due_seconds", "longest time between two looks at what is due; a row that says when is looked at then"),
+        (
+            "due_seconds",
+            "longest time between two looks at what is due; a row that says when is looked at then",
+        ),
         ("blobs_seconds", "seconds between two walks over the blob store, for blobs that no row names"),
     ];
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use contracts::Envelope;
-use runtime::{CancellationToken, Call, Failure, Function, Service, event_routes};
+use runtime::{Call, CancellationToken, Failure, Function, Service, event_routes};
 
 use crate::{
     Broker, BrokerConfig,
@@ -64,7 +64,12 @@ async fn handle_and_publish(
     Ok(Vec::new())
 }
 
-fn subscriptions(name: &str, function: Function, broker: &Broker, config: &Arc<BrokerConfig>) -> Vec<Consumer> {
+fn subscriptions(
+    name: &str,
+    function: Function,
+    broker: &Broker,
+    config: &Arc<BrokerConfig>,
+) -> Vec<Consumer> {
     let settler = Settler { function: function.clone(), broker: broker.clone() };
     let consumer = |event| Consumer {
         queue: Queue::of_subscription(name, event),

@@ -166,7 +166,10 @@ impl Options {
                 return Err(InvalidOption::new(name, format!("longer than {TAG_CHARACTERS} characters")));
             }
             if tag.as_ref().is_some_and(|text| text.chars().any(char::is_control)) {
-                return Err(InvalidOption::new(name, "must not contain line breaks or other control characters"));
+                return Err(InvalidOption::new(
+                    name,
+                    "must not contain line breaks or other control characters",
+                ));
             }
         }
         self.check_length()

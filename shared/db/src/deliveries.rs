@@ -155,11 +155,12 @@ impl Deliveries<'_> {
     /// # Errors
     /// As the database fails.
     pub async fn due(&self, channel: Channel, age: Duration, limit: u32) -> Result<Vec<DeliveryId>> {
-        let due =
-            sqlx::query("SELECT id FROM deliveries WHERE channel = ? AND due_at <= ? ORDER BY due_at LIMIT ?")
-                .bind(channel.as_str())
-                .bind(self.db.now().await?.before(age).millis())
-                .bind(i64::from(limit));
+        let due = sqlx::query(
+            "SELECT id FROM deliveries WHERE channel = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
+        )
+        .bind(channel.as_str())
+        .bind(self.db.now().await?.before(age).millis())
+        .bind(i64::from(limit));
         self.db.fetch_all(due).await?.iter().map(|row| parsed(row, "id")).collect()
     }
 
@@ -169,8 +170,9 @@ impl Deliveries<'_> {
     /// As the database fails.
     pub async fn any_waiting(&self) -> Result<bool> {
         for channel in Channel::ALL {
-            let waiting =
-                sqlx::query("SELECT 1 AS one FROM deliveries WHERE channel = ? AND due_at IS NOT NULL LIMIT 1");
+            let waiting = sqlx::query(
+                "SELECT 1 AS one FROM deliveries WHERE channel = ? AND due_at IS NOT NULL LIMIT 1",
+            );
             if self.db.fetch_optional(waiting.bind(channel.as_str())).await?.is_some() {
                 return Ok(true);
             }

@@ -34,13 +34,12 @@ impl Garbage {
 
 /// Names a blob that is to be removed at `due`. One that is named already stays as it is.
 pub(crate) async fn name(tx: &mut Tx, blob: Garbage, due: Timestamp) -> Result<()> {
-    let inserted =
-        sqlx::query("INSERT INTO garbage (bucket, blob_id, attempts, due_at) VALUES (?, ?, 0, ?)")
-            .bind(blob.bucket())
-            .bind(blob.id())
-            .bind(due.millis())
-            .execute(&mut **tx)
-            .await;
+    let inserted = sqlx::query("INSERT INTO garbage (bucket, blob_id, attempts, due_at) VALUES (?, ?, 0, ?)")
+        .bind(blob.bucket())
+        .bind(blob.id())
+        .bind(due.millis())
+        .execute(&mut **tx)
+        .await;
     match inserted.map_err(Error::from) {
         Ok(_) | Err(Error::Exists) => Ok(()),
         Err(error) => Err(error),
@@ -53,7 +52,8 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn due_garbage(&self, limit: u32) -> Result<Vec<Garbage>> {
-        let due = sqlx::query("SELECT bucket, blob_id FROM garbage WHERE due_at <= ? ORDER BY due_at LIMIT ?");
+        let due =
+            sqlx::query("SELECT bucket, blob_id FROM garbage WHERE due_at <= ? ORDER BY due_at LIMIT ?");
         let rows = self.fetch_all(due.bind(self.now().await?.millis()).bind(i64::from(limit))).await?;
         rows.iter()
             .map(|row| match row.try_get::<String, _>("bucket")?.as_str() {
@@ -95,11 +95,12 @@ impl Db {
         let Some(row) = row else { return Ok(()) };
         let attempts = row.try_get::<i32, _>("attempts")?.saturating_add(1);
         let pause = pause_after(u32::try_from(attempts).unwrap_or(u32::MAX)).unwrap_or(DAY);
-        let later = sqlx::query("UPDATE garbage SET attempts = ?, due_at = ? WHERE bucket = ? AND blob_id = ?")
-            .bind(attempts)
-            .bind(now.after(pause).millis())
-            .bind(blob.bucket())
-            .bind(blob.id());
+        let later =
+            sqlx::query("UPDATE garbage SET attempts = ?, due_at = ? WHERE bucket = ? AND blob_id = ?")
+                .bind(attempts)
+                .bind(now.after(pause).millis())
+                .bind(blob.bucket())
+                .bind(blob.id());
         self.execute(later).await.map(drop)
     }
 }

@@ -69,11 +69,10 @@ impl Outbox<'_> {
     /// # Errors
     /// As the database fails.
     pub async fn due(&self, kind: &str, limit: u32) -> Result<Vec<Pending>> {
-        let due =
-            sqlx::query("SELECT * FROM outbox WHERE kind = ? AND due_at <= ? ORDER BY due_at LIMIT ?")
-                .bind(kind)
-                .bind(self.db.now().await?.millis())
-                .bind(i64::from(limit));
+        let due = sqlx::query("SELECT * FROM outbox WHERE kind = ? AND due_at <= ? ORDER BY due_at LIMIT ?")
+            .bind(kind)
+            .bind(self.db.now().await?.millis())
+            .bind(i64::from(limit));
         self.db.fetch_all(due).await?.iter().map(read).collect()
     }
 

@@ -87,7 +87,11 @@ impl Db {
     }
 
     pub(crate) fn drop_index(&self, index: &str, table: &str) -> String {
-        if self.begin == SQLITE_BEGIN { format!("DROP INDEX {index}") } else { format!("DROP INDEX {index} ON {table}") }
+        if self.begin == SQLITE_BEGIN {
+            format!("DROP INDEX {index}")
+        } else {
+            format!("DROP INDEX {index} ON {table}")
+        }
     }
 
     /// Makes the database at `url` if it is not there.

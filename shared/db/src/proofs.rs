@@ -68,10 +68,12 @@ impl Db {
     pub async fn tell_already_registered(&self, email: &str) -> Result<Option<Recorded<DeliveryDue>>> {
         let Some(user) = self.user_by_email(email).await? else { return Ok(None) };
         let now = self.now().await?;
-        let told = sqlx::query("SELECT 1 AS one FROM deliveries WHERE user_id = ? AND id > ? AND message = ? LIMIT 1")
-            .bind(user.id.to_string())
-            .bind(DeliveryId::first_of(now.before(TOLD_PAUSE)).to_string())
-            .bind(Message::AlreadyRegistered.as_str());
+        let told = sqlx::query(
+            "SELECT 1 AS one FROM deliveries WHERE user_id = ? AND id > ? AND message = ? LIMIT 1",
+        )
+        .bind(user.id.to_string())
+        .bind(DeliveryId::first_of(now.before(TOLD_PAUSE)).to_string())
+        .bind(Message::AlreadyRegistered.as_str());
         if self.fetch_optional(told).await?.is_some() {
             return Ok(None);
         }

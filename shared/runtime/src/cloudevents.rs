@@ -99,7 +99,8 @@ fn to_envelope(mut event: CloudEvent) -> Result<Envelope, String> {
         }
         None => serde_json::json!({}),
     };
-    let extensions = event.iter_extensions().map(|(name, value)| (name.to_owned(), value.to_string())).collect();
+    let extensions =
+        event.iter_extensions().map(|(name, value)| (name.to_owned(), value.to_string())).collect();
     Ok(Envelope {
         extensions,
         id: event.id().to_owned(),

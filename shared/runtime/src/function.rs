@@ -162,10 +162,7 @@ mod tests {
         envelope(&VideoUploaded { job_id: JobId::generate() })
     }
 
-    async fn convert(
-        _: Context<()>,
-        event: VideoUploaded,
-    ) -> Result<Option<Recorded<AudioReady>>, Failure> {
+    async fn convert(_: Context<()>, event: VideoUploaded) -> Result<Option<Recorded<AudioReady>>, Failure> {
         let event = AudioReady { job_id: event.job_id, audio_id: contracts::AudioId::generate() };
         let envelope = envelope(&event);
         Ok(Some(Recorded { event, envelope }))

@@ -116,8 +116,7 @@ impl Consumer {
             if let Some(message) = in_time(async { Ok(get.await?) }).await? {
                 let mut in_hand = JoinSet::new();
                 let end = CancellationToken::new();
-                let settling =
-                    self.settler.clone().settle(message.delivery, shutdown.clone(), end.clone());
+                let settling = self.settler.clone().settle(message.delivery, shutdown.clone(), end.clone());
                 in_hand.spawn(settling);
                 let settled = drain(&mut in_hand, shutdown, &self.config, &end).await;
                 link.close().await;

@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use contracts::Envelope;
 use lapin::{
-    Confirmation,
+    Confirmation, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
-    PublisherConfirm,
 };
 use tokio::{sync::Mutex, time::Instant};
 

@@ -326,7 +326,11 @@ async fn tell<E: Event>(
 }
 
 /// Who is told of the job's end, with the id of the event that says so.
-fn news<'a>(job: &'a Job, message: Message, ids: &'a Ids) -> impl Iterator<Item = (NewDelivery, EventId)> + 'a {
+fn news<'a>(
+    job: &'a Job,
+    message: Message,
+    ids: &'a Ids,
+) -> impl Iterator<Item = (NewDelivery, EventId)> + 'a {
     let mail = (job.options.notify == NotifyBy::Mail).then_some(contracts::Channel::Mail);
     let webhook = job.options.webhook.as_ref().map(|_| contracts::Channel::Webhook);
     let channels = [mail, webhook].into_iter().zip(ids.deliveries.iter().zip(ids.events.iter()));

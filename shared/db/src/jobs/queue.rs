@@ -13,7 +13,11 @@ use contracts::{EventId, JobId, Recorded, Timestamp, VideoUploaded, share};
 use sqlx::Row as _;
 
 use super::Jobs;
-use crate::{Result, outbox, pool::Tx, row::{parsed, time}};
+use crate::{
+    Result, outbox,
+    pool::Tx,
+    row::{parsed, time},
+};
 
 /// Virtual time that a small job of a class with a share of 1 takes.
 const UNIT: i64 = 1 << 20;
@@ -64,12 +68,14 @@ pub(super) async fn enter_again(tx: &mut Tx, id: JobId, now: Timestamp) -> Resul
 }
 
 async fn set_rank(tx: &mut Tx, id: JobId, rank: i64, now: Timestamp) -> Result<()> {
-    sqlx::query("UPDATE jobs SET queue_rank = ?, updated_at = ?, look_at = NULL WHERE id = ? AND state = 'queued'")
-        .bind(rank)
-        .bind(now.millis())
-        .bind(id.to_string())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE jobs SET queue_rank = ?, updated_at = ?, look_at = NULL WHERE id = ? AND state = 'queued'",
+    )
+    .bind(rank)
+    .bind(now.millis())
+    .bind(id.to_string())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

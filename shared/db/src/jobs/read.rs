@@ -125,7 +125,8 @@ impl Jobs<'_> {
             return Ok(Vec::new());
         }
         let sql = format!("SELECT id, state FROM jobs WHERE id IN ({})", placeholders(ids.len()));
-        let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
+        let query =
+            ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
         let rows = self.db.fetch_all(query).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, parsed(row, "state")?))).collect()
     }
@@ -204,7 +205,8 @@ impl Jobs<'_> {
             return Ok(Vec::new());
         }
         let sql = format!("{named} IN ({})", placeholders(ids.len()));
-        let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
+        let query =
+            ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
         self.db.fetch_all(query).await?.iter().map(|row| parsed(row, "id")).collect()
     }
 }
@@ -215,10 +217,8 @@ fn placeholders(count: usize) -> String {
 
 /// The job with this id, as a transaction sees it.
 pub(crate) async fn by_id(tx: &mut Tx, id: JobId) -> Result<Option<Job>> {
-    let row = sqlx::query("SELECT * FROM jobs WHERE id = ?")
-        .bind(id.to_string())
-        .fetch_optional(&mut **tx)
-        .await?;
+    let row =
+        sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(id.to_string()).fetch_optional(&mut **tx).await?;
     row.as_ref().map(read).transpose()
 }
 
