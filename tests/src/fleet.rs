@@ -100,12 +100,9 @@ impl Fleet {
             ("BROKER_URL".into(), place.broker_url.clone()),
             ("PUBLIC_URL".into(), home.clone()),
             ("MAIL_URL".into(), smtp.url()),
-            // An event may be said before its queue is there; the sweep says it again.
-            ("CLOCK_OUTBOX_SECONDS".into(), "1".into()),
             ("SIGNING_KEY_FILE".into(), folder.join("signing.pem").display().to_string()),
             ("PUBLIC_KEY_FILE".into(), folder.join("public.pem").display().to_string()),
             ("LINKS_KEY_FILE".into(), folder.join("links.key").display().to_string()),
-            ("PROOFS_KEY_FILE".into(), folder.join("proofs.key").display().to_string()),
             ("PROOFS_KEY_FILE".into(), folder.join("proofs.key").display().to_string()),
         ];
         for function in ["auth", "upload", "jobs", "download"] {

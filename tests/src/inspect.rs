@@ -3,39 +3,38 @@
 use std::{fs, path::Path};
 
 use blobs::{Blob, Blobs, Bucket, Stored};
+use contracts::Outcome;
 use db::Db;
 
 /// What nobody wants to inherit. The default is none.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Blobs that no row names.
+    /// Blobs, whole or half-written, that no row names, neither as a job's nor as garbage.
     pub blobs: Vec<String>,
-    /// Half-written blobs.
-    pub partials: usize,
-    /// Events that could not be delivered.
+    /// Mails and webhooks that could not be delivered.
     pub dead_letters: Vec<String>,
 }
 
 /// More blobs than any test makes.
-const MOST: usize = 100_000;
+const MOST: usize = 10_000;
 
 pub(crate) async fn leftovers(blobs: &Blobs, db: &Db) -> Leftovers {
     let mut left = Leftovers::default();
     for bucket in Bucket::ALL {
-        left.partials += blobs.partials(bucket, None, MOST).await.unwrap().len();
-        for Stored { blob, .. } in blobs.page(bucket, None, MOST).await.unwrap() {
+        let mut stored = blobs.page(bucket, None, MOST).await.unwrap();
+        stored.extend(blobs.partials(bucket, None, MOST).await.unwrap());
+        for Stored { blob, .. } in stored {
             let named = match blob {
-                Blob::Video(id) => db.names_video(id).await.unwrap(),
-                Blob::Audio(id) => db.names_audio(id).await.unwrap(),
+                Blob::Video(id) => !db.jobs().known_videos(&[id]).await.unwrap().is_empty(),
+                Blob::Audio(id) => !db.jobs().known_audios(&[id]).await.unwrap().is_empty(),
             };
             if !named {
                 left.blobs.push(blob.to_string());
             }
         }
     }
-    for dead in db.dead_letters().await.unwrap() {
-        left.dead_letters
-            .push(format!("{} {}: {}", dead.envelope.kind, dead.envelope.subject, dead.last_error));
+    for dead in db.deliveries().ended(Outcome::Dead, 1000, None).await.unwrap() {
+        left.dead_letters.push(format!("{} {}: {:?}", dead.channel, dead.message, dead.detail));
     }
     left
 }
@@ -69,7 +68,8 @@ impl Mail {
     }
 
     pub(crate) fn is_about_a_job(&self) -> bool {
-        matches!(self.message().1, "ready" | "failed")
+        // The second end of a job that was tried again is told by `failed-2`.
+        matches!(self.message().1.split('-').next(), Some("ready" | "failed"))
     }
 
     /// The text with quoted-printable undone (soft line breaks and `=3D`, which links are full of).

@@ -19,10 +19,7 @@ const UPLOADS: usize = 100;
 
 /// Leases short enough that a test need not wait for a dead converter's.
 fn setup() -> Setup {
-    Setup::default()
-        .set("CONVERT_LEASE_SECONDS", 8)
-        .set("CLOCK_LEASES_SECONDS", 2)
-        .set("CLOCK_OUTBOX_SECONDS", 2)
+    Setup::default().set("CONVERT_LEASE_SECONDS", 8).set("SWEEP_TICKET_SECONDS", 20)
 }
 
 /// Uploads until `count` are accepted in all, four at once. A 5xx or a broken connection is tried again. Titles of their

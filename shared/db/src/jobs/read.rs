@@ -165,13 +165,13 @@ impl Jobs<'_> {
         Ok(readable(&self.db.fetch_all(same).await?))
     }
 
-    /// How many jobs are uploading, queued or converting. Reads the whole table: for tests and tools.
+    /// How many jobs were accepted and have not ended. Reads the whole table: for tests and tools.
     ///
     /// # Errors
     /// As the database fails.
     pub async fn count_unfinished(&self) -> Result<u64> {
         let count = sqlx::query(
-            "SELECT COUNT(*) AS n FROM jobs WHERE state IN ('uploading', 'queued', 'converting')",
+            "SELECT COUNT(*) AS n FROM jobs WHERE state IN ('queued', 'converting')",
         );
         Ok(count_or_null(&self.db.fetch_one(count).await?, "n")?.unwrap_or(0))
     }
