@@ -1,6 +1,6 @@
 //! Every bad input gets a clear answer and leaves nothing: `Platform::finish` looks for orphans.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -56,6 +56,22 @@ async fn what_nobody_filled_in_counts_as_not_given() {
     assert_eq!(status, StatusCode::BAD_REQUEST, "two files are still two: {answer}");
 }
 
+#[test]
+fn a_form_is_the_same_however_it_is_cut_into_pieces() {
+    let parts = [option("title", "a\r\n--y"), file(b"; filename=\"a.mp4\""), option("artist", "")];
+    let form = form(&parts);
+    let whole = upload::fuzz::form("x", &form, form.len()).unwrap();
+    let names: Vec<_> =
+        whole.iter().map(|(name, file, size)| (name.as_str(), file.as_deref(), *size)).collect();
+    assert_eq!(names, [("title", None, 6), ("f", Some("a.mp4"), video().len()), ("artist", None, 0)]);
+    for chunk in [1, 2, 3, 7, 63, 1000, 4096, 4097, 40_000] {
+        assert_eq!(upload::fuzz::form("x", &form, chunk).unwrap(), whole, "{chunk}");
+    }
+    for end in 0..200 {
+        assert!(upload::fuzz::form("x", &form[..end], 50).is_err(), "cut off after {end}");
+    }
+}
+
 /// An endless body that begins with `head`, and how much of it was taken.
 fn endless(head: &[u8], chunk: &'static [u8]) -> (Body, Arc<AtomicUsize>) {
     let taken = Arc::new(AtomicUsize::new(0));
