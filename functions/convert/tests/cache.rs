@@ -110,12 +110,12 @@ async fn a_copy_that_fails_is_followed_by_a_conversion() {
     // Nothing that an engine makes: a copy of it would show.
     fs::write(world.audio(&first), vec![0; sound.len()]).unwrap();
     let id = world.uploaded().await;
-    fs::remove_dir(world.path("partial")).unwrap();
+    fs::remove_dir(world.path("partial/audios")).unwrap();
     let Err(Failure::Retry(cause)) = world.deliver(id, engine()).await else {
         panic!("it had no place to go")
     };
     assert!(cause.contains(&first.id.to_string()), "{cause}");
-    fs::create_dir(world.path("partial")).unwrap();
+    fs::create_dir(world.path("partial/audios")).unwrap();
     world.deliver(id, engine()).await.unwrap();
     let job = world.job(id).await;
     assert_eq!((job.state, job.attempts), (State::Done, 2));

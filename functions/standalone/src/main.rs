@@ -35,7 +35,7 @@ enum Command {
     Convert(Box<convert::ConvertOptions>),
     /// Say what a file is, as JSON: container, streams, duration, tags, chapters.
     Probe(probe::ProbeOptions),
-    /// Bring the database at DATABASE_URL up to date. Safe to run several times, and at once.
+    /// Bring the database at DATABASE_URL and the indexes of the blob store at BLOBS_URL up to date. Safe to run several times, and at once.
     Migrate,
     /// Make the keys that separate functions share: signing.pem (for auth alone), proofs.key (for auth and notify), public.pem and links.key.
     ///

@@ -1,8 +1,6 @@
 //! Deleting on a full disk. Alone in its program, because a limit of the whole process plays the disk: the kernel refuses
 //! every byte that is written to a file.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod stores;
 
 use blobs::{Blob, Blobs, Bucket};
