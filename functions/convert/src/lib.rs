@@ -24,7 +24,7 @@ use std::{num::NonZero, time::Duration};
 use blobs::Blobs;
 use db::Db;
 use media::Engine;
-use runtime::{Config, Function};
+use runtime::{Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
 
 pub use intake::intake;
@@ -74,6 +74,13 @@ impl Config for ConvertConfig {
             "conversions at once in `tapedeck serve`; 0 means one per core. A process of its own does one at a time",
         ),
     ];
+
+    fn check(&self) -> Checked {
+        within("lease_seconds", &self.lease_seconds, 3..=86_400)?;
+        within("stall_seconds", &self.stall_seconds, 10..=86_400)?;
+        within("keep_days", &self.keep_days, 0..=36_500)?;
+        within("workers", &self.workers, 0..=1000)
+    }
 }
 
 impl ConvertConfig {

@@ -1,6 +1,6 @@
 //! `MAIL_*` and `WEBHOOK_*`.
 
-use runtime::Config;
+use runtime::{Checked, Config, within};
 use serde::{Deserialize, Serialize};
 
 /// How mail is sent.
@@ -43,6 +43,11 @@ impl Config for MailConfig {
         ("link_days", "days that the link in a mail works, at most as long as the audio is kept"),
         ("at_once", "mails that a process sends at once"),
     ];
+
+    fn check(&self) -> Checked {
+        within("link_days", &self.link_days, 1..=36_500)?;
+        within("at_once", &self.at_once, 1..=1000)
+    }
 }
 
 /// How webhooks are called.
@@ -73,4 +78,8 @@ impl Config for WebhookConfig {
         ),
         ("at_once", "webhooks that a process calls at once; at most two of them at one receiver"),
     ];
+
+    fn check(&self) -> Checked {
+        within("at_once", &self.at_once, 1..=1000)
+    }
 }

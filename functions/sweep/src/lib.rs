@@ -17,7 +17,7 @@ use blobs::Blobs;
 use broker::Broker;
 use contracts::EventId;
 use db::{Db, Keep};
-use runtime::{Config, Function};
+use runtime::{Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
 
 /// What the function needs.
@@ -38,6 +38,9 @@ impl Sweep {
         Self { db, blobs, broker, config, owner: EventId::generate() }
     }
 }
+
+/// The most days that anything is kept: a hundred years.
+const MOST_DAYS: u64 = 36_500;
 
 /// How long things are kept, and when they count as lost.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,6 +81,14 @@ impl Config for SweepConfig {
             "days that a delivery is listed; dead letters stay until somebody drops them",
         ),
     ];
+
+    fn check(&self) -> Checked {
+        within("ticket_seconds", &self.ticket_seconds, 1..=86_400)?;
+        within("orphan_seconds", &self.orphan_seconds, 0..=MOST_DAYS * 86_400)?;
+        within("keep_videos_seconds", &self.keep_videos_seconds, 0..=MOST_DAYS * 86_400)?;
+        within("keep_jobs_days", &self.keep_jobs_days, 0..=MOST_DAYS)?;
+        within("keep_deliveries_days", &self.keep_deliveries_days, 1..=MOST_DAYS)
+    }
 }
 
 impl SweepConfig {

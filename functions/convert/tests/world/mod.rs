@@ -20,7 +20,7 @@ use db::{Db, Job, NewJob, Source};
 use servers::Vhost;
 
 /// Seconds after which the job of a dead worker is anybody's.
-const LEASE_SECONDS: &str = "2";
+const LEASE_SECONDS: &str = "3";
 
 pub(crate) struct World {
     pub(crate) db: Db,
