@@ -53,7 +53,7 @@ async fn look(cx: &Context<Sweep>) -> Result<(), Failure> {
     let announced: Vec<_> = announced.into_iter().map(|due| due.envelope).collect();
     cx.broker.publish_all(&announced).await;
     garbage(cx).await?;
-    cx.db.forget_expired_tokens().await.or_retry()?;
+    cx.db.forget_expired_tokens(PAGE).await.or_retry()?;
     let before = cx.db.now().await.or_retry()?.before(days(cx.config.keep_deliveries_days));
     cx.db.deliveries().forget(before, PAGE).await.or_retry()?;
     Ok(())

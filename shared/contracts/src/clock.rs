@@ -15,6 +15,8 @@ use crate::Timestamp;
 pub struct Clock {
     /// Milliseconds since 1970, where a test sets them.
     manual: Option<Arc<AtomicI64>>,
+    /// How far it goes ahead of the machine's.
+    ahead: Duration,
 }
 
 impl Clock {
@@ -27,7 +29,13 @@ impl Clock {
     /// A clock that stands at `now` until it is advanced.
     #[must_use]
     pub fn manual(now: Timestamp) -> Self {
-        Self { manual: Some(Arc::new(AtomicI64::new(now.millis()))) }
+        Self { manual: Some(Arc::new(AtomicI64::new(now.millis()))), ahead: Duration::ZERO }
+    }
+
+    /// A clock that goes so far ahead of the machine's: what a test takes for another machine.
+    #[must_use]
+    pub fn skewed(ahead: Duration) -> Self {
+        Self { manual: None, ahead }
     }
 
     /// The time.
@@ -35,7 +43,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.manual {
             Some(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
-            None => Timestamp::now(),
+            None => Timestamp::now().after(self.ahead),
         }
     }
 

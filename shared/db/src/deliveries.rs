@@ -229,7 +229,7 @@ impl Deliveries<'_> {
     /// # Errors
     /// As the database fails, after 20 seconds.
     pub async fn settle(&self, claim: &DeliveryClaim, attempt: Attempt) -> Result<()> {
-        let now = self.db.now().await?;
+        let now = self.db.settle(PATIENCE, || self.db.now()).await?;
         let delivery = &claim.delivery;
         let late = now > delivery.created_at.after(GIVE_UP_AFTER);
         match attempt {

@@ -1,6 +1,7 @@
 //! When to look next.
 
 use contracts::{Channel, Timestamp};
+use sqlx::Row as _;
 
 use crate::{Db, Result, row::time_or_null};
 
@@ -28,12 +29,19 @@ impl Db {
         Ok(next)
     }
 
-    /// Removes refresh tokens that are past their time; returns how many.
+    /// Removes up to `limit` refresh tokens that are past their time; returns how many.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn forget_expired_tokens(&self) -> Result<u64> {
-        let gone = sqlx::query("DELETE FROM refresh_tokens WHERE expires_at < ?");
-        self.execute(gone.bind(self.now().await?.millis())).await
+    pub async fn forget_expired_tokens(&self, limit: u32) -> Result<u64> {
+        let now = self.now().await?.millis();
+        let old =
+            sqlx::query("SELECT id FROM refresh_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?");
+        let mut gone = 0;
+        for row in &self.fetch_all(old.bind(now).bind(i64::from(limit))).await? {
+            let delete = sqlx::query("DELETE FROM refresh_tokens WHERE id = ?");
+            gone += self.execute(delete.bind(row.try_get::<String, _>("id")?)).await?;
+        }
+        Ok(gone)
     }
 }

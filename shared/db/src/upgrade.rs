@@ -10,8 +10,12 @@ use sqlx::{Row as _, any::AnyRow};
 use crate::{
     Db, Result,
     deliveries::{self, NewDelivery},
+    pool::Tx,
     row::{parsed, time},
 };
+
+/// Rows of one query.
+const PAGE: i64 = 1000;
 
 /// Who was not told of an end that is older than this is not told any more.
 const STILL_NEWS: Duration = Duration::from_secs(3 * 86_400);
@@ -36,87 +40,63 @@ impl Db {
         self.execute(sqlx::query("DELETE FROM leases WHERE name = 'upgrade'")).await.map(drop)
     }
 
-    /// Jobs that have ended and whose mail was not sent, or whose webhook was not begun.
+    /// Jobs that have ended and whose mail was not sent, or whose webhook was not begun. The whole table once, in pages:
+    /// no call may take long.
     async fn mails_of_ends(&self) -> Result<()> {
         let now = self.now().await?;
-        let ended = sqlx::query(
-            "SELECT id, user_id, state, options, \
-             (SELECT COUNT(*) FROM notifications WHERE subject = jobs.id AND sent_at IS NOT NULL AND kind = CASE state WHEN 'done' THEN 'ready' ELSE 'failed' END) AS mailed, \
-             (SELECT COUNT(*) FROM notifications WHERE subject = jobs.id AND sent_at IS NOT NULL AND kind = CASE state WHEN 'done' THEN 'webhook-done' ELSE 'webhook-failed' END) AS called \
-             FROM jobs WHERE state IN ('done', 'failed') AND finished_at > ? AND end_no = 0",
-        );
-        for row in self.fetch_all(ended.bind(now.before(STILL_NEWS).millis())).await? {
-            let (options, _) = Options::from_stored(&row.try_get::<String, _>("options")?);
-            let job: JobId = parsed(&row, "id")?;
-            if options.notify == NotifyBy::Mail && row.try_get::<i64, _>("mailed")? == 0 {
-                self.end_delivery(&row, job, Channel::Mail, now).await?;
-            }
-            if options.webhook.is_some() && row.try_get::<i64, _>("called")? == 0 {
-                self.end_delivery(&row, job, Channel::Webhook, now).await?;
+        let mut after = String::new();
+        loop {
+            let page = sqlx::query(
+                "SELECT id, user_id, state, options, CASE WHEN state IN ('done', 'failed') AND finished_at > ? AND end_no = 0 THEN 1 ELSE 0 END AS is_news, \
+                 (SELECT COUNT(*) FROM notifications WHERE subject = jobs.id AND sent_at IS NOT NULL AND kind = CASE state WHEN 'done' THEN 'ready' ELSE 'failed' END) AS mailed, \
+                 (SELECT COUNT(*) FROM notifications WHERE subject = jobs.id AND sent_at IS NOT NULL AND kind = CASE state WHEN 'done' THEN 'webhook-done' ELSE 'webhook-failed' END) AS called \
+                 FROM jobs WHERE id > ? ORDER BY id LIMIT ?",
+            );
+            let page = page.bind(now.before(STILL_NEWS).millis()).bind(&after).bind(PAGE);
+            let rows = self.fetch_all(page).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.try_get("id")?;
+            for row in &rows {
+                if row.try_get::<i64, _>("is_news")? == 1 {
+                    self.tell_of_end(row, now).await?;
+                }
             }
         }
-        Ok(())
+    }
+
+    async fn tell_of_end(&self, row: &AnyRow, now: Timestamp) -> Result<()> {
+        let (options, _) = Options::from_stored(&row.try_get::<String, _>("options")?);
+        let mut tx = self.begin().await?;
+        if options.notify == NotifyBy::Mail && row.try_get::<i64, _>("mailed")? == 0 {
+            end_delivery(&mut tx, row, Channel::Mail, now).await?;
+        }
+        if options.webhook.is_some() && row.try_get::<i64, _>("called")? == 0 {
+            end_delivery(&mut tx, row, Channel::Webhook, now).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Events that nobody hears any more: what they asked for becomes a delivery. Dead letters and the rest go.
     async fn old_events(&self) -> Result<()> {
         let now = self.now().await?;
-        let old = sqlx::query(
-            "SELECT id, kind, data, due_at, dead_at FROM outbox WHERE dead_at IS NOT NULL OR kind IN ('dev.tapedeck.webhook.due.v1', 'dev.tapedeck.user.password-reset-asked.v1', 'dev.tapedeck.user.registered.v1')",
-        );
-        for row in self.fetch_all(old).await? {
-            let id: String = row.try_get("id")?;
-            let alive = row.try_get::<Option<i64>, _>("dead_at")?.is_none();
-            let data: Option<Old> = serde_json::from_str(&row.try_get::<String, _>("data")?).ok();
-            if let (true, Some(data)) = (alive, data) {
-                self.old_event(&row, data, now).await?;
+        loop {
+            let old = sqlx::query(
+                "SELECT id, kind, data, due_at, dead_at FROM outbox WHERE dead_at IS NOT NULL OR kind IN ('dev.tapedeck.webhook.due.v1', 'dev.tapedeck.user.password-reset-asked.v1', 'dev.tapedeck.user.registered.v1') LIMIT ?",
+            );
+            let rows = self.fetch_all(old.bind(PAGE)).await?;
+            if rows.is_empty() {
+                return Ok(());
             }
-            self.outbox().sent(&id).await?;
-        }
-        Ok(())
-    }
-
-    async fn old_event(&self, row: &AnyRow, data: Old, now: Timestamp) -> Result<()> {
-        match (row.try_get::<String, _>("kind")?.as_str(), data) {
-            ("dev.tapedeck.webhook.due.v1", Old { job_id: Some(job), state: Some(state), .. }) => {
-                let row = sqlx::query("SELECT id, user_id, state FROM jobs WHERE id = ? AND state = ?")
-                    .bind(job.to_string())
-                    .bind(state.as_str());
-                if let Some(row) = self.fetch_optional(row).await? {
-                    self.end_delivery(&row, job, Channel::Webhook, now).await?;
+            for row in &rows {
+                let mut tx = self.begin().await?;
+                if row.try_get::<Option<i64>, _>("dead_at")?.is_none() {
+                    old_event(&mut tx, row, now).await?;
                 }
-                Ok(())
+                let gone = sqlx::query("DELETE FROM outbox WHERE id = ?");
+                gone.bind(row.try_get::<String, _>("id")?).execute(&mut *tx).await?;
+                tx.commit().await?;
             }
-            ("dev.tapedeck.user.registered.v1", Old { user_id: Some(user), .. }) => {
-                self.deliver(&NewDelivery::mail(user, Message::Welcome), now).await
-            }
-            (_, Old { user_id: Some(user), .. }) => {
-                let asked = time(row, "due_at")?;
-                self.deliver(&NewDelivery::mail(user, Message::PasswordReset), asked).await
-            }
-            _ => Ok(()),
         }
-    }
-
-    async fn end_delivery(&self, row: &AnyRow, job: JobId, channel: Channel, now: Timestamp) -> Result<()> {
-        let done = parsed::<State>(row, "state")? == State::Done;
-        let message = if done { Message::Ready } else { Message::Failed };
-        // The columns of a job that ended before count its end as number 0.
-        let about = Some((job, 0));
-        let known = sqlx::query("SELECT 1 AS one FROM deliveries WHERE job_id = ? AND channel = ?")
-            .bind(job.to_string())
-            .bind(channel.as_str());
-        if self.fetch_optional(known).await?.is_some() {
-            return Ok(());
-        }
-        let user_id = parsed(row, "user_id")?;
-        self.deliver(&NewDelivery { id: DeliveryId::generate(), user_id, about, message, channel }, now).await
-    }
-
-    async fn deliver(&self, new: &NewDelivery, now: Timestamp) -> Result<()> {
-        let mut tx = self.begin().await?;
-        deliveries::record(&mut tx, new, EventId::generate(), now).await?;
-        Ok(tx.commit().await?)
     }
 
     /// The two databases drop an index by different words. One that is gone already is no error.
@@ -128,4 +108,51 @@ impl Db {
             }
         }
     }
+}
+
+async fn old_event(tx: &mut Tx, row: &AnyRow, now: Timestamp) -> Result<()> {
+    let Ok(data) = serde_json::from_str(&row.try_get::<String, _>("data")?) else { return Ok(()) };
+    let (new, since) = match (row.try_get::<String, _>("kind")?.as_str(), data) {
+        ("dev.tapedeck.webhook.due.v1", Old { job_id: Some(job), state: Some(state), .. }) => {
+            let ended = sqlx::query("SELECT id, user_id, state FROM jobs WHERE id = ? AND state = ?")
+                .bind(job.to_string())
+                .bind(state.as_str())
+                .fetch_optional(&mut **tx)
+                .await?;
+            let Some(ended) = ended else { return Ok(()) };
+            return end_delivery(tx, &ended, Channel::Webhook, now).await;
+        }
+        ("dev.tapedeck.user.registered.v1", Old { user_id: Some(user), .. }) => {
+            // Who has registered by this version is to be told already.
+            let known =
+                sqlx::query("SELECT 1 AS one FROM deliveries WHERE user_id = ? AND message = 'welcome'");
+            if known.bind(user.to_string()).fetch_optional(&mut **tx).await?.is_some() {
+                return Ok(());
+            }
+            (NewDelivery::mail(user, Message::Welcome), now)
+        }
+        (_, Old { user_id: Some(user), .. }) => {
+            (NewDelivery::mail(user, Message::PasswordReset), time(row, "due_at")?)
+        }
+        _ => return Ok(()),
+    };
+    deliveries::record(tx, &new, EventId::generate(), since).await.map(drop)
+}
+
+async fn end_delivery(tx: &mut Tx, row: &AnyRow, channel: Channel, now: Timestamp) -> Result<()> {
+    let job: JobId = parsed(row, "id")?;
+    let known = sqlx::query("SELECT 1 AS one FROM deliveries WHERE job_id = ? AND channel = ?")
+        .bind(job.to_string())
+        .bind(channel.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let done = parsed::<State>(row, "state")? == State::Done;
+    let message = if done { Message::Ready } else { Message::Failed };
+    let user_id = parsed(row, "user_id")?;
+    // The columns of a job that ended before count its end as number 0.
+    let new = NewDelivery { id: DeliveryId::generate(), user_id, about: Some((job, 0)), message, channel };
+    deliveries::record(tx, &new, EventId::generate(), now).await.map(drop)
 }

@@ -7,7 +7,6 @@ use crate::{
     Db, LastAdmin, Result,
     administrators::another_is_left,
     deliveries::{self, NewDelivery},
-    jobs::Jobs,
     outbox,
     pool::Tx,
     row::{parsed, time, time_or_null},
@@ -160,7 +159,7 @@ impl Db {
         if self.may_delete(id).await?.is_none() {
             return Ok(Err(LastAdmin));
         }
-        while self.delete_some_jobs(id).await? > 0 {}
+        while self.jobs().delete_some(id).await? > 0 {}
         // Asked again: somebody else may have stopped administering meanwhile.
         let Some(mut tx) = self.may_delete(id).await? else { return Ok(Err(LastAdmin)) };
         delete_rows(&mut tx, id).await?;
@@ -179,18 +178,7 @@ impl Db {
         alone_with_administrators(&mut tx).await?;
         Ok(another_is_left(&mut tx, id).await?.then_some(tx))
     }
-
-    async fn delete_some_jobs(&self, id: UserId) -> Result<usize> {
-        let now = self.now().await?;
-        let mut tx = self.begin().await?;
-        let jobs = Jobs::delete_some(&mut tx, &id.to_string(), JOBS_AT_ONCE, now).await?;
-        tx.commit().await?;
-        Ok(jobs)
-    }
 }
-
-/// Jobs that one transaction removes.
-const JOBS_AT_ONCE: i64 = 100;
 
 /// Every statement finds its rows by an index that begins with the user. Keys are at most a hundred and refresh tokens
 /// end after days, so both are few: one statement each.

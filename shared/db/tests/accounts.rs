@@ -5,9 +5,9 @@ mod databases;
 
 use std::{future::Future, time::Duration};
 
-use contracts::{Event as _, JobId, KeyId, State, Timestamp, UserId, UserRegistered, WebhookDue};
+use contracts::{Event as _, KeyId, Timestamp, UserId, UserRegistered};
 use databases::databases;
-use db::{Claim, Db, Error, NewRefreshToken, NewUser, RESET_NOTIFICATION, Role, Rotation, User, UserChanges};
+use db::{Db, Error, NewRefreshToken, NewUser, Role, Rotation, User, UserChanges};
 
 /// Runs `test` on each database.
 async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(Db) -> F) {
@@ -63,17 +63,17 @@ async fn all_who_start_at_once_migrate_once() {
 async fn a_new_user_is_found_by_address_and_id_and_announced() {
     on_each_database(|db| async move {
         let email = format!("{}@example.org", unique("ada"));
-        let (user, recorded) = db.create_user(new_user(email.clone())).await.unwrap();
+        let (user, ended) = db.create_user(new_user(email.clone())).await.unwrap();
         assert_eq!((user.role, user.class.as_str(), user.verified_at), (Role::User, "standard", None));
         for found in [db.user(user.id).await.unwrap(), db.user_by_email(&email).await.unwrap()] {
             let found = found.unwrap();
             assert_eq!((found.id, &found.email, found.created_at), (user.id, &email, user.created_at));
             assert_eq!(found.password_hash, "$argon2id$");
         }
-        let due = db.due_events(UserRegistered::TYPE, 1000, &[]).await.unwrap();
+        let due = db.outbox().due(UserRegistered::TYPE, 1000).await.unwrap();
         let envelope =
-            due.into_iter().map(|pending| pending.envelope).find(|it| it.id == recorded.envelope.id);
-        assert_eq!(envelope.unwrap(), recorded.envelope);
+            due.into_iter().map(|pending| pending.envelope).find(|it| it.id == ended.fact.envelope.id);
+        assert_eq!(envelope.unwrap(), ended.fact.envelope);
         assert!(db.user(UserId::generate()).await.unwrap().is_none());
         assert!(db.user_by_email(&unique("nobody")).await.unwrap().is_none());
     })
@@ -98,7 +98,8 @@ async fn a_refused_user_leaves_no_event() {
     let (_folder, db) = empty_database().await;
     db.create_user(new_user("ada@example.org".into())).await.unwrap();
     assert!(matches!(db.create_user(new_user("ada@example.org".into())).await, Err(Error::Exists)));
-    assert_eq!(db.pending_events().await.unwrap(), 1);
+    let outbox = db.outbox();
+    assert_eq!(outbox.unpublished(Duration::ZERO, 10).await.unwrap().len(), 2, "one user, one welcome");
 }
 
 #[tokio::test]
@@ -306,53 +307,6 @@ async fn an_address_is_proven_once_and_for_all() {
         assert!(db.verify_user(ada.id).await.unwrap());
         assert_eq!(db.user(ada.id).await.unwrap().unwrap().verified_at, first);
         assert!(!db.verify_user(UserId::generate()).await.unwrap());
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_reset_mail_is_asked_for_once_in_a_while() {
-    on_each_database(|db| async move {
-        let (ada, pause) = (user(&db).await, Duration::from_secs(600));
-        let asked = db.ask_password_reset(ada.id, pause).await.unwrap().unwrap();
-        assert_eq!(asked.event.user_id, ada.id);
-        let lease = Duration::from_secs(60);
-        let claim = || db.claim_notification(&asked.envelope.subject, RESET_NOTIFICATION, lease);
-        assert_eq!(claim().await.unwrap(), Claim::Yours);
-        db.mark_notification_sent(&asked.envelope.subject, RESET_NOTIFICATION).await.unwrap();
-        assert!(db.ask_password_reset(ada.id, pause).await.unwrap().is_none());
-        assert_eq!(claim().await.unwrap(), Claim::Sent);
-        assert!(db.ask_password_reset(ada.id, Duration::ZERO).await.unwrap().is_some());
-        assert_eq!(claim().await.unwrap(), Claim::Yours, "the next one is a mail of its own");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn of_many_who_ask_for_a_reset_at_once_one_is_heard() {
-    on_each_database(|db| async move {
-        let (ada, pause) = (user(&db).await, Duration::from_secs(600));
-        let ask = || db.ask_password_reset(ada.id, pause);
-        let asked = tokio::join!(ask(), ask(), ask(), ask());
-        let asked = [asked.0, asked.1, asked.2, asked.3];
-        assert_eq!(asked.iter().filter(|asked| matches!(asked, Ok(Some(_)))).count(), 1, "{asked:?}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_follows_from_a_notification_follows_once_and_in_time() {
-    on_each_database(|db| async move {
-        let job_id = JobId::generate();
-        let subject = job_id.to_string();
-        let event = || WebhookDue { job_id, state: State::Done, attempt: 2 };
-        let due = Timestamp::now().after(Duration::from_secs(3600));
-        assert!(db.follow_notification(&subject, "x", event(), due).await.unwrap().is_none(), "no such row");
-        db.claim_notification(&subject, "x", Duration::from_secs(60)).await.unwrap();
-        assert!(db.follow_notification(&subject, "x", event(), due).await.unwrap().is_some());
-        assert!(db.follow_notification(&subject, "x", event(), due).await.unwrap().is_none());
-        let heard = db.due_events(WebhookDue::TYPE, 1000, &[]).await.unwrap();
-        assert!(heard.iter().all(|pending| pending.envelope.subject != subject), "not due yet");
     })
     .await;
 }

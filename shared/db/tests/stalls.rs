@@ -47,7 +47,9 @@ async fn asked(db: &Db, calls: u32) -> Vec<bool> {
     let mut all = JoinSet::new();
     for _ in 0..calls {
         let db = db.clone();
-        all.spawn(async move { timeout(PATIENCE, db.job(JobId::generate())).await.expect("the call hangs") });
+        all.spawn(async move {
+            timeout(PATIENCE, db.jobs().get(JobId::generate())).await.expect("the call hangs")
+        });
     }
     let answered = |answer| match answer {
         Ok(None) => true,
@@ -87,7 +89,8 @@ async fn callers_who_leave_in_the_middle_block_nobody() {
     let world = world().await;
     let holder = world.lock_jobs().await;
     for _ in 0..CONNECTIONS {
-        let call = timeout(Duration::from_millis(200), world.db.job(JobId::generate()));
+        let jobs = world.db.jobs();
+        let call = timeout(Duration::from_millis(200), jobs.get(JobId::generate()));
         assert!(call.await.is_err(), "it does not wait");
     }
     world.db.ping().await.unwrap();
@@ -108,8 +111,8 @@ async fn connections_that_died_while_they_rested_are_made_anew() {
 async fn a_transaction_that_waits_for_ever_ends_too() {
     let world = world().await;
     let holder = world.lock_jobs().await;
-    let deleted = timeout(PATIENCE, world.db.delete_job(JobId::generate())).await.expect("the call hangs");
+    let deleted = timeout(PATIENCE, world.db.jobs().delete(JobId::generate())).await.expect("the call hangs");
     assert!(matches!(deleted, Err(Error::Unavailable(_))), "{deleted:?}");
     holder.close().await.unwrap();
-    world.db.delete_job(JobId::generate()).await.unwrap();
+    world.db.jobs().delete(JobId::generate()).await.unwrap();
 }

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use contracts::{AudioId, EventId, JobId};
+use contracts::{AudioId, EventId, JobId, State};
 
-use super::{Job, Jobs, queue, read};
+use super::{
+    Job, Jobs,
+    queue::{self, Waiting},
+    read,
+};
 use crate::{Result, pool::PATIENCE};
 
-/// How many of the next jobs a converter tries to get before it takes it that others have them.
-const CANDIDATES: i64 = 20;
+/// How many of the next jobs a converter tries to get before it looks again.
+const CANDIDATES: u8 = 20;
 
 /// A converter's right to a job, until it expires. All that a converter writes is bound to it.
 #[derive(Clone, Debug)]
@@ -36,22 +40,30 @@ impl Jobs<'_> {
     /// # Errors
     /// As the database fails.
     pub async fn claim_next(&self, span: Duration) -> Result<Option<Claimed>> {
-        for (id, _) in self.next(CANDIDATES).await? {
-            let (owner, audio_id) = (EventId::generate(), AudioId::generate());
-            let lease = Lease { job_id: id, owner, audio_id };
-            let job = self.db.settle(PATIENCE, || self.try_to_claim(&lease, span)).await?;
-            if let Some(job) = job {
-                return Ok(Some(Claimed { job, lease }));
+        loop {
+            let waiting = self.next(i64::from(CANDIDATES)).await?;
+            for (place, Waiting { id, .. }) in waiting.iter().enumerate() {
+                let (owner, audio_id) = (EventId::generate(), AudioId::generate());
+                let lease = Lease { job_id: *id, owner, audio_id };
+                let next = waiting.get(place + 1).map(|next| next.rank);
+                let job = self.db.settle(PATIENCE, || self.try_to_claim(&lease, next, span)).await?;
+                if let Some(job) = job {
+                    return Ok(Some(Claimed { job, lease }));
+                }
+            }
+            // Others were faster each time; more may wait behind those.
+            if waiting.len() < usize::from(CANDIDATES) {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 
-    async fn try_to_claim(&self, lease: &Lease, span: Duration) -> Result<Option<Job>> {
+    /// `next` is the rank of the job that waits after this one.
+    async fn try_to_claim(&self, lease: &Lease, next: Option<i64>, span: Duration) -> Result<Option<Job>> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         let Some(job) = read::by_id(&mut tx, lease.job_id).await? else { return Ok(None) };
-        if job.lease_owner == Some(lease.owner) {
+        if job.state == State::Converting && job.lease_owner == Some(lease.owner) {
             // An earlier try went through and its answer was lost.
             return Ok(Some(job));
         }
@@ -73,7 +85,7 @@ impl Jobs<'_> {
         if done.rows_affected() == 0 {
             return Ok(None);
         }
-        queue::advance(&mut tx, rank, now).await?;
+        queue::advance(&mut tx, rank, next, now).await?;
         let job = read::by_id(&mut tx, lease.job_id).await?;
         tx.commit().await?;
         Ok(job)

@@ -144,7 +144,8 @@ impl Jobs<'_> {
     ) -> Result<Option<Ended<ConversionFailed>>> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
-        let won = set_failed(&mut tx, lease.job_id, lease.owner, (code, detail), now).await?;
+        // Until the end of time: it may still be ours although it has run out.
+        let won = set_failed(&mut tx, lease, (code, detail), now, i64::MAX).await?;
         if won {
             garbage::name(&mut tx, Garbage::Audio(lease.audio_id), now.after(STILL_WRITTEN)).await?;
         }
@@ -196,7 +197,12 @@ impl Jobs<'_> {
         .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {
-            return Ok(None);
+            // An earlier try went through and its answer was lost, or the lease is.
+            let job = read::by_id(&mut tx, lease.job_id).await?;
+            let ours = job.filter(|job| job.state == State::Queued && job.lease_owner == Some(lease.owner));
+            let Some(job) = ours else { return Ok(None) };
+            let ticket = outbox::recorded(VideoUploaded { job_id: job.id }, ticket, now)?;
+            return Ok(Some(rest.map_or(Released::Waiting(ticket), Released::Resting)));
         }
         garbage::name(&mut tx, Garbage::Audio(lease.audio_id), now.after(STILL_WRITTEN)).await?;
         let released = match rest {
@@ -235,7 +241,8 @@ pub(super) async fn expire_lease(tx: &mut Tx, job: &Job, now: Timestamp) -> Resu
     let (Some(owner), Some(audio_id)) = (job.lease_owner, job.attempt_audio) else { return Ok(Vec::new()) };
     if job.attempts >= MAX_ATTEMPTS {
         let detail = "The converter stopped without an answer, several times.";
-        if !set_failed(tx, job.id, owner, (FailureCode::Internal, detail), now).await? {
+        let lease = Lease { job_id: job.id, owner, audio_id };
+        if !set_failed(tx, &lease, (FailureCode::Internal, detail), now, now.millis()).await? {
             return Ok(Vec::new());
         }
         garbage::name(tx, Garbage::Audio(audio_id), now.after(STILL_WRITTEN)).await?;
@@ -260,25 +267,27 @@ pub(super) async fn expire_lease(tx: &mut Tx, job: &Job, now: Timestamp) -> Resu
     Ok(vec![wait_again(tx, job.id, EventId::generate(), now).await?.envelope])
 }
 
-/// Whether the compare-and-set has hit. The lease's owner stays in the row: it says who ended the job.
+/// Whether the compare-and-set has hit: the job is converted under this lease, which ends at `until` or before. The
+/// lease's owner stays in the row: it says who ended the job.
 async fn set_failed(
     tx: &mut Tx,
-    id: JobId,
-    owner: EventId,
+    lease: &Lease,
     (code, detail): (FailureCode, &str),
     now: Timestamp,
+    until: i64,
 ) -> Result<bool> {
     let done = sqlx::query(
         "UPDATE jobs SET state = 'failed', error_code = ?, error_detail = ?, finished_at = ?, updated_at = ?, look_at = ?, outages = 0, end_no = end_no + 1 \
-         WHERE id = ? AND state = 'converting' AND lease_owner = ?",
+         WHERE id = ? AND state = 'converting' AND lease_owner = ? AND lease_until <= ?",
     )
     .bind(code.as_str())
     .bind(cut(detail, 500))
     .bind(now.millis())
     .bind(now.millis())
     .bind(now.millis())
-    .bind(id.to_string())
-    .bind(owner.to_string())
+    .bind(lease.job_id.to_string())
+    .bind(lease.owner.to_string())
+    .bind(until)
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)

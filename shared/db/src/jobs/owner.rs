@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{EventId, JobId, Recorded, Timestamp, VideoUploaded};
+use contracts::{EventId, JobId, Recorded, Timestamp, UserId, VideoUploaded};
 
 use super::{Job, Jobs, queue, read};
 use crate::{Garbage, Result, deliveries, garbage, outbox, pool::Tx, row::parsed};
@@ -12,6 +12,8 @@ const STILL_WRITTEN: Duration = Duration::from_secs(600);
 
 /// Jobs of one query.
 const AT_ONCE: i64 = 200;
+/// Jobs that one transaction removes.
+const DELETED_AT_ONCE: i64 = 100;
 
 impl Jobs<'_> {
     /// `queued | converting -> canceled`. False if the job is in neither state, nor canceled already. A running
@@ -26,7 +28,7 @@ impl Jobs<'_> {
     async fn try_to_cancel(&self, id: JobId) -> Result<bool> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
-        let Some(job) = read::by_id(&mut tx, id).await? else { return Ok(false) };
+        let Some(job) = read::locked(&mut tx, id).await? else { return Ok(false) };
         let canceled = set_canceled(&mut tx, &job, now).await?;
         tx.commit().await?;
         Ok(canceled || job.state == contracts::State::Canceled)
@@ -94,26 +96,34 @@ impl Jobs<'_> {
     async fn try_to_delete(&self, id: JobId) -> Result<bool> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
-        let Some(job) = read::by_id(&mut tx, id).await? else { return Ok(false) };
+        let Some(job) = read::locked(&mut tx, id).await? else { return Ok(false) };
         delete(&mut tx, &job, "the job was deleted", now).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// Removes up to `limit` jobs of a user as [`Jobs::delete`] does; returns how many.
+    /// Removes up to a hundred jobs of a user as [`Jobs::delete`] does; returns how many.
     ///
     /// # Errors
     /// As the database fails.
-    pub(crate) async fn delete_some(tx: &mut Tx, user: &str, limit: i64, now: Timestamp) -> Result<usize> {
-        let rows = sqlx::query("SELECT * FROM jobs WHERE user_id = ? ORDER BY id LIMIT ?")
-            .bind(user)
-            .bind(limit)
-            .fetch_all(&mut **tx)
-            .await?;
-        for row in &rows {
-            delete(tx, &read::read(row)?, "the account was deleted", now).await?;
+    pub(crate) async fn delete_some(&self, user: UserId) -> Result<usize> {
+        self.db.settle(Duration::ZERO, || self.try_to_delete_some(user)).await
+    }
+
+    async fn try_to_delete_some(&self, user: UserId) -> Result<usize> {
+        let now = self.db.now().await?;
+        let some = sqlx::query("SELECT id FROM jobs WHERE user_id = ? ORDER BY id LIMIT ?");
+        let rows = self.db.fetch_all(some.bind(user.to_string()).bind(DELETED_AT_ONCE)).await?;
+        let ids: Vec<JobId> = rows.iter().map(|row| parsed(row, "id")).collect::<Result<_>>()?;
+        if ids.is_empty() {
+            return Ok(0);
         }
-        Ok(rows.len())
+        let mut tx = self.db.begin().await?;
+        for job in read::all_locked(&mut tx, &ids).await? {
+            delete(&mut tx, &job, "the account was deleted", now).await?;
+        }
+        tx.commit().await?;
+        Ok(ids.len())
     }
 }
 

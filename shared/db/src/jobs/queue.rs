@@ -2,7 +2,8 @@
 //!
 //! A job's rank is its start tag: the virtual time at which its user's earlier jobs end, but not before the queue's
 //! virtual time, which is the rank of the job that was claimed last. The smallest rank is next. So whoever has not
-//! waited goes before the second job of whoever has queued thousands, and nobody starves.
+//! waited goes before the second job of whoever has queued thousands. Where ever more users come, the virtual time
+//! creeps towards the next waiting job ([`CREEP`]), so that those who come later come after it: nobody starves.
 //!
 //! A message in the converters' queue is a ticket: it says that some job waits. Who takes one claims the job with the
 //! smallest rank. Tickets that are lost are issued again by the sweep; more tickets than jobs are harmless.
@@ -23,6 +24,8 @@ use crate::{
 const UNIT: i64 = 1 << 20;
 /// A job costs one unit more for each so many bytes of its video.
 const BYTES: i64 = 16 << 20;
+/// How far a claim moves the virtual time where its job's rank does not. Less than any job takes.
+const CREEP: i64 = UNIT / 64;
 /// Tickets that are issued again in one turn.
 const TICKETS: i64 = 10;
 
@@ -79,27 +82,42 @@ async fn set_rank(tx: &mut Tx, id: JobId, rank: i64, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// A job of this rank was claimed: the queue's virtual time goes on.
-pub(super) async fn advance(tx: &mut Tx, rank: i64, now: Timestamp) -> Result<()> {
+/// A job of this rank was claimed: the queue's virtual time goes on, but not beyond `next`, the rank of the job that
+/// waits after it.
+pub(super) async fn advance(tx: &mut Tx, rank: i64, next: Option<i64>, now: Timestamp) -> Result<()> {
     sqlx::query(
-        "UPDATE queue SET virtual_time = CASE WHEN virtual_time < ? THEN ? ELSE virtual_time END, claimed_at = ? WHERE name = 'convert'",
+        "UPDATE queue SET virtual_time = CASE WHEN virtual_time < ? THEN ? WHEN virtual_time <= ? THEN virtual_time + ? ELSE virtual_time END, claimed_at = ? \
+         WHERE name = 'convert'",
     )
     .bind(rank)
     .bind(rank)
+    .bind(next.map(|next| next - CREEP))
+    .bind(CREEP)
     .bind(now.millis())
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
+/// A job that waits.
+pub(super) struct Waiting {
+    pub(super) id: JobId,
+    pub(super) rank: i64,
+    since: Timestamp,
+}
+
 impl Jobs<'_> {
-    /// The waiting jobs that are next and since when each waits, at most `limit`.
-    pub(super) async fn next(&self, limit: i64) -> Result<Vec<(JobId, Timestamp)>> {
+    /// The waiting jobs that are next, at most `limit`.
+    pub(super) async fn next(&self, limit: i64) -> Result<Vec<Waiting>> {
         let waiting = sqlx::query(
-            "SELECT id, updated_at FROM jobs WHERE queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT ?",
+            "SELECT id, queue_rank, updated_at FROM jobs WHERE queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT ?",
         );
         let rows = self.db.fetch_all(waiting.bind(limit)).await?;
-        rows.iter().map(|row| Ok((parsed(row, "id")?, time(row, "updated_at")?))).collect()
+        let read = |row| {
+            let rank = sqlx::Row::try_get(row, "queue_rank")?;
+            Ok(Waiting { id: parsed(row, "id")?, rank, since: time(row, "updated_at")? })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Issues up to ten tickets for jobs that have waited for `after`, if for as long neither a job was claimed nor
@@ -112,7 +130,7 @@ impl Jobs<'_> {
         let now = self.db.now().await?;
         let before = now.before(after);
         let mut waiting = self.next(TICKETS).await?;
-        waiting.retain(|(_, since)| *since <= before);
+        waiting.retain(|job| job.since <= before);
         if waiting.is_empty() {
             return Ok(Vec::new());
         }
@@ -127,8 +145,8 @@ impl Jobs<'_> {
         .await?;
         let mut tickets = Vec::new();
         if turn.rows_affected() == 1 {
-            for (job_id, _) in waiting {
-                let ticket = VideoUploaded { job_id };
+            for job in waiting {
+                let ticket = VideoUploaded { job_id: job.id };
                 tickets.push(outbox::record(&mut tx, ticket, EventId::generate(), now).await?);
             }
         }

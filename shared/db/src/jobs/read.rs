@@ -3,7 +3,11 @@
 use std::{fmt::Display, str::FromStr, time::Duration};
 
 use contracts::{AudioId, EventId, FailureCode, JobId, Options, State, Timestamp, UserId, VideoId};
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{
+    Any, Row as _,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
 use super::Jobs;
 use crate::{
@@ -125,9 +129,7 @@ impl Jobs<'_> {
             return Ok(Vec::new());
         }
         let sql = format!("SELECT id, state FROM jobs WHERE id IN ({})", placeholders(ids.len()));
-        let query =
-            ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
-        let rows = self.db.fetch_all(query).await?;
+        let rows = self.db.fetch_all(bound(sqlx::AssertSqlSafe(sql), ids)).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, parsed(row, "state")?))).collect()
     }
 
@@ -170,9 +172,7 @@ impl Jobs<'_> {
     /// # Errors
     /// As the database fails.
     pub async fn count_unfinished(&self) -> Result<u64> {
-        let count = sqlx::query(
-            "SELECT COUNT(*) AS n FROM jobs WHERE state IN ('queued', 'converting')",
-        );
+        let count = sqlx::query("SELECT COUNT(*) AS n FROM jobs WHERE state IN ('queued', 'converting')");
         Ok(count_or_null(&self.db.fetch_one(count).await?, "n")?.unwrap_or(0))
     }
 
@@ -205,9 +205,8 @@ impl Jobs<'_> {
             return Ok(Vec::new());
         }
         let sql = format!("{named} IN ({})", placeholders(ids.len()));
-        let query =
-            ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
-        self.db.fetch_all(query).await?.iter().map(|row| parsed(row, "id")).collect()
+        let rows = self.db.fetch_all(bound(sqlx::AssertSqlSafe(sql), ids)).await?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
     }
 }
 
@@ -215,11 +214,34 @@ fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
+fn bound<K: Display>(sql: sqlx::AssertSqlSafe<String>, ids: &[K]) -> Query<'static, Any, AnyArguments> {
+    ids.iter().fold(sqlx::query(sql), |query, id| query.bind(id.to_string()))
+}
+
 /// The job with this id, as a transaction sees it.
 pub(crate) async fn by_id(tx: &mut Tx, id: JobId) -> Result<Option<Job>> {
     let row =
         sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(id.to_string()).fetch_optional(&mut **tx).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// The same, and it changes no more until the transaction ends. The first call of its transaction: what is read is what
+/// the one before has left (MySQL's snapshot is taken by the first read).
+pub(crate) async fn locked(tx: &mut Tx, id: JobId) -> Result<Option<Job>> {
+    sqlx::query("UPDATE jobs SET updated_at = updated_at WHERE id = ?")
+        .bind(id.to_string())
+        .execute(&mut **tx)
+        .await?;
+    by_id(tx, id).await
+}
+
+/// [`locked`] for many.
+pub(super) async fn all_locked(tx: &mut Tx, ids: &[JobId]) -> Result<Vec<Job>> {
+    let of_these = format!("id IN ({})", placeholders(ids.len()));
+    let lock = format!("UPDATE jobs SET updated_at = updated_at WHERE {of_these}");
+    bound(sqlx::AssertSqlSafe(lock), ids).execute(&mut **tx).await?;
+    let select = format!("SELECT * FROM jobs WHERE {of_these}");
+    bound(sqlx::AssertSqlSafe(select), ids).fetch_all(&mut **tx).await?.iter().map(read).collect()
 }
 
 /// A row that a newer version has written must not hide the others.

@@ -6,7 +6,7 @@
 
 use std::{io, time::Duration};
 
-use sqlx::{AnyConnection, Row as _, SqlSafeStr as _, migrate::MigrateError};
+use sqlx::{AnyConnection, Connection as _, Row as _, SqlSafeStr as _, migrate::MigrateError};
 
 use super::SQLITE_BEGIN;
 use crate::{Db, Error, Result};
@@ -32,7 +32,8 @@ impl Db {
             drop(connection);
             return self.upgrade().await;
         }
-        let mut connection = self.pool.connection().await?;
+        // Beside the pool: what follows may need the only connection that the pool has.
+        let mut connection = self.pool.connection().await?.detach();
         let migrated = match migrate_mysql(&mut connection, wait).await {
             // While the lock is held.
             Ok(()) => self.upgrade().await,

@@ -1,0 +1,229 @@
+//! Every method that asks the database, called once in a way that all of its statements are asked.
+
+use std::time::Duration;
+
+use contracts::{
+    AudioId, Channel, EventId, FailureCode, JobId, KeyId, Options, Outcome, Timestamp, UserId, VideoId,
+    VideoUploaded,
+};
+use db::{
+    Attempt, Claimed, Db, Garbage, NewJob, NewRefreshToken, NewUser, Release, Source, Task, User, UserChanges,
+};
+
+use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, finished, mail_and_webhook};
+
+const NOW: Duration = Duration::ZERO;
+
+pub(crate) async fn all(db: &Db) {
+    let ada = user(db, "ada").await;
+    accounts(db, &ada).await;
+    tokens_and_keys(db, ada.id).await;
+    uploads(db, ada.id).await;
+    conversions(db, ada.id).await;
+    owner(db, ada.id).await;
+    reads(db, ada.id).await;
+    looks(db, ada.id).await;
+    deliveries(db, ada.id).await;
+    outbox(db).await;
+    garbage_and_leases(db).await;
+    db.delete_user(ada.id).await.unwrap().unwrap();
+}
+
+async fn user(db: &Db, name: &str) -> User {
+    let email = format!("{name}@example.com");
+    let new = NewUser { email, password_hash: "old".into(), admin_if_first: true, verified: false };
+    db.create_user(new).await.unwrap().0
+}
+
+async fn accounts(db: &Db, ada: &User) {
+    let (bob, id) = (user(db, "bob").await, ada.id);
+    db.user(id).await.unwrap().unwrap();
+    db.users(10, Some(id)).await.unwrap();
+    db.make_admin(&bob.email).await.unwrap().unwrap();
+    db.make_admin(&ada.email).await.unwrap().unwrap();
+    let locked = UserChanges { disabled: Some(true), ..UserChanges::default() };
+    db.change_user(bob.id, &locked).await.unwrap().unwrap();
+    let plain = UserChanges { role: Some(db::Role::User), ..UserChanges::default() };
+    db.change_user(bob.id, &plain).await.unwrap().unwrap();
+    db.verify_user(id).await.unwrap();
+    db.ask_password_reset(id, HOUR).await.unwrap().unwrap();
+    db.tell_already_registered(&ada.email).await.unwrap().unwrap();
+    assert!(db.change_password(id, "old", "new").await.unwrap());
+    assert!(db.reset_password(id, "new", "newer").await.unwrap());
+    assert!(db.rehash_password(id, "newer", "newest").await.unwrap());
+    db.replace_webhook_secret(id).await.unwrap().unwrap();
+    db.ping().await.unwrap();
+    // The first registration is over; the other way to it is asked in a database of its own.
+}
+
+async fn tokens_and_keys(db: &Db, id: UserId) {
+    let token = |hash: &str, age| NewRefreshToken {
+        secret_hash: hash.into(),
+        expires_at: Timestamp::now().after(age),
+    };
+    db.start_token_family(id, &token("a", HOUR)).await.unwrap();
+    db.rotate_refresh_token("a", &token("b", HOUR)).await.unwrap();
+    db.rotate_refresh_token("a", &token("c", HOUR)).await.unwrap();
+    db.start_token_family(id, &token("d", NOW)).await.unwrap();
+    db.revoke_token_family("d").await.unwrap();
+    db.start_token_family(id, &token("e", NOW)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(db.forget_expired_tokens(10).await.unwrap(), 1);
+    db.revoke_all_tokens(id).await.unwrap();
+    let key = db.create_key(id, "k", "read", "key").await.unwrap();
+    db.use_key("key").await.unwrap().unwrap();
+    db.keys(id).await.unwrap();
+    db.delete_key(id, key.id).await.unwrap();
+    db.delete_key(id, KeyId::generate()).await.unwrap();
+}
+
+async fn uploading(db: &Db, user_id: UserId) -> JobId {
+    let id = JobId::generate();
+    db.jobs().create(&NewJob { id, user_id, video_id: VideoId::generate() }).await.unwrap();
+    id
+}
+
+async fn queued(db: &Db, user_id: UserId) -> JobId {
+    let id = uploading(db, user_id).await;
+    let source = Source { digest: Some("d".repeat(64)), ..Source::default() };
+    db.jobs().queue(id, &source, &mail_and_webhook()).await.unwrap().unwrap();
+    id
+}
+
+async fn claimed(db: &Db, user_id: UserId) -> Claimed {
+    queued(db, user_id).await;
+    db.jobs().claim_next(LEASE).await.unwrap().unwrap()
+}
+
+async fn uploads(db: &Db, ada: UserId) {
+    let id = uploading(db, ada).await;
+    db.jobs().touch_upload(id).await.unwrap();
+    db.jobs().abandon_upload(id).await.unwrap();
+    assert!(db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().is_none());
+}
+
+async fn conversions(db: &Db, ada: UserId) {
+    let jobs = db.jobs();
+    let one = claimed(db, ada).await;
+    jobs.extend_lease(&one.lease, LEASE, 0.5).await.unwrap();
+    jobs.finish(&one.lease, &finished(&one), ENGINE).await.unwrap().unwrap();
+    let one = claimed(db, ada).await;
+    jobs.fail(&one.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    for why in [Release::Crashed, Release::Shutdown, Release::Outage] {
+        let one = claimed(db, ada).await;
+        jobs.release(&one, why).await.unwrap().unwrap();
+    }
+    jobs.issue_tickets(NOW).await.unwrap();
+}
+
+async fn owner(db: &Db, ada: UserId) {
+    let jobs = db.jobs();
+    let since = Timestamp::now();
+    let id = queued(db, ada).await;
+    jobs.cancel(id).await.unwrap();
+    jobs.retry(id).await.unwrap().unwrap();
+    jobs.delete(id).await.unwrap();
+    let one = claimed(db, ada).await;
+    jobs.fail(&one.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    jobs.retry_failed(since).await.unwrap();
+}
+
+async fn reads(db: &Db, ada: UserId) {
+    let jobs = db.jobs();
+    let id = queued(db, ada).await;
+    let job = jobs.get(id).await.unwrap().unwrap();
+    jobs.by_audio(AudioId::generate()).await.unwrap();
+    jobs.states(&[id, JobId::generate()]).await.unwrap();
+    jobs.list(ada, 50, Some(id)).await.unwrap();
+    jobs.done_with_same_video(&job, ENGINE).await.unwrap();
+    jobs.count_unfinished().await.unwrap();
+    let many = (0..1000).map(|_| VideoId::generate()).collect::<Vec<_>>();
+    jobs.known_videos(&many).await.unwrap();
+    let many = (0..1000).map(|_| AudioId::generate()).collect::<Vec<_>>();
+    jobs.known_audios(&many).await.unwrap();
+    db.next_due().await.unwrap();
+}
+
+/// By clocks of other days.
+async fn looks(db: &Db, ada: UserId) {
+    let at = |age| db.clone().with_clock(contracts::Clock::manual(Timestamp::now().after(age)));
+    let (uploaded, converted) = (uploading(db, ada).await, claimed(db, ada).await);
+    let one = claimed(db, ada).await;
+    db.jobs().finish(&one.lease, &finished(&one), ENGINE).await.unwrap().unwrap();
+    // Only what is due by then: the other rows are due later than in an hour.
+    for age in [NOW, 2 * LEASE] {
+        at(age).jobs().look(KEEP, 100).await.unwrap();
+    }
+    for (id, age) in [
+        (uploaded, 2 * HOUR),
+        (converted.job.id, 4 * HOUR),
+        (one.job.id, 2 * DAY),
+        (one.job.id, 9 * DAY),
+        (one.job.id, 90 * DAY),
+    ] {
+        look_at(&at(age), id).await;
+    }
+    // Three crashes.
+    let mut later = 91 * DAY;
+    for _ in 0..4 {
+        let next = at(later);
+        next.jobs().claim_next(LEASE).await.unwrap().unwrap();
+        later += HOUR;
+        at(later).jobs().look(KEEP, 1).await.unwrap();
+    }
+}
+
+/// One job alone, the longest due first.
+async fn look_at(db: &Db, id: JobId) {
+    let odd = db.jobs().get(id).await.unwrap();
+    assert!(odd.is_some() || db.jobs().look(KEEP, 1).await.is_ok());
+    db.jobs().look(KEEP, 50).await.unwrap();
+}
+
+async fn deliveries(db: &Db, ada: UserId) {
+    let deliveries = db.deliveries();
+    for attempt in [
+        Attempt::Sent,
+        Attempt::Refused("no".into()),
+        Attempt::Failed("later".into()),
+        Attempt::Postponed(HOUR),
+    ] {
+        let id = db.ask_password_reset(ada, NOW).await.unwrap().unwrap().event.delivery_id;
+        let claim = deliveries.claim(id, LEASE).await.unwrap().unwrap();
+        deliveries.settle(&claim, attempt).await.unwrap();
+        deliveries.repeat(id).await.unwrap();
+        deliveries.drop_dead(id).await.unwrap();
+    }
+    deliveries.due(Channel::Mail, NOW, 100).await.unwrap();
+    deliveries.any_waiting().await.unwrap();
+    deliveries.announce(NOW, 10).await.unwrap();
+    deliveries.of_job(JobId::generate()).await.unwrap();
+    for outcome in Outcome::ALL {
+        deliveries.ended(outcome, 50, None).await.unwrap();
+    }
+    assert_eq!(deliveries.forget(Timestamp::now(), 100).await.unwrap(), 100);
+}
+
+async fn outbox(db: &Db) {
+    use contracts::Event as _;
+    let outbox = db.outbox();
+    let pending = outbox.due(VideoUploaded::TYPE, 10).await.unwrap().remove(0);
+    outbox.claim(&pending, LEASE).await.unwrap();
+    outbox.failed(&pending.envelope.id, LEASE, "no").await.unwrap();
+    outbox.sent(&pending.envelope.id).await.unwrap();
+    outbox.unpublished(NOW, 10).await.unwrap();
+    outbox.next_due(VideoUploaded::TYPE).await.unwrap();
+    outbox.drop_kind("dev.tapedeck.user.registered.v1").await.unwrap();
+    outbox.any_waiting().await.unwrap();
+}
+
+async fn garbage_and_leases(db: &Db) {
+    let blob = Garbage::Video(VideoId::generate());
+    db.name_garbage(blob).await.unwrap();
+    db.due_garbage(10).await.unwrap();
+    db.garbage_stays(blob).await.unwrap();
+    db.garbage_removed(blob).await.unwrap();
+    let owner = EventId::generate();
+    db.take_lease(Task::Sweep, owner, LEASE).await.unwrap().unwrap();
+    db.release_lease(Task::Sweep, owner, "").await.unwrap();
+}
