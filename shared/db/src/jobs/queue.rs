@@ -3,7 +3,7 @@
 //! A job's rank is its start tag: the virtual time at which its user's earlier jobs end, but not before the queue's
 //! virtual time, which is the rank of the job that was claimed last. The smallest rank is next. So whoever has not
 //! waited goes before the second job of whoever has queued thousands. Where ever more users come, the virtual time
-//! creeps towards the next waiting job ([`CREEP`]), so that those who come later come after it: nobody starves.
+//! creeps on with each claim ([`CREEP`]), so that those who come later come after those who have waited: nobody starves.
 //!
 //! A message in the converters' queue is a ticket: it says that some job waits. Who takes one claims the job with the
 //! smallest rank. Tickets that are lost are issued again by the sweep; more tickets than jobs are harmless.
@@ -25,7 +25,7 @@ const UNIT: i64 = 1 << 20;
 /// A job costs one unit more for each so many bytes of its video.
 const BYTES: i64 = 16 << 20;
 /// How far a claim moves the virtual time where its job's rank does not. Less than any job takes.
-const CREEP: i64 = UNIT / 64;
+const CREEP: i64 = UNIT / 256;
 /// Tickets that are issued again in one turn.
 const TICKETS: i64 = 10;
 
@@ -82,8 +82,8 @@ async fn set_rank(tx: &mut Tx, id: JobId, rank: i64, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// A job of this rank was claimed: the queue's virtual time goes on, but not beyond `next`, the rank of the job that
-/// waits after it.
+/// A job of this rank was claimed: the queue's virtual time goes on, but not far beyond `next`, the rank of the job that
+/// waits after it: many who wait must not put off who comes for long.
 pub(super) async fn advance(tx: &mut Tx, rank: i64, next: Option<i64>, now: Timestamp) -> Result<()> {
     sqlx::query(
         "UPDATE queue SET virtual_time = CASE WHEN virtual_time < ? THEN ? WHEN virtual_time <= ? THEN virtual_time + ? ELSE virtual_time END, claimed_at = ? \
@@ -91,7 +91,7 @@ pub(super) async fn advance(tx: &mut Tx, rank: i64, next: Option<i64>, now: Time
     )
     .bind(rank)
     .bind(rank)
-    .bind(next.map(|next| next - CREEP))
+    .bind(next.map(|next| next + UNIT))
     .bind(CREEP)
     .bind(now.millis())
     .execute(&mut **tx)

@@ -95,7 +95,7 @@ async fn nobody_starves_while_new_users_keep_coming() {
     for world in worlds().await {
         let ann = world.user().await;
         let anns = queue_many(&world, ann, 3).await;
-        for _ in 0..250 {
+        for _ in 0..530 {
             for _ in 0..2 {
                 world.queued().await;
             }

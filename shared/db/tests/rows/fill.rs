@@ -8,8 +8,8 @@ const JOB: &str = "'{}', 1, 1, CONCAT('video', n, '.mp4'), 1000000, 'mp4', 'aac'
 const STEP: u64 = 100_000;
 
 /// So many jobs of 5,000 users, nearly all of which have ended and wait for their retention, each with a delivery; 1,000
-/// wait for a converter, 10 are converted. Nothing is due. `now` is in milliseconds.
-pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, now: i64) {
+/// wait for a converter, 10 are converted. Nothing is due before `due`. Both times are in milliseconds.
+pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, (now, due): (i64, i64)) {
     let mut run = async |sql: String| {
         database.execute(AssertSqlSafe(sql)).await.unwrap();
     };
@@ -18,48 +18,48 @@ pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, now: i64) {
     .await;
     run(format!(
         "INSERT INTO refresh_tokens (id, user_id, family, secret_hash, created_at, expires_at) \
-         SELECT CONCAT('01s', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), CONCAT('01f', LPAD(seq, 23, '0')), SHA2(seq, 256), 0, {now} + 86400000 + seq FROM seq_1_to_10000"
+         SELECT CONCAT('01s', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), CONCAT('01f', LPAD(seq, 23, '0')), SHA2(seq, 256), 0, {due} + seq FROM seq_1_to_10000"
     ))
     .await;
     run("INSERT INTO api_keys (id, user_id, name, secret_hash, scopes, created_at) \
          SELECT CONCAT('01q', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), 'k', SHA2(seq, 256), 'read', 0 FROM seq_1_to_5000".into())
     .await;
     run(format!(
-        "INSERT INTO garbage (bucket, blob_id, attempts, due_at) SELECT 'videos', CONCAT('01g', LPAD(seq, 23, '0')), 0, {now} + 3600000 + seq FROM seq_1_to_10000"
+        "INSERT INTO garbage (bucket, blob_id, attempts, due_at) SELECT 'videos', CONCAT('01g', LPAD(seq, 23, '0')), 0, {due} + seq FROM seq_1_to_10000"
     ))
     .await;
     run(format!(
         "INSERT INTO outbox (id, kind, source, subject, time, data, attempts, due_at) \
-         SELECT CONCAT('01e', LPAD(seq, 23, '0')), 'dev.tapedeck.video.uploaded.v1', 's', CONCAT('01k', LPAD(seq, 23, '0')), {now}, CONCAT('{{\"job_id\":\"01k', LPAD(seq, 23, '0'), '\"}}'), 1, {now} + 3600000 + seq FROM seq_1_to_10000"
+         SELECT CONCAT('01e', LPAD(seq, 23, '0')), 'dev.tapedeck.video.uploaded.v1', 's', CONCAT('01k', LPAD(seq, 23, '0')), {now}, CONCAT('{{\"job_id\":\"01k', LPAD(seq, 23, '0'), '\"}}'), 1, {due} + seq FROM seq_1_to_10000"
     ))
     .await;
     for from in (1..=jobs).step_by(usize::try_from(STEP).unwrap()) {
         let to = (from + STEP - 1).min(jobs);
-        run(jobs_of(from, to, jobs, now)).await;
-        run(deliveries_of(from, to, now)).await;
+        run(jobs_of((from, to, jobs), now, due)).await;
+        run(deliveries_of(from, to, now, due)).await;
     }
 }
 
-fn jobs_of(from: u64, to: u64, all: u64, now: i64) -> String {
+fn jobs_of((from, to, all): (u64, u64, u64), now: i64, due: i64) -> String {
     let (waiting, running) = (all - 1000, all - 1010);
     format!(
         "INSERT INTO jobs (id, user_id, state, options, progress, attempts, source_name, source_bytes, source_container, source_codec, source_duration_ms, \
          video_id, audio_id, audio_bytes, audio_engine, source_digest, created_at, updated_at, finished_at, expires_at, video_removed_at, lease_owner, lease_until, look_at, queue_rank, end_no) \
          SELECT CONCAT('01k', LPAD(n, 23, '0')), CONCAT('01p', LPAD(1 + n % 5000, 23, '0')), state, {JOB}, CONCAT('01m', LPAD(n, 23, '0')), \
          IF(state = 'queued', NULL, CONCAT('01n', LPAD(n, 23, '0'))), IF(state IN ('done', 'expired'), 100000, NULL), '1', SHA2(n, 256), {now} - 1000, {now} - 1000, \
-         IF(ended, {now} - 1000, NULL), IF(state = 'done', {now} + 86400000 + n, NULL), IF(state = 'expired', {now}, NULL), IF(state = 'converting', CONCAT('01t', LPAD(n, 23, '0')), NULL), \
-         IF(state = 'converting', {now} + 3600000, NULL), IF(state = 'queued', NULL, {now} + 3600000 + n), IF(state = 'queued', n * 524288, NULL), IF(ended, 1, 0) \
+         IF(ended, {now} - 1000, NULL), IF(state = 'done', {due} + n, NULL), IF(state = 'expired', {now}, NULL), IF(state = 'converting', CONCAT('01t', LPAD(n, 23, '0')), NULL), \
+         IF(state = 'converting', {due}, NULL), IF(state = 'queued', NULL, {due} + n), IF(state = 'queued', n * 524288, NULL), IF(ended, 1, 0) \
          FROM (SELECT seq AS n, CASE WHEN seq > {waiting} THEN 'queued' WHEN seq > {running} THEN 'converting' WHEN seq % 10 = 0 THEN 'failed' WHEN seq % 10 < 5 THEN 'done' ELSE 'expired' END AS state, seq <= {running} AS ended \
          FROM seq_{from}_to_{to}) AS jobs_to_be"
     )
 }
 
 /// Most were sent; some are tried again in an hour; a few are dead letters.
-fn deliveries_of(from: u64, to: u64, now: i64) -> String {
+fn deliveries_of(from: u64, to: u64, now: i64, due: i64) -> String {
     format!(
         "INSERT INTO deliveries (id, user_id, job_id, end_no, message, channel, attempts, due_at, outcome, created_at, ended_at) \
          SELECT CONCAT('01d', LPAD(n, 23, '0')), CONCAT('01p', LPAD(1 + n % 5000, 23, '0')), CONCAT('01k', LPAD(n, 23, '0')), 1, 'ready', IF(n % 3 = 0, 'webhook', 'mail'), 1, \
-         IF(outcome IS NULL, {now} + 3600000 + n, NULL), outcome, {now} - 1000, IF(outcome IS NULL, NULL, {now}) \
+         IF(outcome IS NULL, {due} + n, NULL), outcome, {now} - 1000, IF(outcome IS NULL, NULL, {now}) \
          FROM (SELECT seq AS n, CASE WHEN seq % 100 = 0 THEN NULL WHEN seq % 1000 = 1 THEN 'dead' ELSE 'sent' END AS outcome FROM seq_{from}_to_{to}) AS deliveries_to_be"
     )
 }

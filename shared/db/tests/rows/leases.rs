@@ -6,7 +6,7 @@ use contracts::{Clock, ConversionFailed, Event as _, EventId, FailureCode, State
 use db::{Db, MAX_ATTEMPTS, Release, Released, Task};
 use sqlx::Row as _;
 
-use crate::world::{ENGINE, KEEP, LEASE, MINUTE, World, finished, mysql_world, pool, worlds};
+use crate::world::{ENGINE, KEEP, LEASE, MINUTE, finished, mysql_world, pool, worlds};
 
 #[tokio::test]
 async fn whoever_lost_the_lease_changes_nothing_any_more() {
@@ -120,14 +120,6 @@ async fn a_success_forgets_the_outages_before() {
     }
 }
 
-/// Waits until a transaction waits for a lock of another one.
-async fn somebody_waits(world: &World) {
-    let waits = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE 'UPDATE jobs%'";
-    while world.number(waits).await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// The heartbeat comes between the moment in which the sweep has read the row and that in which it writes it.
 #[tokio::test]
 async fn a_lease_that_was_just_extended_is_not_taken_back_in_any_attempt() {
@@ -144,7 +136,7 @@ async fn a_lease_that_was_just_extended_is_not_taken_back_in_any_attempt() {
         sqlx::query(sqlx::AssertSqlSafe(extend)).execute(&mut *heartbeat).await.unwrap();
         let db = world.db.clone();
         let look = tokio::spawn(async move { db.jobs().look(KEEP, 10).await.unwrap() });
-        somebody_waits(&world).await;
+        world.somebody_waits().await;
         heartbeat.commit().await.unwrap();
         assert!(look.await.unwrap().events.is_empty());
         assert_eq!(world.state(id).await, State::Converting, "attempt {attempt}");

@@ -46,7 +46,9 @@ async fn what_has_failed_or_was_canceled_keeps_its_video_for_a_retry_and_no_long
         world.db.jobs().retry(canceled).await.unwrap().unwrap();
         world.clock.advance(DAY);
         world.look().await;
-        assert_eq!(world.db.due_garbage(10).await.unwrap().len(), 1);
+        let (video, audio) = (Garbage::Video(failed.job.video_id), Garbage::Audio(failed.lease.audio_id));
+        let garbage = world.db.due_garbage(10).await.unwrap();
+        assert!(garbage.len() == 2 && garbage.contains(&video) && garbage.contains(&audio));
         assert!(world.db.jobs().retry(failed.job.id).await.unwrap().is_none(), "nothing is left to convert");
         assert_eq!(world.state(canceled).await, State::Queued, "it waits, however long");
     }

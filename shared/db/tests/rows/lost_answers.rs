@@ -1,5 +1,7 @@
 //! A step whose COMMIT went through and whose answer was lost is tried again, says the same, and has happened once.
 
+use std::collections::HashSet;
+
 use contracts::{FailureCode, JobId, Options, Outcome, State, UserId};
 use db::{Attempt, Claimed, Db, Release, Released, Source};
 
@@ -43,7 +45,8 @@ impl Lossy {
     /// The ids of events that a step has returned are those that stand in the outbox.
     async fn stand_in_outbox(&self, kind: &str, ids: &[&str]) {
         let written = self.world.events(kind).await;
-        assert_eq!(written.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ids, "{kind}");
+        let written: HashSet<_> = written.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(written, ids.iter().copied().collect(), "{kind}");
     }
 }
 
@@ -60,11 +63,12 @@ async fn a_video_is_accepted_once() {
 #[tokio::test]
 async fn a_converter_gets_the_job_that_it_has_claimed() {
     let lossy = Lossy::new().await;
-    let (one, two) = (lossy.world.queued().await, lossy.world.queued().await);
+    lossy.world.queued().await;
+    lossy.world.queued().await;
     lossy.line.lose_answer_to(COMMIT);
     let claimed = lossy.db.jobs().claim_next(LEASE).await.unwrap().unwrap();
-    assert_eq!((claimed.job.id, claimed.job.attempts), (one, 1));
-    assert_eq!((lossy.state(one).await, lossy.state(two).await), (State::Converting, State::Queued));
+    assert_eq!((lossy.state(claimed.job.id).await, claimed.job.attempts), (State::Converting, 1));
+    assert_eq!(lossy.number("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").await, 1);
     assert!(lossy.db.jobs().extend_lease(&claimed.lease, LEASE, 0.5).await.unwrap());
 }
 

@@ -18,6 +18,7 @@ mod many_at_once;
 mod outbox;
 mod owner;
 mod plans;
+mod scale;
 mod scenario;
 mod steps;
 mod upgrade;

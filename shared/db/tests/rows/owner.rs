@@ -80,10 +80,7 @@ async fn who_deletes_or_cancels_a_job_that_is_just_claimed_names_the_audio_of_th
         let act = tokio::spawn(async move {
             if delete { db.jobs().delete(id).await.unwrap() } else { db.jobs().cancel(id).await.unwrap() }
         });
-        let waits = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%jobs%'";
-        while world.number(waits).await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        world.somebody_waits().await;
         claim.commit().await.unwrap();
         assert!(act.await.unwrap());
         world.clock.advance(HOUR);

@@ -10,7 +10,7 @@ use db::Db;
 use servers::Mariadb;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _};
 
-use crate::{fill::fill, scenario};
+use crate::{fill::fill, scenario, world::DAY};
 
 /// Tables that grow.
 const GROW: [&str; 7] = ["jobs", "deliveries", "outbox", "garbage", "users", "refresh_tokens", "api_keys"];
@@ -102,7 +102,8 @@ fn written() -> Vec<String> {
         let source = fs::read_to_string(&path).unwrap();
         for text in source.split('"').filter(|text| is_statement(text)) {
             let lines: Vec<_> = text.split("\\\n").map(str::trim_start).collect();
-            texts.push(shape(lines.concat().split('{').next().unwrap()));
+            let sql = lines.concat().replace("'{}'", "?");
+            texts.push(shape(sql.split('{').next().unwrap()));
         }
     }
     texts
@@ -113,6 +114,9 @@ fn problems(shape: &str, plan: &[Step]) -> Vec<String> {
         return Vec::new();
     }
     let grows = |step: &&Step| GROW.contains(&step.table.as_str());
+    if shape.starts_with("INSERT ") {
+        return Vec::new();
+    }
     let reads_all = plan.iter().filter(grows).filter(|step| step.kind == "ALL" || step.kind == "index");
     let mut problems: Vec<_> = reads_all.map(|step| format!("{shape}\n  reads all of {step:?}")).collect();
     // With another index a change of one row locks ranges of that.
@@ -129,7 +133,8 @@ async fn every_statement_finds_its_rows_by_an_index_among_100_000_jobs() {
     let db = Db::open(&server.url(), 4).unwrap();
     db.migrate().await.unwrap();
     let mut root = MySqlConnection::connect(&server.url()).await.unwrap();
-    fill(&mut root, 100_000, Timestamp::now().millis()).await;
+    let now = Timestamp::now();
+    fill(&mut root, 100_000, (now.millis(), now.after(400 * DAY).millis())).await;
     root.execute(AssertSqlSafe(format!("ANALYZE TABLE {}", GROW.join(", ")))).await.unwrap();
     root.execute("SET GLOBAL log_output = 'TABLE', GLOBAL general_log = ON").await.unwrap();
     scenario::all(&db).await;

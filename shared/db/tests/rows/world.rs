@@ -72,6 +72,17 @@ impl World {
         number
     }
 
+    /// Waits until a statement in this database waits for a lock.
+    pub(crate) async fn somebody_waits(&self) {
+        let waits = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.INNODB_TRX AS trx \
+            JOIN information_schema.PROCESSLIST AS process ON process.ID = trx.trx_mysql_thread_id \
+            WHERE trx.trx_state = 'LOCK WAIT' AND process.DB = DATABASE()";
+        while self.number(waits).await == 0 {
+            // The server renews this table when nobody has read it for 100 ms.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+
     pub(crate) async fn user(&self) -> UserId {
         let email = format!("{}@example.org", UserId::generate());
         let new = NewUser { email, password_hash: "x".into(), admin_if_first: false, verified: true };
