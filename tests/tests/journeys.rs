@@ -23,6 +23,15 @@ async fn stored(platform: &Platform, bucket: Bucket) -> Vec<Blob> {
     platform.blobs().page(bucket, None, 100).await.unwrap().into_iter().map(|stored| stored.blob).collect()
 }
 
+/// The sweep removes what no job names any more.
+async fn none_is_stored(platform: &Platform, bucket: Bucket) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !stored(platform, bucket).await.is_empty() {
+        assert!(Instant::now() < until, "{bucket:?} are left");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_video_becomes_an_mp3_and_a_mail_with_a_link_that_needs_no_token() {
     let platform = Platform::start().await;
@@ -255,8 +264,8 @@ async fn a_deleted_job_is_gone_with_its_blobs() {
     assert_eq!(ann.get(&path).await.status(), 404);
     assert_eq!(ann.get(&format!("/download?fid={id}")).await.status(), 404);
     assert_eq!(ann.request(Method::DELETE, &path).send().await.unwrap().status(), 404);
-    assert!(stored(&platform, Bucket::Videos).await.is_empty());
-    assert!(stored(&platform, Bucket::Audios).await.is_empty());
+    none_is_stored(&platform, Bucket::Videos).await;
+    none_is_stored(&platform, Bucket::Audios).await;
     platform.finish().await;
 }
 
@@ -276,10 +285,9 @@ async fn a_running_job_stops_when_it_is_canceled_and_can_be_tried_again() {
     assert_eq!(canceled.status(), 200);
     assert_eq!(canceled.json::<Value>().await.unwrap()["state"], "canceled");
     let again = ann.request(Method::POST, &format!("/jobs/{id}/cancel")).send().await.unwrap();
-    assert_eq!(again.status(), 409);
+    assert_eq!(again.status(), 200, "who asks again because the answer was lost gets the same");
     platform.settle().await;
     assert!(platform.mails().is_empty(), "who cancels needs no mail");
-    assert!(stored(&platform, Bucket::Audios).await.is_empty());
 
     let retried = ann.request(Method::POST, &format!("/jobs/{id}/retry")).send().await.unwrap();
     assert_eq!(retried.json::<Value>().await.unwrap()["state"], "queued");

@@ -9,7 +9,7 @@ use runtime::{Context, Failure};
 use crate::{Notify, mails, webhook};
 
 /// How long a sender may take before another one takes over.
-const CLAIM: Duration = Duration::from_secs(120);
+const CLAIM: Duration = Duration::from_secs(60);
 /// How long one event keeps its slot at work; below the time after which a Trigger gives up.
 const AT_WORK: Duration = Duration::from_secs(45);
 /// How many that are due are looked at in one turn.

@@ -18,7 +18,7 @@ pub struct ClockConfig {
 
 impl Default for ClockConfig {
     fn default() -> Self {
-        Self { due_seconds: 30, blobs_seconds: 3600 }
+        Self { due_seconds: 10, blobs_seconds: 3600 }
     }
 }
 

@@ -7,14 +7,17 @@
 //! | 400 | not a CloudEvent; dead letter |
 //! | 408 | did not arrive in time; deliver again |
 //! | 413 | larger than 64 KiB; dead letter |
+//! | 415 | a batch, or data that is not JSON; dead letter |
 //! | 422 | rejected for good; dead letter |
 //! | 503 | deliver again |
 
-use ::cloudevents::{AttributesReader as _, Data, Event as CloudEvent, EventBuilder as _, EventBuilderV10};
+use ::cloudevents::{
+    AttributesReader as _, Data, Event as CloudEvent, EventBuilder as _, EventBuilderV10, event::SpecVersion,
+};
 use axum::{
     Router,
     extract::{FromRequest as _, Request},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::post,
 };
@@ -46,24 +49,65 @@ where
     F: Fn(Envelope) -> Fut,
     Fut: Future<Output = Result<Vec<Envelope>, Failure>>,
 {
-    let Ok(read) = tokio::time::timeout(BODY_TIME, CloudEvent::from_request(request, &())).await else {
-        return late_body().into_response();
-    };
-    let event = match read {
-        Ok(event) => event,
-        Err(refusal) if refusal.status() == StatusCode::INTERNAL_SERVER_ERROR => {
-            let detail = format!("An event may have at most {BODY_LIMIT} bytes.");
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
-        }
-        Err(_) => {
-            return Problem::bad_request("This is no CloudEvent 1.0 in binary or structured mode.")
-                .into_response();
-        }
-    };
-    match to_envelope(event) {
+    match read(request).await {
         Ok(envelope) => answer(deliver(envelope).await),
-        Err(problem) => Problem::bad_request(problem).into_response(),
+        Err(problem) => problem.into_response(),
     }
+}
+
+async fn read(mut request: Request) -> Result<Envelope, Problem> {
+    mode(&mut request)?;
+    let reading = tokio::time::timeout(BODY_TIME, CloudEvent::from_request(request, &()));
+    let event = reading.await.map_err(|_| late_body())?.map_err(|refusal| {
+        if refusal.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            let detail = format!("An event may have at most {BODY_LIMIT} bytes.");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+        }
+        Problem::bad_request("This is no CloudEvent 1.0 in binary or structured mode.")
+    })?;
+    to_envelope(checked(event)?).map_err(Problem::bad_request)
+}
+
+const STRUCTURED: &str = "application/cloudevents+json";
+
+/// The SDK knows the structured mode by what the content type begins with, letter by letter.
+fn mode(request: &mut Request) -> Result<(), Problem> {
+    let Some(given) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
+    let kind = essence(given.to_str().unwrap_or_default());
+    if kind == STRUCTURED {
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(STRUCTURED));
+    } else if kind.starts_with("application/cloudevents") {
+        return Err(unsupported("Send one event, in binary mode or as application/cloudevents+json."));
+    }
+    Ok(())
+}
+
+/// What CloudEvents 1.0 demands and the SDK lets pass.
+fn checked(event: CloudEvent) -> Result<CloudEvent, Problem> {
+    if event.specversion() != SpecVersion::V10 {
+        return Err(Problem::bad_request("Only CloudEvents 1.0 are taken."));
+    }
+    if event.id().is_empty() || event.ty().is_empty() || event.source().is_empty() {
+        return Err(Problem::bad_request("id, type and source must not be empty."));
+    }
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if event.iter_extensions().any(|(name, _)| name.is_empty() || !name.bytes().all(plain)) {
+        return Err(Problem::bad_request("The name of an attribute has lower-case letters and digits only."));
+    }
+    let json = |kind: &str| kind == "application/json" || kind.ends_with("+json");
+    if event.datacontenttype().is_some_and(|kind| !json(&essence(kind))) {
+        return Err(unsupported("The data of an event must be JSON."));
+    }
+    Ok(event)
+}
+
+/// A media type without its parameters.
+fn essence(kind: &str) -> String {
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn unsupported(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
 }
 
 fn answer(outcome: Result<Vec<Envelope>, Failure>) -> Response {
@@ -193,6 +237,115 @@ mod tests {
             .body(Body::from(body.to_string()))
             .unwrap();
         assert_eq!(post_event("quiet", request).await.status(), StatusCode::ACCEPTED);
+    }
+
+    /// An event in structured mode: `changes` are laid over a good one, null removes.
+    fn structured(kind: &str, changes: serde_json::Value) -> Request {
+        let mut event = json!({"specversion": "1.0", "id": "1", "type": VideoUploaded::TYPE, "source": "/x",
+            "data": {"job_id": JobId::generate()}});
+        for (name, value) in changes.as_object().unwrap() {
+            event[name] = value.clone();
+        }
+        event.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let request = Request::post("/").header(header::CONTENT_TYPE, kind);
+        request.body(Body::from(event.to_string())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_structured_mode_is_known_by_its_media_type_whatever_its_parameters() {
+        for (kind, status) in [
+            ("application/cloudevents+json", 202),
+            ("application/cloudevents+json; charset=utf-8", 202),
+            ("application/cloudevents+json;charset=UTF-8", 202),
+            ("Application/CloudEvents+JSON", 202),
+            ("application/cloudevents-batch+json", 415),
+            ("application/cloudevents-batch+json; charset=utf-8", 415),
+            ("application/cloudevents+xml", 415),
+            ("application/cloudevents+jsonx", 415),
+            ("application/json", 400),
+        ] {
+            let answer = post_event("quiet", structured(kind, json!({}))).await;
+            assert_eq!(answer.status(), status, "{kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cloudevents_1_0_forbids_is_refused_in_structured_mode() {
+        for (changes, status) in [
+            (json!({}), 202),
+            (json!({"id": ""}), 400),
+            (json!({"id": null}), 400),
+            (json!({"id": 7}), 400),
+            (json!({"type": ""}), 400),
+            (json!({"type": null}), 400),
+            (json!({"source": ""}), 400),
+            (json!({"source": null}), 400),
+            (json!({"specversion": ""}), 400),
+            (json!({"specversion": null}), 400),
+            (json!({"specversion": "2.0"}), 400),
+            (json!({"specversion": "0.3"}), 400),
+            (json!({"time": "yesterday"}), 400),
+            (json!({"time": "2026-11-21T10:00:00.123456789+01:00"}), 202),
+            (json!({"traceparent": "00-1-2-01"}), 202),
+            (json!({"sampled1": true, "count": 3}), 202),
+            (json!({"traceParent": "x"}), 400),
+            (json!({"trace-parent": "x"}), 400),
+            (json!({"trace_parent": "x"}), 400),
+            (json!({"spur\u{e4}": "x"}), 400),
+            (json!({"": "x"}), 400),
+            (json!({"nested": {"a": 1}}), 400),
+            (json!({"datacontenttype": "application/json"}), 202),
+            (json!({"datacontenttype": "application/json; charset=utf-8"}), 202),
+            (json!({"datacontenttype": "application/vnd.tapedeck+json"}), 202),
+            (json!({"datacontenttype": "text/plain", "data": "{}"}), 415),
+            (json!({"datacontenttype": "application/xml", "data": "<a/>"}), 415),
+            (json!({"data": null, "data_base64": "!"}), 400),
+            (json!({"data": null}), 422),
+            (json!({"data": "text"}), 422),
+        ] {
+            let answer = post_event("quiet", structured(STRUCTURED, changes.clone())).await;
+            assert_eq!(answer.status(), status, "{changes}");
+        }
+        let broken = Request::post("/").header(header::CONTENT_TYPE, STRUCTURED);
+        let answer = post_event("quiet", broken.body(Body::from("{\"specversion\"")).unwrap()).await;
+        assert_eq!(answer.status(), 400);
+    }
+
+    #[tokio::test]
+    async fn what_cloudevents_1_0_forbids_is_refused_in_binary_mode() {
+        for (name, value, status) in [
+            ("ce-id", "", 400),
+            ("ce-type", "", 400),
+            ("ce-source", "", 400),
+            ("ce-specversion", "2.0", 400),
+            ("ce-specversion", "0.3", 400),
+            ("ce-time", "yesterday", 400),
+            ("ce-trace-parent", "x", 400),
+            ("ce-trace_parent", "x", 400),
+            ("ce-", "x", 400),
+            ("ce-traceparent", "00-1-2-01", 202),
+            ("ce-knativearrivaltime", "2026-11-21T10:00:00Z", 202),
+            ("content-type", "application/json; charset=utf-8", 202),
+            ("content-type", "Application/JSON", 202),
+            ("content-type", "text/plain", 415),
+        ] {
+            let data = json!({"job_id": JobId::generate()}).to_string();
+            let mut request = binary(VideoUploaded::TYPE, &data);
+            request.headers_mut().insert(name, value.parse().unwrap());
+            assert_eq!(post_event("quiet", request).await.status(), status, "{name}: {value}");
+        }
+        let mut request = binary(VideoUploaded::TYPE, "{\"job_id\": 7}");
+        request.headers_mut().remove(header::CONTENT_TYPE);
+        assert_eq!(post_event("quiet", request).await.status(), 422, "data without a type is read as JSON");
+    }
+
+    #[tokio::test]
+    async fn extensions_travel_both_ways() {
+        let deliver = |envelope: Envelope| async move { Ok(vec![envelope]) };
+        let mut request = binary(VideoUploaded::TYPE, "{}");
+        request.headers_mut().insert("ce-traceparent", "00-1-2-01".parse().unwrap());
+        let answer = event_routes(deliver).oneshot(request).await.unwrap();
+        assert_eq!(answer.headers()["ce-traceparent"], "00-1-2-01");
     }
 
     #[tokio::test]

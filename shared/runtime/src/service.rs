@@ -168,14 +168,20 @@ impl Service {
         let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PortConfig::from_env()?.port));
         let listener = listen(address).await?;
         tracing::info!(address = %listener.local_addr()?, "listening");
-        let shutdown = shutdown_signal()?;
-        Ok(Self {
+        let (config, parts) = (ServeConfig::from_env()?, PartsConfig::from_env()?);
+        Ok(Self { config, parts, ..Self::on(listener, shutdown_signal()?) })
+    }
+
+    /// Without an environment: serves on `listener` until `shutdown`, by the defaults.
+    #[must_use]
+    pub fn on(listener: TcpListener, shutdown: CancellationToken) -> Self {
+        Self {
             listener,
             tasks: Tasks::until(shutdown.clone()),
             shutdown,
-            config: ServeConfig::from_env()?,
-            parts: PartsConfig::from_env()?,
-        })
+            config: ServeConfig::default(),
+            parts: PartsConfig::default(),
+        }
     }
 
     /// Serves these routes until the end.

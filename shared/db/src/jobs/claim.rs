@@ -11,6 +11,8 @@ use super::{
 };
 use crate::{Result, pool::PATIENCE};
 
+/// How often a converter looks again when others had all jobs that it saw.
+const ROUNDS: u32 = 20;
 /// How many of the next jobs a converter tries to get before it looks again.
 const CANDIDATES: u8 = 20;
 
@@ -40,7 +42,7 @@ impl Jobs<'_> {
     /// # Errors
     /// As the database fails.
     pub async fn claim_next(&self, span: Duration) -> Result<Option<Claimed>> {
-        loop {
+        for _ in 0..ROUNDS {
             let waiting = self.next(i64::from(CANDIDATES)).await?;
             for (place, Waiting { id, .. }) in waiting.iter().enumerate() {
                 let (owner, audio_id) = (EventId::generate(), AudioId::generate());
@@ -51,11 +53,12 @@ impl Jobs<'_> {
                     return Ok(Some(Claimed { job, lease }));
                 }
             }
-            // Others were faster each time; more may wait behind those.
-            if waiting.len() < usize::from(CANDIDATES) {
+            if waiting.is_empty() {
                 return Ok(None);
             }
+            // Others were faster each time. More may wait by now: whoever took those jobs may have had their tickets.
         }
+        Ok(None)
     }
 
     /// `next` is the rank of the job that waits after this one.
