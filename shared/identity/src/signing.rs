@@ -187,6 +187,8 @@ impl VerifyingKey {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// `openssl genpkey -algorithm ed25519`, and its `openssl pkey -pubout`.
