@@ -1,7 +1,5 @@
 //! Names of files hold any letter, whatever the server's default is (the tests' MariaDB says Latin 1).
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod databases;
 
 use contracts::{JobId, Options, UserId, VideoId};
