@@ -4,7 +4,7 @@
 #   secrets.sh keys       signing keys, made new: run it once per installation (`make secrets` sees to that)
 #   secrets.sh stores     passwords, made new, for the stores of knative/stores
 #   secrets.sh external   the stores that these variables name:
-#     DATABASE_URL             mysql://user:password@host/database
+#     DATABASE_URL             mysql://user:password@host/database; with ?ssl-mode=REQUIRED nothing goes in clear
 #     BLOBS_URL                mongodb://user:password@host/database
 #     MAIL_URL                 smtps://user:password@host, or as README.md's table says
 #     RABBITMQ_MANAGEMENT_URL  http://host:15672, without a user; RABBITMQ_USERNAME and RABBITMQ_PASSWORD of an administrator
@@ -57,7 +57,7 @@ stores() {
   mysql=$(password) mongodb=$(password)
   secret mysql "password=$mysql"
   secret mongodb "password=$mongodb"
-  DATABASE_URL="mysql://tapedeck:$mysql@mysql.tapedeck.svc/tapedeck" \
+  DATABASE_URL="mysql://tapedeck:$mysql@mysql.tapedeck.svc/tapedeck?ssl-mode=REQUIRED" \
   BLOBS_URL="mongodb://tapedeck:$mongodb@mongodb.tapedeck.svc/tapedeck?authSource=admin" \
   MAIL_URL="smtp://mail.tapedeck.svc:1025?tls=none" BROKER_URL="" RABBITMQ_PORT="" \
   RABBITMQ_MANAGEMENT_URL="http://rabbitmq.tapedeck.svc:15672" \

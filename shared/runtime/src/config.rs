@@ -34,9 +34,12 @@ pub trait Config: Default + Serialize + DeserializeOwned {
     /// # Errors
     /// As [`Config::from_env`].
     fn from_variables(set: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let config: Self = envy::prefixed(Self::PREFIX)
-            .from_iter(set)
-            .map_err(|error| ConfigError::new(format!("{}*", Self::PREFIX), error))?;
+        let config: Self = envy::prefixed(Self::PREFIX).from_iter(set).map_err(|error| {
+            // It ends with the variable's name, without the prefix.
+            let text = error.to_string();
+            let (problem, field) = text.rsplit_once(" provided by ").unwrap_or((&text, "*"));
+            ConfigError::new(variable::<Self>(field), problem)
+        })?;
         config.check().map_err(|(field, problem)| ConfigError::new(variable::<Self>(field), problem))?;
         Ok(config)
     }
@@ -135,7 +138,7 @@ mod tests {
                 refused::<ServeConfig>("SERVE_DRAIN_SECONDS", "99999999999"),
                 "SERVE_DRAIN_SECONDS: 99999999999 is not",
             ),
-            (refused::<ServeConfig>("SERVE_DRAIN_SECONDS", "soon"), "SERVE_DRAIN_SECONDS"),
+            (refused::<ServeConfig>("SERVE_DRAIN_SECONDS", "soon"), "SERVE_DRAIN_SECONDS: invalid digit"),
             (refused::<LogConfig>("LOG_FILTER", "info,convert=lots"), "LOG_FILTER: "),
             (refused::<LogConfig>("LOG_FILTER", "inof"), "LOG_FILTER: `inof` is no level"),
             (refused::<LogConfig>("LOG_FORMAT", "xml"), "LOG_FORMAT: `xml`"),

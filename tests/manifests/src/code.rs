@@ -37,7 +37,8 @@ pub(crate) struct Program {
 }
 
 /// Parts without which a program does not start, although no `required(..)` says it.
-const NEEDS: [(&str, &str); 2] = [("Mailer::open(", "MAIL_URL"), ("WorkQueue::open", "BROKER_URL")];
+const NEEDS: [(&str, &str); 3] =
+    [("Mailer::open(", "MAIL_URL"), ("WorkQueue::open", "BROKER_URL"), (".database()", "DATABASE_URL")];
 
 impl Code {
     /// Reads the sources below the workspace's root.
@@ -95,7 +96,9 @@ impl Code {
         for (name, variables) in &self.configs {
             if text.contains(&format!("{name}::from_env()")) {
                 let taken = |variable: &&String| {
-                    name != "PartsConfig" || main.contains(&format!("parts.{}", variable.to_lowercase()))
+                    let database = variable.starts_with("DATABASE_") && main.contains(".database()");
+                    let part = format!("parts.{}", variable.to_lowercase());
+                    name != "PartsConfig" || database || main.contains(&part)
                 };
                 program.reads.extend(variables.iter().filter(taken).cloned());
             }
