@@ -27,13 +27,19 @@ const LONGEST_LANGUAGE: usize = 16;
 /// libav's own unit for whole files.
 pub(super) const MICROSECONDS: ff::AVRational = ff::AVRational { num: 1, den: 1_000_000 };
 
+/// The clock's.
+pub(super) const NANOSECONDS: ff::AVRational = ff::AVRational { num: 1, den: 1_000_000_000 };
+
 pub(super) fn stream(stream: &ff::AVStream) -> Stream {
     let sound =
         |number: i32| u32::try_from(number).ok().filter(|number| kind(stream) == Kind::Audio && *number > 0);
     // SAFETY: a stream has parameters as long as it lives; names of codecs are static.
     let (codec, rate, channels) = unsafe {
         let parameters = &*stream.codecpar;
-        let name = text(ff::avcodec_get_name(parameters.codec_id));
+        let name = match parameters.codec_id {
+            ff::AVCodecID::AV_CODEC_ID_NONE => letters(parameters.codec_tag),
+            id => text(ff::avcodec_get_name(id)),
+        };
         (name, parameters.sample_rate, parameters.ch_layout.nb_channels)
     };
     Stream {
@@ -43,6 +49,18 @@ pub(super) fn stream(stream: &ff::AVStream) -> Stream {
         sample_rate: sound(rate),
         channels: sound(channels),
         language: tags(stream.metadata).remove("language").filter(is_language),
+    }
+}
+
+/// What a container calls a codec that libav doesn't know.
+fn letters(tag: u32) -> String {
+    let letters = tag.to_le_bytes();
+    match tag {
+        0 => "something unknown".into(),
+        _ if letters.iter().all(|letter| letter.is_ascii_graphic()) => {
+            letters.map(char::from).iter().collect()
+        }
+        _ => format!("{tag:#06x}"),
     }
 }
 
@@ -108,6 +126,12 @@ pub(super) fn known(time: i64) -> Option<i64> {
 pub(super) fn micros(time: i64, base: ff::AVRational) -> i64 {
     // SAFETY: arithmetic; a base of 0 gives the smallest number, not a trap.
     unsafe { ff::av_rescale_q(time, base, MICROSECONDS) }
+}
+
+/// `time` in units of `base`, in nanoseconds.
+pub(super) fn nanos(time: i64, base: ff::AVRational) -> i64 {
+    // SAFETY: as in `micros`.
+    unsafe { ff::av_rescale_q(time, base, NANOSECONDS) }
 }
 
 /// As [`micros`]; `None` if it isn't positive.

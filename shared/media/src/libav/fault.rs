@@ -34,10 +34,6 @@ impl Fault {
     pub(crate) fn is_memory(self) -> bool {
         self == Self::NO_MEMORY
     }
-
-    pub(super) fn is_no_stream(self) -> bool {
-        self == Self::NO_STREAM
-    }
 }
 
 impl fmt::Display for Fault {

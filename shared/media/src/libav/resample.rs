@@ -28,6 +28,9 @@ const PLAUSIBLE: RangeInclusive<c_int> = 1000..=768_000;
 /// 96 dB above full scale: floats that somebody scaled as integers are still sound.
 const LOUDEST: f32 = 65_536.0;
 
+/// Most samples of silence at once.
+pub(crate) const SILENCE: u32 = 4096;
+
 /// Converts frames of one kind. Another kind needs another resampler.
 pub(crate) struct Resampler {
     context: *mut ff::SwrContext,
@@ -99,6 +102,26 @@ impl Resampler {
     pub(crate) fn convert(&mut self, frame: Frame<'_>, pcm: &mut Vec<f32>) -> Result<(), Fault> {
         let frame = frame.raw();
         self.run(frame.extended_data.cast(), frame.nb_samples, pcm)
+    }
+
+    /// Appends so many samples of silence at the source's rate, converted.
+    pub(crate) fn silence(&mut self, samples: u32, pcm: &mut Vec<f32>) -> Result<(), Fault> {
+        let samples = samples.min(SILENCE);
+        // SAFETY: arithmetic on a format that the resampler took.
+        let (bytes, planar, zero) = unsafe {
+            let format = std::mem::transmute::<c_int, ff::AVSampleFormat>(self.from.format);
+            let packed = ff::av_get_packed_sample_fmt(format);
+            let zero = if packed == ff::AVSampleFormat::AV_SAMPLE_FMT_U8 { 0x80 } else { 0 };
+            (ff::av_get_bytes_per_sample(format), ff::av_sample_fmt_is_planar(format) == 1, zero)
+        };
+        let (planes, each) = if planar { (self.from.channels, 1) } else { (1, self.from.channels) };
+        // As 64-bit words, so that it is aligned for any sample.
+        let plane = vec![
+            u64::from_ne_bytes([zero; 8]);
+            (samples as usize * bytes as usize * each as usize).div_ceil(8)
+        ];
+        let planes = vec![plane.as_ptr().cast::<u8>(); planes as usize];
+        self.run(planes.as_ptr(), samples as c_int, pcm)
     }
 
     /// Appends what stayed inside.

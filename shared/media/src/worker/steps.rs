@@ -4,6 +4,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::about::About;
+use super::account::Heard;
 use super::encode::{self, Source};
 use super::extract::Extract;
 use super::level::Level;
@@ -14,7 +15,6 @@ use super::pool::Pool;
 use super::{confine, copy, loudness};
 use crate::libav::{self, Fault, Input};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task};
-use crate::report::Warning;
 use crate::settings::Settings;
 
 /// One job, from the first message to the last.
@@ -49,7 +49,8 @@ fn remote(link: &Rc<Link>, job: &Job) -> Remote {
 
 /// Probe, choose, and copy, or extract, level and encode; finish.
 fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Result<Report, Failure> {
-    let input = open(link, job)?;
+    let mut input = open(link, job)?;
+    input.look_ahead();
     let mut source = input.probe();
     link.say(&FromWorker::Opened(source.duration))?;
     let about = About::new(&input, &source, settings);
@@ -61,13 +62,15 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
         None => 1.0,
     };
     let mut sound = Extract::start(input, settings)?;
+    sound.complete(&mut source);
     let shape = sound.shape();
     let output = Output::new(link, shape.rate, sound.total());
     let of = Source { shape, bits: sound.bits() };
     let mut parts = Parts::new(settings, of, about, pool, output);
-    let warnings = encode(&mut sound, gain, &mut parts)?;
+    let heard = encode(&mut sound, gain, &mut parts)?;
     source.duration = source.duration.or(sound.length());
     let samples = parts.finish()?;
+    let warnings = sound.account().warnings().into_iter().chain(heard.clipped()).collect();
     if samples == 0 {
         return Err(Failure::Unreadable("it ends before the wanted start".into()));
     }
@@ -81,15 +84,20 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     })
 }
 
-/// All of the sound, and what there is to say about it.
-fn encode(sound: &mut Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Vec<Warning>, Failure> {
-    let mut level = Level::new(gain, sound.is_mixed(), sound.shape());
-    while let Some(pcm) = sound.next()? {
-        parts.encode(level.pass(pcm))?;
+/// All of the sound; what it is like.
+fn encode(sound: &mut Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Heard, Failure> {
+    let (mut level, mut heard) = (Level::new(gain, sound.shape()), Heard::default());
+    while sound.advance()? {
+        level.limit_from_now(sound.is_mixed());
+        let pcm = level.pass(sound.pcm());
+        heard.add(pcm);
+        parts.encode(pcm)?;
         parts.expect(sound.total());
     }
-    parts.encode(level.rest())?;
-    Ok(sound.warnings())
+    let rest = level.rest();
+    heard.add(rest);
+    parts.encode(rest)?;
+    Ok(heard)
 }
 
 /// A fault of libav while it reads the file. Memory runs short when the file announces absurd sizes: the file's fault
