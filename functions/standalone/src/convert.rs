@@ -17,11 +17,12 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use self::{names::Pair, one::How, wanted::Wanted};
 
 /// Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound, 4 not a readable video,
-/// 5 a codec that can't be decoded, 6 a limit was reached, 7 the converter crashed.
+/// 5 a codec that can't be decoded or a protected file, 6 a limit was reached, 7 the converter crashed.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound,\n\
-    4 not a readable video, 5 a codec that can't be decoded, 6 a limit was reached, 7 the converter crashed.\n\
+    4 not a readable video, 5 a codec that can't be decoded or a protected file, 6 a limit was reached, 7 the converter\n\
+    crashed.\
     Of several files, the code of the first that failed."
 )]
 pub(crate) struct ConvertOptions {
@@ -68,7 +69,7 @@ impl Error {
                 media::Error::Source(_) | media::Error::Sink(_) => 1,
                 media::Error::NoAudio | media::Error::NoTrack(_) => 3,
                 media::Error::Unreadable(_) => 4,
-                media::Error::UnsupportedCodec(_) => 5,
+                media::Error::UnsupportedCodec(_) | media::Error::Encrypted => 5,
                 media::Error::TimedOut | media::Error::TooLarge => 6,
                 media::Error::Crashed(_) => 7,
             },

@@ -171,7 +171,7 @@ impl Clock {
 
     /// The clock was set: the sound goes on where it was.
     fn set(&mut self, gap: Nanos) {
-        self.oddities.sets += 1;
+        self.oddities.sets += u32::from(self.trust != Trust::Counted);
         self.offset = self.offset.saturating_add(gap);
         self.first = None;
         self.lately.clear();
@@ -186,8 +186,15 @@ impl Clock {
             Trust::Counted => false,
             _ if self.behind > MOST_HOLE => false,
             Trust::Written => declared,
+            // Right after a clock was set, it may well be set again.
+            Trust::Running if self.oddities.sets > 0 && !self.has_started() => false,
             Trust::Running => self.behind <= SHORT || self.has_bytes(place),
         }
+    }
+
+    /// Whether the clock has run for a while since it began, or was set.
+    fn has_started(&self) -> bool {
+        self.first.zip(self.end).is_some_and(|((since, _), end)| end.saturating_sub(since) >= START)
     }
 
     fn note(&mut self, at: Nanos, place: i64) {
@@ -212,7 +219,7 @@ impl Clock {
         let usual = bytes(from, *last).saturating_mul(span(*lately));
         let more = bytes(*near, place).saturating_mul(span(since)).saturating_sub(usual);
         let missing = bytes(from, *last).saturating_mul(self.behind.into());
-        span(since) >= i128::from(START) && more.saturating_mul(SHARE) >= missing
+        self.has_started() && more.saturating_mul(SHARE) >= missing
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod about;
 mod account;
+mod audible;
 pub(crate) mod child;
 mod confine;
 mod copy;

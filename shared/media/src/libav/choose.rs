@@ -51,6 +51,11 @@ impl Input {
         self.sounds().find(|stream| stream.index as u32 == index).and_then(|stream| taken(stream).ok())
     }
 
+    /// Those that can be decoded, with their numbers among all of them.
+    pub(crate) fn decodable(&self) -> Vec<(u32, Sound)> {
+        (0..).zip(self.sounds()).filter_map(|(number, stream)| Some((number, taken(stream).ok()?))).collect()
+    }
+
     /// All sounds, in the order of the file.
     pub(super) fn sounds(&self) -> impl Iterator<Item = &ff::AVStream> + Clone {
         self.streams().filter(|stream| kind(stream) == Kind::Audio)
@@ -93,14 +98,10 @@ fn decoder(stream: &ff::AVStream) -> Option<&'static ff::AVCodec> {
     unsafe { ff::avcodec_find_decoder((*stream.codecpar).codec_id).as_ref() }
 }
 
-/// MP4's kinds of samples that are sound under a key, and what Matroska says of a track.
+/// MP4's kinds of samples that are sound under a key, and what libav says of a track of Matroska's.
 fn is_encrypted(stream: &ff::AVStream) -> bool {
     const KEYED: [&[u8; 4]; 4] = [b"enca", b"drms", b"p608", b"aavd"];
-    let side = ff::AVPacketSideDataType::AV_PKT_DATA_ENCRYPTION_INIT_INFO;
-    // SAFETY: a stream has parameters as long as it lives; the pointer is not followed.
-    let (tag, information) = unsafe {
-        let information = ff::av_stream_get_side_data(stream, side, std::ptr::null_mut());
-        ((*stream.codecpar).codec_tag, information)
-    };
-    KEYED.contains(&&tag.to_le_bytes()) || !information.is_null()
+    // SAFETY: a stream has parameters as long as it lives.
+    let tag = unsafe { (*stream.codecpar).codec_tag };
+    KEYED.contains(&&tag.to_le_bytes()) || describe::has_tag(stream.metadata, c"enc_key_id")
 }

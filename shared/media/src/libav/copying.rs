@@ -13,16 +13,48 @@ use crate::clock::{Clock, Nanos};
 pub(crate) struct Times {
     clock: Clock,
     last: Option<i64>,
+    /// How the first packet is coded, where packets say it.
+    coded: Option<[u8; 3]>,
+    /// Of the last packet.
+    length: Nanos,
+    missing: Nanos,
 }
 
 impl Times {
     /// As `clock` gives them.
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, last: None }
+        Self { clock, last: None, coded: None, length: 0, missing: 0 }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How much is left out, since it is coded in another way than what came first.
+    pub(crate) fn missing(&self) -> Nanos {
+        self.missing
+    }
+
+    /// Whether a packet that was just given its time goes on with the sound: AAC of broadcasts says in each (ADTS) what its
+    /// rate and channels are, and a file has a place for one answer only.
+    fn is_as_before(&mut self, packet: &ff::AVPacket) -> bool {
+        // SAFETY: a packet has so many bytes.
+        let data = match usize::try_from(packet.size) {
+            Ok(size @ 4..) if !packet.data.is_null() => unsafe {
+                std::slice::from_raw_parts(packet.data, size)
+            },
+            _ => return true,
+        };
+        let &[0xff, sync, config, channels, ..] = data else { return true };
+        if sync & 0xf6 != 0xf0 {
+            return true;
+        }
+        let coded = [sync, config & 0xfd, channels & 0xc0];
+        let same = *self.coded.get_or_insert(coded) == coded;
+        if !same {
+            self.missing = self.missing.saturating_add(self.length);
+        }
+        same
     }
 
     /// Gives the packet of this stream its time in the result. Where it ends there.
@@ -30,6 +62,7 @@ impl Times {
         let base = stream.time_base;
         let piece = sound(packet, base, stream.codecpar);
         let before = self.clock.position();
+        self.length = piece.length;
         self.clock.next(piece);
         let start = piece.at.map_or(before, |at| self.clock.within(at));
         // SAFETY: arithmetic.
@@ -61,6 +94,9 @@ impl Input {
             if packet.stream() != of.index {
                 continue;
             }
+            if packet.is_encrypted() {
+                return Err(Fault::ENCRYPTED);
+            }
             let (packet, stream) = (self.packet, self.stream(of.index).ok_or(Fault::NO_STREAM)?);
             let base = stream.time_base;
             // SAFETY: the packet was just filled and is ours until the next one.
@@ -71,7 +107,11 @@ impl Input {
                 times.set(&mut *packet, stream)
             };
             // SAFETY: as above.
-            unsafe { muxer.write(packet, base)? };
+            unsafe {
+                if times.is_as_before(&*packet) {
+                    muxer.write(packet, base)?;
+                }
+            }
             return Ok(Some(end));
         }
         Ok(None)

@@ -103,6 +103,12 @@ pub(super) fn tags(dictionary: *const ff::AVDictionary) -> BTreeMap<String, Stri
     tags
 }
 
+/// Whether a dictionary has something under this name.
+pub(super) fn has_tag(dictionary: *const ff::AVDictionary, name: &CStr) -> bool {
+    // SAFETY: a null dictionary is an empty one; the pointer is not followed.
+    unsafe { !ff::av_dict_get(dictionary, name.as_ptr(), null(), 0).is_null() }
+}
+
 /// A C string, without control characters, cut at [`LONGEST`].
 ///
 /// # Safety

@@ -60,7 +60,7 @@ impl Input {
             input.rests = rests;
             return Ok(input);
         }
-        Self::demux(mp4::View::whole(bytes), None)
+        Self::demux(mp4::whole(bytes), None)
     }
 
     /// As [`open`](Input::open), but a fragmented MP4 is not gone through to find out how long it is: to read it once.
@@ -68,7 +68,7 @@ impl Input {
         let bytes: Rc<dyn ReadAt> = Rc::new(bytes);
         match mp4::Fragments::of(&bytes) {
             None => Self::open_cut(bytes, mp4::Cut::default()),
-            fragments => Self::demux(mp4::View::whole(bytes), fragments),
+            fragments => Self::demux(mp4::whole(bytes), fragments),
         }
     }
 
@@ -266,6 +266,12 @@ impl Input {
             Some(fragments) => fragments.length,
             None => describe::duration(known(self.format().duration)?, MICROSECONDS),
         }
+    }
+
+    /// Whether that is only what its bytes would come to if all were as many as at the start.
+    pub(crate) fn is_guess(&self) -> bool {
+        self.format().duration_estimation_method
+            == ff::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE
     }
 
     /// The length that the stream itself declares.

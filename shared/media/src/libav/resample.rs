@@ -25,6 +25,9 @@ pub(crate) struct Shape {
 /// Source rates in Hz that are no mistake: a file that says 1 Hz would become 8000 times as long on its way to an MP3.
 const PLAUSIBLE: RangeInclusive<c_int> = 1000..=768_000;
 
+/// Of more channels than this, the standard mix would leave some out.
+const STANDARD: c_int = 8;
+
 /// 96 dB above full scale: floats that somebody scaled as integers are still sound.
 const LOUDEST: f32 = 65_536.0;
 
@@ -59,6 +62,18 @@ impl From {
 
 impl Resampler {
     pub(crate) fn new(frame: Frame<'_>, to: Shape) -> Result<Self, Fault> {
+        let channels = frame.raw().ch_layout.nb_channels;
+        if channels <= STANDARD {
+            match Self::mixing(frame, to, false) {
+                Err(fault) if !fault.is_memory() && channels > 2 => {}
+                done => return done,
+            }
+        }
+        Self::mixing(frame, to, true)
+    }
+
+    /// `all` mixes every channel in, without asking where it belongs; else that is the standard's to say.
+    fn mixing(frame: Frame<'_>, to: Shape, all: bool) -> Result<Self, Fault> {
         let mut resampler = Self { context: null_mut(), to, from: From::of(frame) };
         let frame = frame.raw();
         if !PLAUSIBLE.contains(&frame.sample_rate) {
@@ -68,7 +83,9 @@ impl Resampler {
         // the context stays null or is freed by drop.
         unsafe {
             let (mut output, mut input) = (layout(to.channels.into()), frame.ch_layout);
-            if input.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
+            if all {
+                input = unspecified(input.nb_channels);
+            } else if input.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
                 input = layout(input.nb_channels);
             }
             Fault::check(ff::swr_alloc_set_opts2(
@@ -82,9 +99,12 @@ impl Resampler {
                 0,
                 null_mut(),
             ))?;
-            // Two channels are the standard's mix at full level (ITU-R BS.775), for the limiter to look after; one is
-            // the mean, so that what is the same in both channels stays as loud.
-            if to.channels == 1 {
+            if all {
+                let matrix = matrix(frame.ch_layout, to.channels);
+                Fault::check(ff::swr_set_matrix(resampler.context, matrix.as_ptr(), input.nb_channels))?;
+            } else if to.channels == 1 {
+                // Two channels are the standard's mix at full level (ITU-R BS.775), for the limiter to look after; one
+                // is the mean, so that what is the same in both channels stays as loud.
                 let name = c"rematrix_maxval".as_ptr();
                 Fault::check(ff::av_opt_set_double(resampler.context.cast(), name, 1.0, 0))?;
             }
@@ -147,6 +167,24 @@ impl Resampler {
     }
 }
 
+/// How much of each channel goes into each of the result's, row by row. Of ambisonics the first channel is what comes from
+/// everywhere and the second left less right (AmbiX); of the tracks of a recorder nobody knows where they belong, so that
+/// each goes everywhere, as loud as if they had nothing to do with each other.
+fn matrix(from: ff::AVChannelLayout, to: u8) -> Vec<f64> {
+    let channels = from.nb_channels.max(1) as usize;
+    let sphere = from.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_AMBISONIC && channels > 1;
+    let row = |side: f64| {
+        let level = if sphere { 0.0 } else { 1.0 / (channels as f64).sqrt() };
+        let mut row = vec![level; channels];
+        if sphere {
+            (row[0], row[1]) = (std::f64::consts::FRAC_1_SQRT_2, side);
+        }
+        row
+    };
+    let side = if to == 1 { 0.0 } else { std::f64::consts::FRAC_1_SQRT_2 };
+    (0..to).flat_map(|channel| row(if channel == 0 { side } else { -side })).collect()
+}
+
 /// Files of floats may hold what is no number, or is beyond all measure; encoders are not made for that.
 fn silence_nonsense(pcm: &mut [f32]) {
     for sample in pcm {
@@ -162,6 +200,14 @@ fn layout(channels: c_int) -> ff::AVChannelLayout {
         ff::av_channel_layout_default(&mut layout, channels);
         layout
     }
+}
+
+/// So many channels of which nothing is known.
+fn unspecified(channels: c_int) -> ff::AVChannelLayout {
+    // SAFETY: a zeroed layout is a valid empty one.
+    let mut layout: ff::AVChannelLayout = unsafe { std::mem::zeroed() };
+    (layout.order, layout.nb_channels) = (ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC, channels);
+    layout
 }
 
 impl Drop for Resampler {

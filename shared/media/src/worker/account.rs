@@ -19,6 +19,8 @@ const INAUDIBLE: f32 = 3.2e-5;
 pub(super) struct Account {
     /// How long the sound should be.
     pub(super) declared: Option<Duration>,
+    /// Whether that is only a guess.
+    pub(super) guessed: bool,
     /// How long it was; `None` if it was not read to its end.
     pub(super) found: Option<Duration>,
     /// How much of the file has gone by, in the time of all its streams: where only the container declares a length,
@@ -27,6 +29,8 @@ pub(super) struct Account {
     /// Packets that could not be decoded.
     pub(super) damaged: u64,
     pub(super) times: Oddities,
+    /// How much a copy had to leave out.
+    pub(super) missing: Nanos,
     /// How often another sound took over.
     pub(super) taken_over: u32,
     /// The most channels of what was mixed into one though nobody asked for it.
@@ -46,6 +50,8 @@ impl Account {
             silence.map(|nanos| Warning::Holes { count, silence: Duration::from_nanos(nanos as u64) }),
             (sets > 0).then_some(Warning::ClockSet { times: sets }),
             (self.taken_over > 0).then_some(Warning::TakenOver { times: self.taken_over }),
+            (self.missing > 0)
+                .then(|| Warning::Changed { missing: Duration::from_nanos(self.missing as u64) }),
             self.became_mono.map(|channels| Warning::BecameMono { channels }),
             others.map(|(count, taken)| Warning::OtherTracks { taken, count }),
         ];
@@ -54,7 +60,7 @@ impl Account {
 
     /// A file that stops early.
     fn truncated(&self) -> Option<Warning> {
-        let (expected, found) = (self.declared?, self.found?);
+        let (expected, found) = (self.declared.filter(|_| !self.guessed)?, self.found?);
         (found.max(self.passed) + TOLERANCE < expected).then_some(Warning::Truncated { expected, found })
     }
 }
@@ -123,16 +129,26 @@ mod tests {
     fn everything_that_is_not_has_one_of_its_own() {
         let account = Account {
             declared: Some(Duration::from_secs(10)),
+            guessed: false,
             found: Some(Duration::from_secs(2)),
             passed: Duration::from_secs(3),
             damaged: 1,
             times: Oddities { holes: 1, silence: SECOND, sets: 1 },
+            missing: 1,
             taken_over: 1,
             became_mono: Some(2),
             unchosen: Some((2, 1)),
         };
-        let expected =
-            ["truncated", "damaged", "holes", "clock_set", "taken_over", "became_mono", "other_tracks"];
+        let expected = [
+            "truncated",
+            "damaged",
+            "holes",
+            "clock_set",
+            "taken_over",
+            "changed",
+            "became_mono",
+            "other_tracks",
+        ];
         assert_eq!(codes(account), expected);
     }
 

@@ -55,8 +55,16 @@ pub(super) fn run(
     let mut times = Times::new(extract::clock(&input, declared));
     let found = packets(&mut input, (sound, &mut times), rate, &mut muxer, &mut output)?;
     let unchosen = (settings.track == Track::Best).then(|| input.numbers(sound));
-    let times = times.clock().oddities();
-    let account = Account { declared, found: Some(found), times, unchosen, ..Account::default() };
+    let (times, missing) = (times.clock().oddities(), times.missing());
+    let account = Account {
+        declared,
+        guessed: input.is_guess(),
+        missing,
+        found: Some(found),
+        times,
+        unchosen,
+        ..Account::default()
+    };
     source.duration = source.duration.or(Some(found));
     let (place, bytes) = muxer.header();
     output.finish((start + place, bytes.to_vec()))?;
@@ -90,6 +98,7 @@ fn packets(
                 copied += 1;
             }
             Ok(None) => break,
+            Err(fault) if fault.is_encrypted() => return Err(Failure::Encrypted),
             Err(fault) if fault.is_memory() => return Err(super::steps::unreadable(fault)),
             Err(_) => faults += 1,
         }

@@ -78,6 +78,7 @@ impl Extract {
         let unchosen = best.then(|| input.numbers(sound));
         let (whole, declared) = (declared.is_none(), declared.or(input.duration()));
         let mut extract = Self {
+            account: Account { declared, guessed: input.is_guess(), unchosen, ..Account::default() },
             clock: clock(&input, declared),
             successor: (best && input.trust() == Trust::Running).then(Successor::default),
             input,
@@ -96,7 +97,6 @@ impl Extract {
             stage: Stage::Hungry,
             channels: 0,
             mono: settings.channels == Some(1),
-            account: Account { declared, unchosen, ..Account::default() },
             bounds: (settings.start, settings.end),
         };
         extract.decode()?;
@@ -116,6 +116,11 @@ impl Extract {
         self.delay =
             Duration::from_secs_f64(self.silence as f64 / f64::from(self.decoder.frame().sample_rate()));
         Ok(())
+    }
+
+    /// The index of the stream that it is from.
+    pub(super) fn stream(&self) -> u32 {
+        self.decoder.stream()
     }
 
     /// What comes out.
@@ -329,6 +334,8 @@ pub(super) fn clock(input: &Input, declared: Option<Duration>) -> Clock {
 fn unmixable(fault: Fault) -> Failure {
     match fault.is_memory() {
         true => unreadable(fault),
-        false => Failure::Unreadable("its channels or its sample rate are not of this world".into()),
+        false => {
+            Failure::Unreadable("it says that it has a sample rate, or more channels, than we can mix".into())
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::about::About;
 use super::account::Heard;
+use super::audible::audible;
 use super::encode::{self, Source};
 use super::extract::Extract;
 use super::level::Level;
@@ -15,6 +16,7 @@ use super::pool::Pool;
 use super::{confine, copy, loudness};
 use crate::libav::{self, Fault, Input};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task};
+use crate::report::Warning;
 use crate::settings::Settings;
 
 /// One job, from the first message to the last.
@@ -70,7 +72,11 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     let heard = encode(&mut sound, gain, &mut parts)?;
     source.duration = source.duration.or(sound.length());
     let samples = parts.finish()?;
-    let warnings = sound.account().warnings().into_iter().chain(heard.clipped()).collect();
+    let silent = match heard.is_silent() && samples > 0 {
+        true => Some(Warning::Silent { audible: audible(open(link, job)?, sound.stream()) }),
+        false => None,
+    };
+    let warnings = sound.account().warnings().into_iter().chain(heard.clipped()).chain(silent).collect();
     if samples == 0 {
         return Err(Failure::Unreadable("it ends before the wanted start".into()));
     }
