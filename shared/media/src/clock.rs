@@ -124,6 +124,12 @@ impl Clock {
         silence
     }
 
+    /// The next piece was gone to, and begins at this time: what is before it is as it is.
+    pub(crate) fn go_to(&mut self, at: Nanos) {
+        (self.end, self.behind, self.first) = (Some(at), 0, None);
+        self.lately.clear();
+    }
+
     /// A time of the file in the time of the result.
     pub(crate) fn within(&self, at: Nanos) -> Nanos {
         at.saturating_sub(self.offset)

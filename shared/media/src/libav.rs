@@ -2,6 +2,7 @@
 //!
 //! Everything that libav reads here is foreign. Only the worker process uses this module.
 
+mod ahead;
 mod choose;
 mod copying;
 mod decoder;

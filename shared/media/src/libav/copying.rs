@@ -118,17 +118,25 @@ impl Input {
     }
 }
 
+/// Samples that every decoder of MP3 is late: libav's muxer takes them off what an encoder added, also of nothing.
+const MP3_DELAY: u32 = 529;
+
 /// Takes what is to be cut off at the end of a packet off its length: Matroska says it beside the packet.
 fn trim(packet: &mut ff::AVPacket, parameters: &ff::AVCodecParameters, base: ff::AVRational) {
     let mut length = 0;
-    // SAFETY: the packet is valid; the side data has so many bytes: the samples to skip at both ends, little endian.
+    // SAFETY: the packet is valid, and this one's own; the side data has so many bytes: the samples to skip at both ends,
+    // little endian.
     let end = unsafe {
         let kind = ff::AVPacketSideDataType::AV_PKT_DATA_SKIP_SAMPLES;
         let data = ff::av_packet_get_side_data(packet, kind, &mut length);
         if data.is_null() || length < 8 {
             return;
         }
-        let data = std::slice::from_raw_parts(data, 8);
+        let data = std::slice::from_raw_parts_mut(data, 8);
+        let start = u32::from_le_bytes([data[0], data[1], data[2], data[3]]);
+        if parameters.codec_id == ff::AVCodecID::AV_CODEC_ID_MP3 {
+            data[..4].copy_from_slice(&start.max(MP3_DELAY).to_le_bytes());
+        }
         u32::from_le_bytes([data[4], data[5], data[6], data[7]])
     };
     let samples = ff::AVRational { num: 1, den: parameters.sample_rate.max(1) };

@@ -43,6 +43,11 @@ impl<'a> Frame<'a> {
         self.0.ch_layout.nb_channels.max(0) as u32
     }
 
+    /// Of one channel.
+    pub(crate) fn samples(self) -> u64 {
+        self.0.nb_samples.max(0) as u64
+    }
+
     /// When it is to be heard.
     pub(crate) fn piece(self) -> Piece {
         let at = |time| known(time).map(|time| nanos(time, self.1));
@@ -103,6 +108,19 @@ impl Decoder {
     pub(crate) fn send(&mut self, packet: &Packet<'_>) -> Result<(), Fault> {
         // SAFETY: both are valid; libav takes its own reference of the packet's data.
         Fault::check(unsafe { ff::avcodec_send_packet(self.context, packet.as_ptr()) }).map(drop)
+    }
+
+    /// Whether its stream's times are exact to the sample.
+    pub(crate) fn counts_samples(&self) -> bool {
+        // SAFETY: allocated as long as `self`.
+        let rate = unsafe { (*self.frame).sample_rate }.max(1);
+        self.base.num == 1 && self.base.den % rate == 0
+    }
+
+    /// Forgets what it knows of the packets so far: others will follow.
+    pub(crate) fn flush(&mut self) {
+        // SAFETY: the context is open.
+        unsafe { ff::avcodec_flush_buffers(self.context) };
     }
 
     /// No packet will follow: what is still inside comes out.

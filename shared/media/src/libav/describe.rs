@@ -86,21 +86,54 @@ pub(super) fn chapter(chapter: &ff::AVChapter) -> Chapter {
     Chapter { start, end: end.max(start), title }
 }
 
-/// A dictionary's first entries, with keys in lower case.
+/// A dictionary's entries, at most [`MOST_TAGS`], with keys in lower case: first those that results have a place for.
 pub(super) fn tags(dictionary: *const ff::AVDictionary) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
+    for name in NAMES {
+        // SAFETY: a null dictionary is an empty one; entries live as long as their dictionary.
+        let entry = unsafe { ff::av_dict_get(dictionary, name.as_ptr(), null(), 0).as_ref() };
+        // SAFETY: as above; keys and values are strings.
+        unsafe { entry.iter().for_each(|entry| put(entry, &mut tags)) };
+    }
     let mut entry = null();
     while tags.len() < MOST_TAGS {
-        // SAFETY: a null dictionary is an empty one; entries live as long as their dictionary.
+        // SAFETY: as above.
         unsafe {
             entry = ff::av_dict_get(dictionary, c"".as_ptr(), entry, ff::AV_DICT_IGNORE_SUFFIX);
             let Some(entry) = entry.as_ref() else { break };
-            let mut key = text(entry.key).to_lowercase();
-            key.truncate(key.floor_char_boundary(LONGEST_KEY));
-            tags.insert(key, text(entry.value));
+            put(entry, &mut tags);
         }
     }
     tags
+}
+
+/// What is kept of a source, and its language.
+const NAMES: [&CStr; 12] = [
+    c"album",
+    c"album_artist",
+    c"artist",
+    c"comment",
+    c"composer",
+    c"copyright",
+    c"date",
+    c"disc",
+    c"genre",
+    c"language",
+    c"title",
+    c"track",
+];
+
+/// Takes an entry over, if it is text: what is in another code page than UTF-8 is not, and none is better than garbled.
+///
+/// # Safety
+/// The entry is of a dictionary that lives.
+unsafe fn put(entry: &ff::AVDictionaryEntry, tags: &mut BTreeMap<String, String>) {
+    // SAFETY: by contract.
+    let (mut key, value) = unsafe { (text(entry.key).to_lowercase(), text(entry.value)) };
+    key.truncate(key.floor_char_boundary(LONGEST_KEY));
+    if !value.contains(char::REPLACEMENT_CHARACTER) {
+        tags.entry(key).or_insert(value);
+    }
 }
 
 /// Whether a dictionary has something under this name.

@@ -21,29 +21,25 @@ use crate::settings::Track;
 
 /// An opened file.
 pub(crate) struct Input {
-    format: *mut ff::AVFormatContext,
+    pub(super) format: *mut ff::AVFormatContext,
     pub(super) packet: *mut ff::AVPacket,
     /// Packets that were read ahead, or put back.
-    held: VecDeque<Owned>,
+    pub(super) held: VecDeque<Owned>,
     /// When the first of the pictures was that were read ahead, by their stream.
-    pictures: Vec<(u32, Nanos)>,
+    pub(super) pictures: Vec<(u32, Nanos)>,
     /// Of a long MP4, what libav doesn't know of its streams of sound.
     pub(super) rests: Vec<Rest>,
     /// The one of these that is wanted.
-    wanted: Option<Rest>,
+    pub(super) wanted: Option<Rest>,
     /// The same, when libav's packets are over.
-    rest: Option<Rest>,
+    pub(super) rest: Option<Rest>,
     /// Of a fragmented MP4 that is read as it comes: libav's lengths are those of what it has seen.
-    fragments: Option<mp4::Fragments>,
+    pub(super) fragments: Option<mp4::Fragments>,
     /// In bytes.
     size: u64,
     /// Freed after `format`, which reads from it.
     _source: Source,
 }
-
-/// Of what is read ahead, in packets and bytes.
-const MOST_AHEAD: usize = 200;
-const MOST_AHEAD_BYTES: usize = 8 << 20;
 
 impl Input {
     /// Finds out what the file is and what is in it.
@@ -136,6 +132,16 @@ impl Input {
         self.streams().find_map(Picture::attached)
     }
 
+    /// Whether there is a picture at all, of whatever kind.
+    pub(crate) fn has_picture(&self) -> bool {
+        self.streams().any(Picture::is_one)
+    }
+
+    /// How many chapters there are in all.
+    pub(crate) fn chapter_count(&self) -> u32 {
+        self.format().nb_chapters
+    }
+
     /// When the sound starts, in the file's own time.
     pub(crate) fn starts(&self, sound: Sound) -> Option<Nanos> {
         starts(self.stream(sound.index)?)
@@ -169,44 +175,6 @@ impl Input {
     /// These are the next ones that [`next_packet`](Input::next_packet) gives.
     pub(crate) fn put_back(&mut self, packets: Vec<Owned>) {
         packets.into_iter().rev().for_each(|packet| self.held.push_front(packet));
-    }
-
-    /// Reads ahead until it is known when the pictures start: of Matroska's libav doesn't tell, or tells the sound's start.
-    pub(crate) fn look_ahead(&mut self) {
-        let untold = self.container().starts_with("matroska");
-        let unknown = |stream: &&ff::AVStream| is_moving(stream) && (untold || starts(stream).is_none());
-        let mut unknown: Vec<u32> =
-            self.streams().filter(unknown).map(|stream| stream.index as u32).collect();
-        let (mut ahead, mut bytes) = (Vec::new(), 0);
-        while !unknown.is_empty() && ahead.len() < MOST_AHEAD && bytes < MOST_AHEAD_BYTES {
-            let Ok(Some(packet)) = self.next_packet() else { break };
-            let (stream, at, kept) = (packet.stream(), packet.piece.at, packet.keep());
-            let Ok(kept) = kept else { break };
-            bytes += kept.size();
-            ahead.push(kept);
-            if let (Some(at), Some(place)) = (at, unknown.iter().position(|of| *of == stream)) {
-                unknown.remove(place);
-                self.pictures.push((stream, at));
-            }
-        }
-        self.put_back(ahead);
-    }
-
-    /// Reads on until a sound shows up that can be decoded: some containers don't list their streams in front.
-    pub(crate) fn await_sound(&mut self) -> Result<Option<Sound>, Fault> {
-        // SAFETY: open as long as `self`.
-        if unsafe { (*self.format).ctx_flags } & ff::AVFMTCTX_NOHEADER == 0 {
-            return Ok(None);
-        }
-        while let Some(packet) = self.next_packet()? {
-            let (index, is_sound) = (packet.stream(), packet.is_sound);
-            let kept = if is_sound { packet.keep()? } else { continue };
-            if let Some(sound) = self.sound_at(index) {
-                self.put_back(vec![kept]);
-                return Ok(Some(sound));
-            }
-        }
-        Ok(None)
     }
 
     /// Reads libav's next packet, or the first of the rest where libav's are over; `false` at the end.
@@ -296,9 +264,10 @@ impl Input {
         let is_one_of = |names: &[&str]| container.split(',').any(|name| names.contains(&name));
         if is_one_of(&["mov", "matroska", "mxf"]) {
             Trust::Written
-        } else if is_one_of(&["mpegts", "mpeg", "flv", "asf", "rm", "ogg"]) {
+        } else if is_one_of(&["mpegts", "mpeg", "flv", "ogg"]) {
             Trust::Running
         } else {
+            // ASF and RealMedia give times of their own to groups of packets, which libav tells of the wrong ones.
             Trust::Counted
         }
     }
@@ -347,12 +316,12 @@ impl Input {
     }
 }
 
-fn starts(stream: &ff::AVStream) -> Option<Nanos> {
+pub(super) fn starts(stream: &ff::AVStream) -> Option<Nanos> {
     Some(nanos(known(stream.start_time)?, stream.time_base))
 }
 
 /// Whether it is pictures, and more than a cover.
-fn is_moving(stream: &&ff::AVStream) -> bool {
+pub(super) fn is_moving(stream: &&ff::AVStream) -> bool {
     kind(stream) == Kind::Video && stream.disposition & ff::AV_DISPOSITION_ATTACHED_PIC as c_int == 0
 }
 

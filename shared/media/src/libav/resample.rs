@@ -118,10 +118,30 @@ impl Resampler {
         self.from == From::of(frame)
     }
 
-    /// Appends the converted frame to `pcm`. A little stays inside until more comes.
-    pub(crate) fn convert(&mut self, frame: Frame<'_>, pcm: &mut Vec<f32>) -> Result<(), Fault> {
+    /// Appends the converted frame to `pcm`, without its first samples, of which there are fewer than it has. A little
+    /// stays inside until more comes.
+    pub(crate) fn convert(
+        &mut self,
+        frame: Frame<'_>,
+        without: u32,
+        pcm: &mut Vec<f32>,
+    ) -> Result<(), Fault> {
         let frame = frame.raw();
-        self.run(frame.extended_data.cast(), frame.nb_samples, pcm)
+        let without = (without as c_int).clamp(0, (frame.nb_samples - 1).max(0));
+        if without == 0 {
+            return self.run(frame.extended_data.cast(), frame.nb_samples, pcm);
+        }
+        // SAFETY: a decoded frame's format is one of libav's; it has as many planes of `nb_samples` each.
+        let planes: Vec<*const u8> = unsafe {
+            let format = std::mem::transmute::<c_int, ff::AVSampleFormat>(frame.format);
+            let planar = ff::av_sample_fmt_is_planar(format) == 1;
+            let (planes, each) = if planar { (self.from.channels, 1) } else { (1, self.from.channels) };
+            let bytes = (without * each * ff::av_get_bytes_per_sample(format)) as usize;
+            (0..planes as usize)
+                .map(|plane| (*frame.extended_data.add(plane)).add(bytes).cast_const())
+                .collect()
+        };
+        self.run(planes.as_ptr(), frame.nb_samples - without, pcm)
     }
 
     /// Appends so many samples of silence at the source's rate, converted.

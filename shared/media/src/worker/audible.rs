@@ -55,7 +55,7 @@ impl Other {
                 Some(resampler) => resampler,
                 None => Resampler::new(frame, Shape { rate: frame.sample_rate(), channels: 2 })?,
             };
-            self.resampler.insert(resampler).convert(frame, &mut pcm)?;
+            self.resampler.insert(resampler).convert(frame, 0, &mut pcm)?;
             self.heard.add(&pcm);
             pcm.clear();
         }

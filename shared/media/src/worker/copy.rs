@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::about::About;
+use super::about::Said;
 use super::account::Account;
 use super::encode;
 use super::extract::{self, MOST_FAULTS};
@@ -37,20 +37,20 @@ pub(super) fn run(
     mut input: Input,
     sound: Sound,
     settings: &Settings,
-    about: &About,
+    Said { about, warnings }: Said,
 ) -> Result<Report, Failure> {
     let (mut source, stream) = (input.probe(), input.describe(sound).ok_or_else(nothing)?);
     let rate = stream.sample_rate.unwrap_or(48000);
     let declared = input.stream_duration(sound.index).or(input.duration());
     let mut output = Output::new(link, rate, declared);
     if settings.format == Format::Mp3 {
-        output.write(&tag::id3(about)?)?;
+        output.write(&tag::id3(&about)?)?;
     }
     let start = output.written();
     let mut muxer = Muxer::new(container(settings.format)).map_err(refused)?;
     muxer.without_tag();
     input.announce(sound.index, &mut muxer).map_err(refused)?;
-    begin(&mut muxer, settings.format, about).map_err(refused)?;
+    begin(&mut muxer, settings.format, &about).map_err(refused)?;
     input.select(sound.index);
     let mut times = Times::new(extract::clock(&input, declared));
     let found = packets(&mut input, (sound, &mut times), rate, &mut muxer, &mut output)?;
@@ -74,7 +74,7 @@ pub(super) fn run(
         sample_rate: rate,
         channels: stream.channels.unwrap_or(2) as u8,
         samples: output.samples(),
-        warnings: account.warnings(),
+        warnings: account.warnings().into_iter().chain(warnings).collect(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The step from packets to samples: decode, resample, put where they belong, trim.
 
+mod seek;
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -34,8 +36,11 @@ pub(super) struct Extract {
     /// Whether it is known how much silence comes before the frame that waits, and how many of its samples are left.
     placed: bool,
     silence: u64,
-    /// How much later the sound begins than the pictures.
+    /// Samples of it that are left out: those before where it was gone to.
+    part: u32,
+    /// How much later the sound begins than the pictures, also in samples of the source.
     delay: Duration,
+    late: u64,
     /// Whether the length that is declared is that of all of the file.
     whole: bool,
     /// How much of the file has gone by, in the time of all its streams.
@@ -90,7 +95,9 @@ impl Extract {
             kept: 0..0,
             placed: false,
             silence: 0,
+            part: 0,
             delay: Duration::ZERO,
+            late: 0,
             whole,
             passed: Duration::ZERO,
             share: 0.0,
@@ -113,6 +120,7 @@ impl Extract {
         self.shape = encode::shape(settings, frame.sample_rate(), frame.channels());
         self.timeline = Timeline::new(settings.start, settings.end, self.shape.rate);
         self.place()?;
+        self.late = self.silence;
         self.delay =
             Duration::from_secs_f64(self.silence as f64 / f64::from(self.decoder.frame().sample_rate()));
         Ok(())
@@ -232,7 +240,8 @@ impl Extract {
     fn resample(&mut self) -> Result<(), Failure> {
         (self.stage, self.placed) = (Stage::Hungry, false);
         let Some(resampler) = &mut self.resampler else { return Ok(()) };
-        resampler.convert(self.decoder.frame(), &mut self.pcm).map_err(unmixable)
+        let part = std::mem::take(&mut self.part);
+        resampler.convert(self.decoder.frame(), part, &mut self.pcm).map_err(unmixable)
     }
 
     /// Takes the rest out of the resampler, and the resampler away.

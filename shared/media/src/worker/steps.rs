@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use super::about::About;
+use super::about::{About, Said};
 use super::account::Heard;
 use super::audible::audible;
 use super::encode::{self, Source};
@@ -55,15 +55,15 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     input.look_ahead();
     let mut source = input.probe();
     link.say(&FromWorker::Opened(source.duration))?;
-    let about = About::new(&input, &source, settings);
+    let Said { about, warnings } = About::new(&input, &source, settings);
     if let Some(sound) = copy::possible(&input, settings) {
-        return copy::run(link, input, sound, settings, &about);
+        return copy::run(link, input, sound, settings, Said { about, warnings });
     }
     let gain = match settings.loudness {
-        Some(target) => loudness::gain(Extract::start(open(link, job)?, settings)?, target)?,
+        Some(target) => loudness::gain(extract(link, job, open(link, job)?, settings)?, target)?,
         None => 1.0,
     };
-    let mut sound = Extract::start(input, settings)?;
+    let mut sound = extract(link, job, input, settings)?;
     sound.complete(&mut source);
     let shape = sound.shape();
     let output = Output::new(link, shape.rate, sound.total());
@@ -76,7 +76,8 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
         true => Some(Warning::Silent { audible: audible(open(link, job)?, sound.stream()) }),
         false => None,
     };
-    let warnings = sound.account().warnings().into_iter().chain(heard.clipped()).chain(silent).collect();
+    let found = sound.account().warnings().into_iter().chain(heard.clipped()).chain(silent);
+    let warnings = found.chain(warnings).collect();
     if samples == 0 {
         return Err(Failure::Unreadable("it ends before the wanted start".into()));
     }
@@ -88,6 +89,15 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
         samples,
         warnings,
     })
+}
+
+/// The sound of `input`, from where it is wanted.
+fn extract(link: &Rc<Link>, job: &Job, input: Input, settings: &Settings) -> Result<Extract, Failure> {
+    let mut sound = Extract::start(input, settings)?;
+    match sound.skip()? {
+        true => Ok(sound),
+        false => Extract::start(open(link, job)?, settings),
+    }
 }
 
 /// All of the sound; what it is like.
