@@ -12,7 +12,8 @@ use media::Settings;
 /// How many samples of one channel are decoded beyond the start to compare.
 const COMPARED: f64 = 2.0;
 
-async fn is_the_same(recipe: &Recipe, name: &str, settings: Settings, most: f32) {
+/// `skips`: less of the file is read than for all of it.
+async fn compare(recipe: &Recipe, name: &str, settings: Settings, most: f32, skips: bool) {
     let (all, whole) = recipe.samples(name, settings.clone()).await;
     let channels = usize::from(all.channels);
     for start in [41.25, 90.001, 113.7] {
@@ -33,8 +34,12 @@ async fn is_the_same(recipe: &Recipe, name: &str, settings: Settings, most: f32)
         assert_eq!(summary.warnings, all.warnings, "{name}");
         // Pictures and all: a few seconds, an index, and what is at the start.
         let share = summary.source_bytes_read as f64 / all.source_bytes_read as f64;
-        assert!(share < 0.7, "{name} at {start}: {share}");
+        assert!(share < 0.7 || !skips, "{name} at {start}: {share}");
     }
+}
+
+async fn is_the_same(recipe: &Recipe, name: &str, settings: Settings, most: f32) {
+    compare(recipe, name, settings, most, true).await;
 }
 
 /// Two minutes of pictures and of tones that never repeat.
@@ -55,7 +60,7 @@ fn made(codec: &str, rate: u32, name: &str) -> Recipe {
 
 #[tokio::test]
 async fn in_mp4_it_is_exact_to_the_bit() {
-    for codec in ["aac -aac_pns 0", "libmp3lame", "alac -sample_fmt s16p", "flac -sample_fmt s16"] {
+    for codec in ["aac -aac_pns 0", "libmp3lame"] {
         is_the_same(&made(codec, 44100, "long.mp4"), "long.mp4", Settings::default(), 0.0).await;
     }
     is_the_same(&made("pcm_s16le", 44100, "long.mov"), "long.mov", Settings::default(), 0.0).await;
@@ -63,8 +68,21 @@ async fn in_mp4_it_is_exact_to_the_bit() {
 
 #[tokio::test]
 async fn in_matroska_it_is_exact_though_times_are_rounded() {
-    for codec in ["aac -aac_pns 0", "libmp3lame", "flac -sample_fmt s16"] {
+    for codec in ["aac -aac_pns 0", "libmp3lame"] {
         is_the_same(&made(codec, 44100, "long.mkv"), "long.mkv", Settings::default(), 0.0).await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_gone_to_is_decoded_from_the_start() {
+    // libav's parser of FLAC gives other times to frames behind a jump; the blocks of Vorbis are of two lengths.
+    for (codec, name) in [
+        ("alac -sample_fmt s16p", "long.mp4"),
+        ("flac -sample_fmt s16", "long.mkv"),
+        ("libvorbis", "long.mkv"),
+        ("libmp3lame", "long.avi"),
+    ] {
+        compare(&made(codec, 44100, name), name, Settings::default(), 0.0, false).await;
     }
 }
 

@@ -53,11 +53,15 @@ impl Input {
         Ok(None)
     }
 
-    /// Whether [`seek`](Input::seek) costs less than reading on, and finds its place.
-    pub(crate) fn can_seek(&self) -> bool {
+    /// Whether [`seek`](Input::seek) costs less than reading on, and finds its place, for the sound of this stream. Behind a
+    /// jump, frames of FLAC and ALAC have the times of others.
+    pub(crate) fn can_seek(&self, index: u32) -> bool {
         let container = self.container();
         let known = container.split(',').any(|name| ["mov", "matroska", "mpegts"].contains(&name));
-        known && self.fragments.is_none()
+        // SAFETY: a stream has parameters as long as it lives.
+        let codec = self.stream(index).map(|stream| unsafe { (*stream.codecpar).codec_id });
+        let odd = [ff::AVCodecID::AV_CODEC_ID_FLAC, ff::AVCodecID::AV_CODEC_ID_ALAC];
+        known && self.fragments.is_none() && codec.is_some_and(|codec| !odd.contains(&codec))
     }
 
     /// Goes on at `at`, in the file's own time, or somewhat before it, for the sound of this stream.

@@ -31,13 +31,13 @@ pub(crate) enum Barred {
 impl Input {
     /// The sound to take, and its decoder. `None` if there is none.
     pub(crate) fn sound(&self, track: &Track) -> Result<Option<Sound>, Barred> {
-        let sounds = self.sounds();
+        let mut sounds = self.sounds();
         let wanted = match track {
             Track::Best => {
                 let decodable = |stream: &&ff::AVStream| decoder(stream).is_some();
                 first_of(sounds.clone().filter(decodable)).or_else(|| first_of(sounds))
             }
-            Track::Number(number) => sounds.skip(*number as usize).next(),
+            Track::Number(number) => sounds.nth(*number as usize),
             Track::Language(language) => first_of(sounds.filter(|stream| {
                 let of = describe::stream(stream).language;
                 of.is_some_and(|of| of.eq_ignore_ascii_case(language))

@@ -38,13 +38,12 @@ impl Times {
     /// Whether a packet that was just given its time goes on with the sound: AAC of broadcasts says in each (ADTS) what its
     /// rate and channels are, and a file has a place for one answer only.
     fn is_as_before(&mut self, packet: &ff::AVPacket) -> bool {
+        let size = usize::try_from(packet.size).unwrap_or(0);
+        if packet.data.is_null() || size < 4 {
+            return true;
+        }
         // SAFETY: a packet has so many bytes.
-        let data = match usize::try_from(packet.size) {
-            Ok(size @ 4..) if !packet.data.is_null() => unsafe {
-                std::slice::from_raw_parts(packet.data, size)
-            },
-            _ => return true,
-        };
+        let data = unsafe { std::slice::from_raw_parts(packet.data, size) };
         let &[0xff, sync, config, channels, ..] = data else { return true };
         if sync & 0xf6 != 0xf0 {
             return true;

@@ -41,7 +41,7 @@ pub(super) struct Said {
 
 impl About {
     /// What `settings` leave of what the source says, as far as the format has a place for it.
-    pub(super) fn new(input: &Input, source: &Probe, settings: &Settings) -> Said {
+    pub(super) fn of(input: &Input, source: &Probe, settings: &Settings) -> Said {
         let length = source.duration.filter(|_| !input.is_guess());
         let mut about = Self {
             texts: texts(&source.tags, &settings.tags),

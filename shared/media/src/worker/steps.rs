@@ -55,7 +55,7 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     input.look_ahead();
     let mut source = input.probe();
     link.say(&FromWorker::Opened(source.duration))?;
-    let Said { about, warnings } = About::new(&input, &source, settings);
+    let Said { about, warnings } = About::of(&input, &source, settings);
     if let Some(sound) = copy::possible(&input, settings) {
         return copy::run(link, input, sound, settings, Said { about, warnings });
     }

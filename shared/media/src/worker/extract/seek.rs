@@ -38,7 +38,9 @@ impl Extract {
     /// Goes to where the result begins, if that is worth while. `false` if the attempt failed: then this sound is spoilt.
     pub(in crate::worker) fn skip(&mut self) -> Result<bool, Failure> {
         let frame = self.decoder.frame();
-        let (Some(start), Some(at), true) = (self.bounds.0, frame.piece().at, self.input.can_seek()) else {
+        let (Some(start), Some(at), true) =
+            (self.bounds.0, frame.piece().at, self.input.can_seek(self.stream()))
+        else {
             return Ok(true);
         };
         let origin = Origin { at, samples: frame.samples(), rate: frame.sample_rate() };
@@ -81,11 +83,12 @@ impl Extract {
                 return Ok(false);
             }
             let warm = at.saturating_sub(since) >= WARM_UP;
-            if warm && let Some(position) = self.position(origin, at, (length, equals)) {
-                if self.go_on(position, at)? {
-                    self.account.damaged = damaged;
-                    return Ok(true);
-                }
+            if warm
+                && let Some(position) = self.position(origin, at, (length, equals))
+                && self.go_on(position, at)?
+            {
+                self.account.damaged = damaged;
+                return Ok(true);
             }
             self.stage = Stage::Hungry;
         }
