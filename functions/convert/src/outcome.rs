@@ -37,6 +37,7 @@ impl From<media::Error> for Outcome {
             media::Error::NoTrack(which) => Self::Failed(FailureCode::NoAudio, format!("no sound {which}")),
             media::Error::Unreadable(detail) => Self::Failed(FailureCode::Unreadable, detail),
             media::Error::UnsupportedCodec(codec) => Self::Failed(FailureCode::UnsupportedCodec, codec),
+            media::Error::Encrypted => Self::Failed(FailureCode::Encrypted, String::new()),
             media::Error::TimedOut => Self::Failed(FailureCode::TimedOut, String::new()),
             media::Error::TooLarge => Self::Failed(FailureCode::TooLarge, String::new()),
             media::Error::Crashed(cause) => Self::Crashed(cause),

@@ -1,9 +1,11 @@
 //! `tapedeck convert`: the engine without a server. One file to another, or many into a folder.
 //!
 //! - `wanted.rs`: the options, the same as over HTTP. `names.rs`: what goes where. `one.rs`: one conversion.
+//! - `place.rs`: files, devices and pipes to read from and write to.
 
 mod names;
 mod one;
+mod place;
 mod wanted;
 
 use std::{io, num::NonZero, path::PathBuf, process::ExitCode, sync::Arc};
@@ -14,15 +16,17 @@ use indicatif::ProgressBar;
 use media::Engine;
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub(crate) use self::place::source;
 use self::{names::Pair, one::How, wanted::Wanted};
 
 /// Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound, 4 not a readable video,
-/// 5 a codec that can't be decoded, 6 a limit was reached, 7 the converter crashed.
+/// 5 a codec that can't be decoded or a protected file, 6 a limit was reached, 7 the converter crashed.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound,\n\
-    4 not a readable video, 5 a codec that can't be decoded, 6 a limit was reached, 7 the converter crashed.\n\
-    Of several files, the code of the first that failed."
+    4 not a readable video, 5 a codec that can't be decoded or a protected file, 6 a limit was reached,\n\
+    7 the converter crashed. Of several files, the code of the first that failed.\n\
+    The name - stands for standard input and standard output."
 )]
 pub(crate) struct ConvertOptions {
     /// The video, and the audio or a folder for it; with --out any number of videos and patterns.
@@ -68,7 +72,7 @@ impl Error {
                 media::Error::Source(_) | media::Error::Sink(_) => 1,
                 media::Error::NoAudio | media::Error::NoTrack(_) => 3,
                 media::Error::Unreadable(_) => 4,
-                media::Error::UnsupportedCodec(_) => 5,
+                media::Error::UnsupportedCodec(_) | media::Error::Encrypted => 5,
                 media::Error::TimedOut | media::Error::TooLarge => 6,
                 media::Error::Crashed(_) => 7,
             },
@@ -89,7 +93,7 @@ fn told(error: &Error) -> u8 {
 }
 
 async fn run(options: &ConvertOptions) -> Result<u8, Error> {
-    let wanted = options.wanted.options(names::format_of(options))?;
+    let wanted = options.wanted.options(names::format_of(options)?)?;
     let pairs = names::pairs(options, wanted.extension())?;
     let engine = Engine::this_program().map_err(Error::Engine)?;
     match &pairs[..] {

@@ -3,13 +3,15 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use media::{Engine, FileSource, Probe};
+use media::{Engine, Probe};
+
+use crate::convert::source;
 
 /// Exit codes: 0 it is a media file, 1 it can't be read, 4 it is no media file.
 #[derive(Args)]
 #[command(after_help = "Exit codes: 0 it is a media file, 1 it can't be read, 4 it is no media file")]
 pub(crate) struct ProbeOptions {
-    /// The file.
+    /// The file; - is standard input.
     file: PathBuf,
 }
 
@@ -31,7 +33,7 @@ pub(crate) async fn probe(options: ProbeOptions) -> ExitCode {
 }
 
 async fn look(options: &ProbeOptions) -> Result<Probe, (u8, String)> {
-    let source = FileSource::open(&options.file).map_err(|error| (1, error.to_string()))?;
+    let source = source(&options.file).map_err(|error| (1, error.to_string()))?;
     let engine = Engine::this_program().map_err(|error| (7, error.to_string()))?;
     engine.probe(&source).await.map_err(|error| {
         let code = match error {

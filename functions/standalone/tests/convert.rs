@@ -6,6 +6,7 @@
 use std::{
     fs,
     io::Read as _,
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -170,6 +171,127 @@ fn several_files_need_a_folder_and_places_of_their_own() {
     assert_eq!(tapedeck(&folder, &["convert", "a.mp4", "a.mkv", "--out", "out"]).0, 2);
     assert_eq!(tapedeck(&folder, &["convert", "b*.mp4", "--out", "out"]).0, 2);
     assert_eq!(names(&folder), ["a.mkv", "a.mp4"]);
+}
+
+/// Runs the program with this on its standard input.
+fn fed(folder: &TempDir, arguments: &[&str], input: std::process::Stdio) -> (i32, Output) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tapedeck"));
+    let output = program.args(arguments).current_dir(folder).stdin(input).output().unwrap();
+    (output.status.code().unwrap(), output)
+}
+
+#[test]
+fn devices_stay_devices() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
+    // A device of our own, since a mistake would replace the system's.
+    let status = Command::new("mknod").args(["null", "c", "1", "3"]).current_dir(&folder).status().unwrap();
+    let device = if status.success() { "null" } else { "/dev/null" };
+    for arguments in [&["convert", "talk.mp4", device][..], &["convert", "talk.mp4", device, "--force"]] {
+        let (code, output) = tapedeck(&folder, arguments);
+        assert_eq!(code, 0, "{output:?}");
+        let kind = fs::symlink_metadata(folder.path().join(device)).unwrap().file_type();
+        assert!(kind.is_char_device());
+    }
+    assert!(names(&folder).iter().all(|name| !name.contains("part")));
+}
+
+#[test]
+fn a_pipe_gets_the_audio_and_stays_a_pipe() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
+    assert!(Command::new("mkfifo").arg("pipe").current_dir(&folder).status().unwrap().success());
+    let path = folder.path().join("pipe");
+    let reader = std::thread::spawn(move || fs::read(path).unwrap());
+    let (code, output) = tapedeck(&folder, &["convert", "talk.mp4", "pipe", "--force"]);
+    assert_eq!(code, 0, "{output:?}");
+    assert!(reader.join().unwrap().starts_with(b"ID3"));
+    assert!(fs::symlink_metadata(folder.path().join("pipe")).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_link_stays_a_link_and_its_file_is_replaced_by_force() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4"), ("real/old.mp3", "text.mp4")]);
+    let link = folder.path().join("link.mp3");
+    std::os::unix::fs::symlink("real/old.mp3", &link).unwrap();
+    assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", "link.mp3"]).0, 2);
+    assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", "link.mp3", "--force"]).0, 0);
+    assert!(fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
+    assert!(fs::read(folder.path().join("real/old.mp3")).unwrap().starts_with(b"ID3"));
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling.mp3")).unwrap();
+    assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", "dangling.mp3", "--force"]).0, 1);
+    assert!(fs::symlink_metadata(folder.path().join("dangling.mp3")).unwrap().file_type().is_symlink());
+}
+
+#[test]
+fn a_name_of_another_format_is_refused_or_means_the_same() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
+    for name in ["out.aac", "out.webm", "OUT.MP4", "out.aiff", "out.zip"] {
+        let (code, output) = tapedeck(&folder, &["convert", "talk.mp4", name]);
+        assert_eq!(code, 2, "{name}: {output:?}");
+    }
+    for (name, start) in
+        [("out.m4b", &b"\0\0\0"[..]), ("out.oga", b"OggS"), ("talk v1.2", b"ID3"), ("OUT.FLAC", b"fLaC")]
+    {
+        let (code, output) = tapedeck(&folder, &["convert", "talk.mp4", name]);
+        assert_eq!(code, 0, "{name}: {output:?}");
+        assert!(fs::read(folder.path().join(name)).unwrap().starts_with(start), "{name}");
+    }
+    assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", "out.mp4", "--format", "m4a"]).0, 0);
+}
+
+#[test]
+fn standard_input_and_output_have_names() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
+    let open = || fs::File::open(folder.path().join("talk.mp4")).unwrap();
+    for (input, output) in [("-", "-"), ("/dev/stdin", "/dev/stdout")] {
+        let (code, ended) = fed(&folder, &["convert", input, output, "--format", "flac"], open().into());
+        assert_eq!(code, 0, "{}", String::from_utf8_lossy(&ended.stderr));
+        assert!(ended.stdout.starts_with(b"fLaC"));
+        // Through a pipe, which can't be read here and there.
+        let mut cat = Command::new("cat").stdin(open()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let (code, ended) = fed(&folder, &["convert", input, output], cat.stdout.take().unwrap().into());
+        assert_eq!((code, cat.wait().unwrap().success()), (0, true));
+        assert!(ended.stdout.starts_with(b"ID3"));
+    }
+    assert_eq!(fed(&folder, &["probe", "-"], open().into()).0, 0);
+    assert_eq!(names(&folder), ["talk.mp4"]);
+}
+
+#[test]
+fn files_of_other_programs_are_left_alone() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4"), ("talk.mp3.part", "text.mp4")]);
+    assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", "talk.mp3"]).0, 0);
+    assert_eq!(
+        fs::read(folder.path().join("talk.mp3.part")).unwrap(),
+        fs::read(fixture("text.mp4")).unwrap()
+    );
+    assert_eq!(names(&folder), ["talk.mp3", "talk.mp3.part", "talk.mp4"]);
+}
+
+#[test]
+fn two_runs_to_one_output_do_not_share_a_file() {
+    let folder = folder(&[("talk.mp4", "sample.mp4")]);
+    let run = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tapedeck"));
+        program.args(["convert", "talk.mp4", "talk.mp3", "--quiet"]).current_dir(&folder).spawn().unwrap()
+    };
+    let codes: Vec<_> = [run(), run()].map(|mut run| run.wait().unwrap().code().unwrap()).into();
+    assert!(codes.contains(&0) && codes.iter().all(|code| [0, 2].contains(code)), "{codes:?}");
+    assert_eq!(names(&folder), ["talk.mp3", "talk.mp4"]);
+}
+
+#[test]
+fn names_may_be_as_long_as_the_file_system_takes() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
+    let name = format!("{}.mp3", "x".repeat(251));
+    assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", &name]).0, 0);
+    assert!(folder.path().join(name).exists());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_made() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
+    assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", "new/folder/"]).0, 0);
+    assert!(folder.path().join("new/folder/talk.mp3").exists());
 }
 
 #[test]

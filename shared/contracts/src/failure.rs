@@ -12,6 +12,7 @@ pub enum FailureCode {
     NoAudio,
     Unreadable,
     UnsupportedCodec,
+    Encrypted,
     TooLong,
     TooLarge,
     TimedOut,
@@ -25,10 +26,11 @@ pub struct UnknownFailureCode(String);
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoAudio,
         Self::Unreadable,
         Self::UnsupportedCodec,
+        Self::Encrypted,
         Self::TooLong,
         Self::TooLarge,
         Self::TimedOut,
@@ -42,6 +44,7 @@ impl FailureCode {
             Self::NoAudio => "no_audio",
             Self::Unreadable => "unreadable",
             Self::UnsupportedCodec => "unsupported_codec",
+            Self::Encrypted => "encrypted",
             Self::TooLong => "too_long",
             Self::TooLarge => "too_large",
             Self::TimedOut => "timed_out",
@@ -59,6 +62,9 @@ impl FailureCode {
             }
             Self::UnsupportedCodec => {
                 "The sound is stored in a way that we can't decode. Save the video with AAC, MP3 or Opus sound and upload it again."
+            }
+            Self::Encrypted => {
+                "The video is copy-protected: its sound can't be had without a key. Upload one without protection."
             }
             Self::TooLong => {
                 "The video is longer than your account allows. Upload a shorter one, or choose a part with start and end."

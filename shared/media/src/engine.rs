@@ -244,6 +244,7 @@ impl From<Failure> for Error {
             Failure::NoTrack(which) => Self::NoTrack(brief(&which)),
             Failure::Unreadable(why) => Self::Unreadable(brief(&why)),
             Failure::UnsupportedCodec(codec) => Self::UnsupportedCodec(brief(&codec)),
+            Failure::Encrypted => Self::Encrypted,
             Failure::Internal(why) => Self::Crashed(brief(&why)),
         }
     }

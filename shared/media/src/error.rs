@@ -18,6 +18,9 @@ pub enum Error {
     /// The sound is there, but coded in a way that we have no decoder for. Holds the codec's name.
     #[error("The sound is coded as {0}, which we can't decode.")]
     UnsupportedCodec(String),
+    /// The sound is there, but can't be had without a key.
+    #[error("The video is copy-protected.")]
+    Encrypted,
     /// [`Limits::wall`](crate::Limits::wall) or [`Limits::cpu`](crate::Limits::cpu) was reached.
     #[error("The conversion took too long and was stopped.")]
     TimedOut,

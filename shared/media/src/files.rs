@@ -24,7 +24,14 @@ impl FileSource {
     /// # Errors
     /// As of [`File::open`].
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        let file = File::open(path)?;
+        Self::of(File::open(path)?)
+    }
+
+    /// A file that is open; its size is taken now.
+    ///
+    /// # Errors
+    /// As of [`File::metadata`].
+    pub fn of(file: File) -> io::Result<Self> {
         Ok(Self { size: file.metadata()?.len(), file: Arc::new(file) })
     }
 }
@@ -58,7 +65,13 @@ impl FileSink {
     /// # Errors
     /// As of [`File::create`].
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
-        Ok(Self { file: Arc::new(File::create(path)?), end: 0 })
+        Ok(Self::of(File::create(path)?))
+    }
+
+    /// A file that is open to be written, and empty.
+    #[must_use]
+    pub fn of(file: File) -> Self {
+        Self { file: Arc::new(file), end: 0 }
     }
 
     async fn write_at(&self, offset: u64, bytes: Bytes) -> io::Result<()> {

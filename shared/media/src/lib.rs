@@ -31,6 +31,7 @@
 //! - Pictures: they are skipped, not decoded; no video decoder is even linked.
 //! - ffmpeg's command line, filters, protocols and playlists: a file can't make us open another.
 
+mod clock;
 mod engine;
 mod error;
 mod files;

@@ -10,6 +10,7 @@
 //!   track.
 //! - `samples.rs` walks through a track's tables, `frames.rs` does so for the sound, to the end of its edit list.
 //! - `fragments.rs` tells files whose index comes in pieces.
+//! - `pcm.rs` gives uncompressed sound the names that libav knows.
 //! - `cut.rs` says how to shorten a track, `view.rs` shows it to libav.
 //!
 //! Whatever is unusual is left to libav alone, as are files that are damaged: fragments (`mvex`), encryption, several
@@ -19,6 +20,7 @@ mod boxes;
 mod cut;
 mod fragments;
 mod frames;
+mod pcm;
 mod samples;
 mod tables;
 mod track;
@@ -76,6 +78,12 @@ pub(crate) struct Last {
     pub(crate) time: i64,
 }
 
+/// The file as libav understands all of it, however long it is.
+pub(crate) fn whole(bytes: Rc<dyn ReadAt>) -> View {
+    let patches = pcm::names(&mut Window::new(Rc::clone(&bytes)));
+    View::new(bytes, patches)
+}
+
 /// Whether the file is better shown to libav in part, and how. `None` if it is no plain MP4, or no long one.
 pub(crate) fn plan(bytes: &Rc<dyn ReadAt>, cut: Cut) -> Option<Plan> {
     let mut window = Window::new(Rc::clone(bytes));
@@ -89,6 +97,9 @@ pub(crate) fn plan(bytes: &Rc<dyn ReadAt>, cut: Cut) -> Option<Plan> {
         if track.is_sound() {
             sounds.push(Sound { track, last });
         }
+    }
+    if !patches.is_empty() {
+        patches.extend(pcm::names(&mut window));
     }
     (!patches.is_empty()).then(|| Plan { view: View::new(Rc::clone(bytes), patches), sounds })
 }

@@ -93,6 +93,8 @@ pub(crate) enum Failure {
     NoTrack(String),
     Unreadable(String),
     UnsupportedCodec(String),
+    /// It needs a key.
+    Encrypted,
     /// Our fault, not the file's: a broken socket, an encoder that refuses.
     Internal(String),
 }

@@ -1,10 +1,13 @@
 //! What is known about a source, a conversion under way, and a result.
 
+mod warning;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::warning::Warning;
 
 /// What a file is, found without decoding all of it. Every text in it comes from the file: treat it as foreign.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -104,66 +107,4 @@ pub struct Summary {
     pub source_bytes_read: u64,
     /// What the user should know about the result.
     pub warnings: Vec<Warning>,
-}
-
-/// Something that the user should know about the result. `Display` is the sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Warning {
-    /// The source ends more than a second earlier than it declares.
-    Truncated {
-        /// The length that the source declares.
-        expected: Duration,
-        /// The length of the sound in it.
-        found: Duration,
-    },
-    /// Parts could not be decoded and were left out.
-    Damaged {
-        /// How many packets; one is commonly 20 to 30 ms of sound.
-        packets: u64,
-    },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated { expected, found } => write!(
-                f,
-                "The video ends early: it says that it is {} long, but its sound ends after {}.",
-                clock(*expected),
-                clock(*found)
-            ),
-            Self::Damaged { packets: 1 } => {
-                write!(f, "The video is damaged: a bit of its sound was left out.")
-            }
-            Self::Damaged { packets } => {
-                write!(f, "The video is damaged: {packets} bits of its sound were left out.")
-            }
-        }
-    }
-}
-
-/// `1:02:03` or `2:03`.
-fn clock(duration: Duration) -> String {
-    let (hours, minutes, seconds) =
-        (duration.as_secs() / 3600, duration.as_secs() / 60 % 60, duration.as_secs() % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cut_source_is_told_in_a_sentence() {
-        let warning =
-            Warning::Truncated { expected: Duration::from_secs(3723), found: Duration::from_millis(37_400) };
-        assert_eq!(
-            warning.to_string(),
-            "The video ends early: it says that it is 1:02:03 long, but its sound ends after 0:37."
-        );
-    }
 }

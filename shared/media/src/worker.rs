@@ -3,6 +3,8 @@
 //! [`run_if_asked`] is the worker's side, `child` the service's; `confine` takes away what the worker must not do.
 
 mod about;
+mod account;
+mod audible;
 pub(crate) mod child;
 mod confine;
 mod copy;
@@ -18,7 +20,9 @@ mod output;
 mod parts;
 mod pool;
 mod seam;
+mod select;
 mod steps;
+mod successor;
 mod tag;
 mod timeline;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 
 use contracts::Format;
 
-use super::{ConvertOptions, Error};
+use super::{ConvertOptions, Error, place::is_standard};
 
 /// A video and the file for its audio.
 #[derive(Debug, PartialEq)]
@@ -16,12 +16,32 @@ pub(super) struct Pair {
     pub(super) output: PathBuf,
 }
 
+/// What names of audio and video end in that we don't write.
+const OTHERS: [&str; 39] = [
+    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "asf", "au", "avi", "caf", "dts",
+    "eac3", "flv", "m2ts", "m4r", "m4v", "mka", "mkv", "mov", "mp1", "mp2", "mp4", "mpeg", "mpg", "oma",
+    "ra", "rm", "snd", "spx", "ts", "w64", "wav64", "webm", "weba", "wma", "wv",
+];
+
 /// The format that the output's name asks for, where there is one output.
-pub(super) fn format_of(options: &ConvertOptions) -> Option<String> {
-    let [_, output] = &options.files[..] else { return None };
-    let extension = output.extension().filter(|_| options.out.is_none())?.to_str()?.to_lowercase();
+pub(super) fn format_of(options: &ConvertOptions) -> Result<Option<String>, Error> {
+    let [_, output] = &options.files[..] else { return Ok(None) };
+    let Some(extension) = output.extension().filter(|_| options.out.is_none()) else { return Ok(None) };
+    let extension = extension.to_string_lossy().to_lowercase();
     let formats = [Format::M4a, Format::Opus, Format::Ogg, Format::Flac, Format::Wav];
-    formats.iter().any(|format| format.extension() == extension).then_some(extension)
+    if formats.iter().any(|format| format.extension() == extension) {
+        return Ok(Some(extension));
+    }
+    match extension.as_str() {
+        // The same under another name.
+        "m4b" => Ok(Some("m4a".into())),
+        "oga" => Ok(Some("ogg".into())),
+        other if OTHERS.contains(&other) && !options.wanted.says_format() => Err(Error::Usage(format!(
+            "{other} is no format that we write: call the output .mp3, .m4a, .opus, .ogg, .flac or .wav, or give --format"
+        ))),
+        // Names have points for other reasons too.
+        _ => Ok(None),
+    }
 }
 
 /// All that is to be done. `extension` is the outputs'.
@@ -36,14 +56,20 @@ pub(super) fn pairs(options: &ConvertOptions, extension: &str) -> Result<Vec<Pai
 }
 
 fn output_file(input: &Path, output: &Path, extension: &str) -> Result<PathBuf, Error> {
-    if output.is_dir() {
-        return Ok(output.join(input.file_stem().unwrap_or_default()).with_added_extension(extension));
+    if output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        let standard = is_standard(input, "/dev/stdin");
+        let stem = input.file_stem().filter(|_| !standard).unwrap_or("sound".as_ref());
+        return Ok(output.join(stem).with_added_extension(extension));
     }
     // A zip under the name of an audio would be opened by a player.
+    let standard = is_standard(output, "/dev/stdout");
     let zip = output.extension().is_some_and(|given| given.eq_ignore_ascii_case("zip"));
-    if extension == "zip" && !zip {
+    if extension == "zip" && !zip && !standard {
         let name = output.with_extension("zip");
         return Err(Error::Usage(format!("--chapters split makes a zip: call it {}", name.display())));
+    }
+    if zip && extension != "zip" {
+        return Err(Error::Usage("only --chapters split makes a zip".into()));
     }
     Ok(output.to_owned())
 }

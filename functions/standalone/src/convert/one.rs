@@ -1,16 +1,19 @@
 //! One conversion: it appears whole or not at all.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use contracts::Options;
 use indicatif::{ProgressBar, ProgressStyle};
-use media::{Engine, FileSink, FileSource, Progress, Summary};
+use media::{Engine, Progress, Summary};
 
-use super::{Error, names::Pair};
+use super::{
+    Error,
+    names::Pair,
+    place::{Target, source},
+};
 
 /// What doesn't concern the sound.
 #[derive(Clone, Copy)]
@@ -26,37 +29,19 @@ pub(super) async fn convert(
     how: How,
     bar: &ProgressBar,
 ) -> Result<(), Error> {
-    let file = |path: &Path| {
-        let path = path.to_owned();
-        move |error| Error::File(path, error)
-    };
-    if output.exists() && !how.force {
-        return Err(Error::Exists(output.clone()));
-    }
-    let source = FileSource::open(input).map_err(file(input))?;
-    if let Some(folder) = output.parent() {
-        fs::create_dir_all(folder).map_err(file(folder))?;
-    }
-    let partial = Partial(output.with_added_extension("part"));
-    let mut sink = FileSink::create(&partial.0).map_err(file(&partial.0))?;
+    let target = Target::of(output, how.force)?;
+    let source = source(input).map_err(|error| Error::File(input.clone(), error))?;
+    let writing = target.begin()?;
+    let mut sink = writing.sink()?;
     let start = Instant::now();
     let summary = ::convert::produce(engine, &source, wanted, &mut sink, |at| show(bar, at)).await;
     bar.finish_and_clear();
     let summary = summary.map_err(|error| Error::Media(input.clone(), error))?;
-    fs::rename(&partial.0, output).map_err(file(output))?;
+    writing.finish()?;
     if !how.quiet {
         report(output, &summary, start.elapsed());
     }
     Ok(())
-}
-
-struct Partial(PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // Gone after the rename.
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 pub(super) fn progress_bar() -> ProgressBar {

@@ -7,7 +7,7 @@ use contracts::{InvalidOption, Options};
 pub(super) struct Wanted {
     /// mp3, m4a, opus, ogg, flac or wav; if nothing is said, as the output's name ends, else mp3.
     #[arg(long)]
-    pub(super) format: Option<String>,
+    format: Option<String>,
     /// Bitrate in kbit/s, as 192: for mp3 constant, if --bitrate-mode doesn't say otherwise.
     #[arg(long)]
     bitrate: Option<String>,
@@ -56,6 +56,11 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// Whether the format doesn't depend on the output's name.
+    pub(super) fn says_format(&self) -> bool {
+        self.format.is_some()
+    }
+
     /// `format` is what the output's name says.
     pub(super) fn options(&self, format: Option<String>) -> Result<Options, InvalidOption> {
         let format = self.format.clone().or(format);

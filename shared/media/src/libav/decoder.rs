@@ -5,14 +5,17 @@ use std::ptr::{null, null_mut};
 
 use ffmpeg_sys_next as ff;
 
-use super::input::Sound;
-use super::{Fault, Input, Packet};
+use super::describe::{known, nanos};
+use super::packet::heard;
+use super::{Fault, Input, Packet, Sound};
+use crate::clock::{Piece, SECOND};
 
 /// A decoder and the frame that it decoded last.
 pub(crate) struct Decoder {
     context: *mut ff::AVCodecContext,
     frame: *mut ff::AVFrame,
     stream: u32,
+    base: ff::AVRational,
 }
 
 /// What [`Decoder::receive`] has.
@@ -28,7 +31,7 @@ pub(crate) enum Received {
 
 /// A decoded frame.
 #[derive(Clone, Copy)]
-pub(crate) struct Frame<'a>(&'a ff::AVFrame);
+pub(crate) struct Frame<'a>(&'a ff::AVFrame, ff::AVRational);
 
 impl<'a> Frame<'a> {
     /// In Hz; never 0.
@@ -40,9 +43,18 @@ impl<'a> Frame<'a> {
         self.0.ch_layout.nb_channels.max(0) as u32
     }
 
-    /// When it is to be heard, in units of its stream.
-    pub(crate) fn pts(self) -> Option<i64> {
-        super::describe::known(self.0.pts)
+    /// Of one channel.
+    pub(crate) fn samples(self) -> u64 {
+        self.0.nb_samples.max(0) as u64
+    }
+
+    /// When it is to be heard.
+    pub(crate) fn piece(self) -> Piece {
+        let at = |time| known(time).map(|time| nanos(time, self.1));
+        let length =
+            i128::from(self.0.nb_samples.max(0)) * i128::from(SECOND) / i128::from(self.sample_rate());
+        let place = Some(self.0.pkt_pos).filter(|place| *place >= 0);
+        Piece { at: heard(at(self.0.pts), at(self.0.pkt_dts)), length: length as i64, place }
     }
 
     pub(super) fn raw(self) -> &'a ff::AVFrame {
@@ -61,6 +73,7 @@ impl Decoder {
                 context: ff::avcodec_alloc_context3(codec),
                 frame: ff::av_frame_alloc(),
                 stream: index,
+                base: stream.time_base,
             };
             if decoder.context.is_null() || decoder.frame.is_null() {
                 return Err(Fault::NO_MEMORY);
@@ -97,6 +110,19 @@ impl Decoder {
         Fault::check(unsafe { ff::avcodec_send_packet(self.context, packet.as_ptr()) }).map(drop)
     }
 
+    /// Whether its stream's times are exact to the sample.
+    pub(crate) fn counts_samples(&self) -> bool {
+        // SAFETY: allocated as long as `self`.
+        let rate = unsafe { (*self.frame).sample_rate }.max(1);
+        self.base.num == 1 && self.base.den % rate == 0
+    }
+
+    /// Forgets what it knows of the packets so far: others will follow.
+    pub(crate) fn flush(&mut self) {
+        // SAFETY: the context is open.
+        unsafe { ff::avcodec_flush_buffers(self.context) };
+    }
+
     /// No packet will follow: what is still inside comes out.
     pub(crate) fn finish(&mut self) {
         // SAFETY: a null packet is how libav is told the end. It fails only if told twice, which does no harm.
@@ -116,7 +142,7 @@ impl Decoder {
     /// The frame that was received last.
     pub(crate) fn frame(&self) -> Frame<'_> {
         // SAFETY: allocated as long as `self`, and changed only by `receive`, which needs `&mut self`.
-        Frame(unsafe { &*self.frame })
+        Frame(unsafe { &*self.frame }, self.base)
     }
 }
 

@@ -16,6 +16,9 @@ impl Fault {
     pub(super) const IO: Self = Self(ff::AVERROR(libc::EIO));
     pub(super) const NO_STREAM: Self = Self(ff::AVERROR_STREAM_NOT_FOUND);
 
+    /// A packet that needs a key.
+    pub(super) const ENCRYPTED: Self = Self(ff::AVERROR(libc::EACCES));
+
     /// `code` as libav returns it: negative is a fault.
     pub(super) fn check(code: c_int) -> Result<c_int, Self> {
         if code < 0 { Err(Self(code)) } else { Ok(code) }
@@ -30,13 +33,13 @@ impl Fault {
         self.0 == ff::AVERROR(libc::EAGAIN)
     }
 
+    pub(crate) fn is_encrypted(self) -> bool {
+        self == Self::ENCRYPTED
+    }
+
     /// Ours and not the file's.
     pub(crate) fn is_memory(self) -> bool {
         self == Self::NO_MEMORY
-    }
-
-    pub(super) fn is_no_stream(self) -> bool {
-        self == Self::NO_STREAM
     }
 }
 

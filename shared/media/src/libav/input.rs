@@ -1,7 +1,7 @@
 //! The demuxer: a container's streams, tags and packets.
 #![expect(unsafe_code, reason = "calls into libav and reads its structs")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_int;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
@@ -9,60 +9,36 @@ use std::time::Duration;
 
 use ffmpeg_sys_next as ff;
 
-use super::clock::{Clock, trim};
-use super::describe::{self, MICROSECONDS, MOST_CHAPTERS, MOST_STREAMS, kind, known, micros};
+use super::describe::{self, MICROSECONDS, MOST_CHAPTERS, MOST_STREAMS, kind, known, micros, nanos};
+use super::packet::{Owned, Packet, piece};
 use super::rest::Rest;
 use super::source::{ReadAt, Source};
-use super::{Fault, Muxer, Picture};
+use super::{Fault, Picture, Sound};
+use crate::clock::{Nanos, Trust};
 use crate::mp4;
 use crate::report::{Kind, Probe, Stream};
 use crate::settings::Track;
 
 /// An opened file.
 pub(crate) struct Input {
-    format: *mut ff::AVFormatContext,
-    packet: *mut ff::AVPacket,
-    clock: Clock,
+    pub(super) format: *mut ff::AVFormatContext,
+    pub(super) packet: *mut ff::AVPacket,
+    /// Packets that were read ahead, or put back.
+    pub(super) held: VecDeque<Owned>,
+    /// When the first of the pictures was that were read ahead, by their stream.
+    pub(super) pictures: Vec<(u32, Nanos)>,
     /// Of a long MP4, what libav doesn't know of its streams of sound.
     pub(super) rests: Vec<Rest>,
     /// The one of these that is wanted.
-    wanted: Option<Rest>,
+    pub(super) wanted: Option<Rest>,
     /// The same, when libav's packets are over.
-    rest: Option<Rest>,
+    pub(super) rest: Option<Rest>,
     /// Of a fragmented MP4 that is read as it comes: libav's lengths are those of what it has seen.
-    fragments: Option<mp4::Fragments>,
+    pub(super) fragments: Option<mp4::Fragments>,
     /// In bytes.
     size: u64,
     /// Freed after `format`, which reads from it.
     _source: Source,
-}
-
-/// A sound stream that can be decoded.
-#[derive(Clone, Copy)]
-pub(crate) struct Sound {
-    /// The stream's.
-    pub(crate) index: u32,
-    pub(super) codec: &'static ff::AVCodec,
-}
-
-/// A packet's frame data and where it belongs; valid until the next is read.
-pub(crate) struct Packet<'a> {
-    packet: &'a ff::AVPacket,
-    /// Where the packet ends in the time of the file, if it says so.
-    pub(crate) end: Option<Duration>,
-    /// The part of the file before it, from 0 to 1, if libav says so.
-    pub(crate) share: Option<f64>,
-}
-
-impl Packet<'_> {
-    /// The stream's index.
-    pub(crate) fn stream(&self) -> u32 {
-        self.packet.stream_index as u32
-    }
-
-    pub(super) fn as_ptr(&self) -> *const ff::AVPacket {
-        self.packet
-    }
 }
 
 impl Input {
@@ -78,12 +54,9 @@ impl Input {
             && let Some(rests) = input.rests(&bytes, &plan.sounds)
         {
             input.rests = rests;
-            if input.streams().filter(|stream| kind(stream) == Kind::Audio).count() > 1 {
-                input.set_bit_rates(&bytes, &plan.sounds);
-            }
             return Ok(input);
         }
-        Self::demux(mp4::View::whole(bytes), None)
+        Self::demux(mp4::whole(bytes), None)
     }
 
     /// As [`open`](Input::open), but a fragmented MP4 is not gone through to find out how long it is: to read it once.
@@ -91,7 +64,7 @@ impl Input {
         let bytes: Rc<dyn ReadAt> = Rc::new(bytes);
         match mp4::Fragments::of(&bytes) {
             None => Self::open_cut(bytes, mp4::Cut::default()),
-            fragments => Self::demux(mp4::View::whole(bytes), fragments),
+            fragments => Self::demux(mp4::whole(bytes), fragments),
         }
     }
 
@@ -104,16 +77,6 @@ impl Input {
             Rest::new(bytes, sound, stream, tags.get("encoder").map(String::as_str))
         };
         sounds.iter().map(of).collect()
-    }
-
-    /// Among several sounds, libav finds the one with the most bits best; it has counted those of a few packets.
-    fn set_bit_rates(&mut self, bytes: &Rc<dyn ReadAt>, sounds: &[mp4::Sound]) {
-        for (rest, sound) in self.rests.iter().zip(sounds) {
-            if let (Some(stream), Some(rate)) = (self.stream(rest.stream()), sound.track.bit_rate(bytes)) {
-                // SAFETY: a stream has parameters as long as it lives, and nobody else looks at them.
-                unsafe { (*stream.codecpar).bit_rate = rate };
-            }
-        }
     }
 
     fn demux(bytes: impl ReadAt + 'static, fragments: Option<mp4::Fragments>) -> Result<Self, Fault> {
@@ -132,11 +95,11 @@ impl Input {
             Fault::check(ff::avformat_open_input(&mut format, null(), null(), null_mut()))?;
             (format, ff::av_packet_alloc())
         };
-        let clock = Clock::default();
         let input = Self {
             format,
             packet,
-            clock,
+            held: VecDeque::new(),
+            pictures: Vec::new(),
             rests: Vec::new(),
             wanted: None,
             rest: None,
@@ -155,8 +118,7 @@ impl Input {
     /// What is known of the file, bounded so that it fits a message.
     pub(crate) fn probe(&self) -> Probe {
         Probe {
-            // SAFETY: an open context has an input format, whose name is a static string.
-            container: unsafe { describe::text((*(*self.format).iformat).name) },
+            container: self.container(),
             duration: self.duration(),
             streams: self.streams().take(MOST_STREAMS).map(describe::stream).collect(),
             tags: self.tags(),
@@ -165,93 +127,24 @@ impl Input {
         }
     }
 
-    /// The sound stream to take, and its decoder. `None` if there is none; `Err` has the codec's name if it can't be
-    /// decoded.
-    pub(crate) fn sound(&self, track: &Track) -> Result<Option<Sound>, String> {
-        let mut sounds = self.streams().filter(|stream| kind(stream) == Kind::Audio);
-        let wanted = match track {
-            Track::Best => None,
-            Track::Number(number) => match sounds.nth(*number as usize) {
-                None => return Ok(None),
-                found => found,
-            },
-            Track::Language(language) => {
-                let spoken = |stream: &&ff::AVStream| {
-                    let of = describe::stream(stream).language;
-                    of.is_some_and(|of| of.eq_ignore_ascii_case(language))
-                };
-                let default =
-                    |stream: &&ff::AVStream| stream.disposition & ff::AV_DISPOSITION_DEFAULT as c_int;
-                match sounds.filter(spoken).min_by_key(|stream| std::cmp::Reverse(default(stream))) {
-                    None => return Ok(None),
-                    found => found,
-                }
-            }
-        };
-        self.decodable(wanted)
-    }
-
-    /// As [`sound`](Input::sound) for `wanted`, or for the stream that libav finds best.
-    fn decodable(&self, wanted: Option<&ff::AVStream>) -> Result<Option<Sound>, String> {
-        let mut codec = null();
-        let sound = ff::AVMediaType::AVMEDIA_TYPE_AUDIO;
-        let index = wanted.map_or(-1, |stream| stream.index);
-        // SAFETY: `format` is open; the codec that is found, if any, is static.
-        let (found, codec) = unsafe {
-            let found = ff::av_find_best_stream(self.format, sound, index, -1, &mut codec, 0);
-            (Fault::check(found), codec.as_ref())
-        };
-        match (found, codec) {
-            (Ok(index), Some(codec)) => Ok(Some(Sound { index: index as u32, codec })),
-            (Err(fault), _) if fault.is_no_stream() => Ok(None),
-            _ => {
-                let stream = wanted.or_else(|| self.streams().find(|stream| kind(stream) == Kind::Audio));
-                Err(stream
-                    .map_or_else(|| "something unknown".into(), |stream| describe::stream(stream).codec))
-            }
-        }
-    }
-
     /// The picture that stands for the whole file, if there is one.
     pub(crate) fn cover(&self) -> Option<Picture> {
         self.streams().find_map(Picture::attached)
     }
 
-    /// Tells the muxer that packets of this stream will come as they are.
-    pub(crate) fn announce(&self, index: u32, muxer: &mut Muxer) -> Result<(), Fault> {
-        let stream = self.stream(index).ok_or(Fault::NO_STREAM)?;
-        // SAFETY: a stream has parameters as long as it lives.
-        unsafe { muxer.add_sound(stream.codecpar, stream.time_base) }
+    /// Whether there is a picture at all, of whatever kind.
+    pub(crate) fn has_picture(&self) -> bool {
+        self.streams().any(Picture::is_one)
     }
 
-    /// Copies the next packet of `sound`, as it is but for its times, which begin at 0. Where it ends in the result;
-    /// `None` at the end.
-    pub(crate) fn copy_packet(&mut self, sound: Sound, muxer: &mut Muxer) -> Result<Option<Duration>, Fault> {
-        while let Some(packet) = self.next_packet()? {
-            if packet.stream() != sound.index {
-                continue;
-            }
-            let (packet, stream) = (self.packet, self.stream(sound.index).ok_or(Fault::NO_STREAM)?);
-            // What is before 0 is there to be cut off again.
-            let (base, first) = (stream.time_base, known(stream.start_time).unwrap_or(0).max(0));
-            // SAFETY: the packet was just filled and is ours until the next one.
-            let end = unsafe {
-                if describe::text((*(*self.format).iformat).name).starts_with("matroska") {
-                    trim(&mut *packet, &*stream.codecpar, base);
-                }
-                self.clock.set(&mut *packet, first)
-            };
-            // SAFETY: as above.
-            unsafe { muxer.write(packet, base)? };
-            return Ok(Some(Duration::from_micros(u64::try_from(micros(end, base)).unwrap_or(0))));
-        }
-        Ok(None)
+    /// How many chapters there are in all.
+    pub(crate) fn chapter_count(&self) -> u32 {
+        self.format().nb_chapters
     }
 
-    /// When the sound starts, in microseconds of the file's own time.
-    pub(crate) fn starts(&self, sound: Sound) -> Option<i64> {
-        let stream = self.stream(sound.index)?;
-        Some(micros(known(stream.start_time)?, stream.time_base))
+    /// When the sound starts, in the file's own time.
+    pub(crate) fn starts(&self, sound: Sound) -> Option<Nanos> {
+        starts(self.stream(sound.index)?)
     }
 
     pub(crate) fn describe(&self, sound: Sound) -> Option<Stream> {
@@ -260,12 +153,28 @@ impl Input {
 
     /// The next packet of any stream; `None` at the end.
     pub(crate) fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Fault> {
-        let read = match &mut self.rest {
-            Some(rest) => rest.read(self.packet)?,
-            None => self.demux_packet()?,
+        let read = match (self.held.pop_front(), &mut self.rest) {
+            (Some(held), _) => self.take(&held),
+            (None, Some(rest)) => rest.read(self.packet)?,
+            (None, None) => self.demux_packet()?,
         };
         // SAFETY: if `packet` was just filled it is borrowed as long as `self`.
         Ok(read.then(|| self.describe_packet(unsafe { &*self.packet })))
+    }
+
+    /// Makes a packet that was kept the one at hand.
+    fn take(&mut self, held: &Owned) -> bool {
+        // SAFETY: both are ours; what was at hand is released.
+        unsafe {
+            ff::av_packet_unref(self.packet);
+            ff::av_packet_move_ref(self.packet, held.0);
+        }
+        true
+    }
+
+    /// These are the next ones that [`next_packet`](Input::next_packet) gives.
+    pub(crate) fn put_back(&mut self, packets: Vec<Owned>) {
+        packets.into_iter().rev().for_each(|packet| self.held.push_front(packet));
     }
 
     /// Reads libav's next packet, or the first of the rest where libav's are over; `false` at the end.
@@ -287,7 +196,9 @@ impl Input {
     }
 
     fn describe_packet<'a>(&self, packet: &'a ff::AVPacket) -> Packet<'a> {
-        let time_base = self.stream(packet.stream_index as u32).map(|stream| stream.time_base);
+        let stream = self.stream(packet.stream_index as u32);
+        let time_base = stream.map(|stream| stream.time_base);
+        let is_sound = stream.is_some_and(|stream| kind(stream) == Kind::Audio);
         let start = known(packet.pts).or(known(packet.dts));
         let first = known(self.format().start_time).unwrap_or(0);
         let end = start.zip(time_base).and_then(|(start, base)| {
@@ -295,15 +206,18 @@ impl Input {
             u64::try_from(end).ok().map(Duration::from_micros)
         });
         let share = u64::try_from(packet.pos).ok().map(|place| place as f64 / self.size.max(1) as f64);
-        Packet { packet, end, share }
+        let piece = time_base.map(|base| piece(packet, base)).unwrap_or_default();
+        Packet { packet, end, share, piece, is_sound }
     }
 
-    /// Leaves the packets of all other streams unread, where the container allows it.
+    /// Leaves the packets of all other streams unread, where the container allows it; where its sounds may take turns,
+    /// only those that are none.
     pub(crate) fn select(&mut self, index: u32) {
+        let turns = self.trust() == Trust::Running;
         for stream in self.pointers() {
             // SAFETY: the pointer is valid, and `&mut self` says that nobody else looks at the stream.
             let stream = unsafe { &mut **stream };
-            if stream.index != index as c_int {
+            if stream.index != index as c_int && !(turns && kind(stream) == Kind::Audio) {
                 stream.discard = ff::AVDiscard::AVDISCARD_ALL;
             }
         }
@@ -322,6 +236,12 @@ impl Input {
         }
     }
 
+    /// Whether that is only what its bytes would come to if all were as many as at the start.
+    pub(crate) fn is_guess(&self) -> bool {
+        self.format().duration_estimation_method
+            == ff::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE
+    }
+
     /// The length that the stream itself declares.
     pub(crate) fn stream_duration(&self, index: u32) -> Option<Duration> {
         let stream = self.stream(index)?;
@@ -329,18 +249,33 @@ impl Input {
         describe::duration(known?, stream.time_base)
     }
 
-    /// When the pictures start, in microseconds of the file's own time. Cover pictures don't count.
-    pub(crate) fn pictures_start(&self) -> Option<i64> {
-        let moving = |stream: &&ff::AVStream| {
-            kind(stream) == Kind::Video && stream.disposition & ff::AV_DISPOSITION_ATTACHED_PIC as c_int == 0
+    /// When the pictures start, in the file's own time. Cover pictures don't count.
+    pub(crate) fn pictures_start(&self) -> Option<Nanos> {
+        let start = |stream: &ff::AVStream| {
+            let seen = self.pictures.iter().find(|(index, _)| *index == stream.index as u32);
+            seen.map(|(_, at)| *at).or_else(|| starts(stream))
         };
-        let start = |stream: &ff::AVStream| Some(micros(known(stream.start_time)?, stream.time_base));
-        self.streams().filter(moving).filter_map(start).min()
+        self.streams().filter(is_moving).filter_map(start).min()
     }
 
-    /// `pts` of a stream in microseconds of the file's own time.
-    pub(crate) fn micros(&self, index: u32, pts: i64) -> Option<i64> {
-        Some(micros(pts, self.stream(index)?.time_base))
+    /// How far its times are to be believed.
+    pub(crate) fn trust(&self) -> Trust {
+        let container = self.container();
+        let is_one_of = |names: &[&str]| container.split(',').any(|name| names.contains(&name));
+        if is_one_of(&["mov", "matroska", "mxf"]) {
+            Trust::Written
+        } else if is_one_of(&["mpegts", "mpeg", "flv", "ogg"]) {
+            Trust::Running
+        } else {
+            // ASF and RealMedia give times of their own to groups of packets, which libav tells of the wrong ones.
+            Trust::Counted
+        }
+    }
+
+    /// Its short name.
+    pub(super) fn container(&self) -> String {
+        // SAFETY: an open context has an input format, whose name is a static string.
+        unsafe { describe::text((*(*self.format).iformat).name) }
     }
 
     /// The file's tags, and those of the sound where the file itself has none, as in Ogg.
@@ -360,7 +295,7 @@ impl Input {
         unsafe { &*self.format }
     }
 
-    fn streams(&self) -> impl Iterator<Item = &ff::AVStream> {
+    pub(super) fn streams(&self) -> impl Iterator<Item = &ff::AVStream> + Clone {
         // SAFETY: libav's pointers to streams are valid as long as `format`.
         self.pointers().iter().map(|stream| unsafe { &**stream })
     }
@@ -379,6 +314,15 @@ impl Input {
         // SAFETY: libav keeps so many pointers there.
         unsafe { std::slice::from_raw_parts(format.streams, format.nb_streams as usize) }
     }
+}
+
+pub(super) fn starts(stream: &ff::AVStream) -> Option<Nanos> {
+    Some(nanos(known(stream.start_time)?, stream.time_base))
+}
+
+/// Whether it is pictures, and more than a cover.
+pub(super) fn is_moving(stream: &&ff::AVStream) -> bool {
+    kind(stream) == Kind::Video && stream.disposition & ff::AV_DISPOSITION_ATTACHED_PIC as c_int == 0
 }
 
 impl Drop for Input {

@@ -3,6 +3,8 @@
 
 use ffmpeg_sys_next as ff;
 
+use super::describe;
+
 /// Larger ones in bytes are no cover.
 const LARGEST: usize = 8 << 20;
 
@@ -38,6 +40,15 @@ impl Picture {
         Some(Self { kind, data: data.to_vec() })
     }
 
+    /// Whether `stream` is a picture that is attached, also of a kind that we can't carry over.
+    pub(super) fn is_one(stream: &ff::AVStream) -> bool {
+        let attached = stream.disposition & ff::AV_DISPOSITION_ATTACHED_PIC as std::ffi::c_int != 0;
+        // SAFETY: a stream has parameters as long as it lives.
+        let file = unsafe { (*stream.codecpar).codec_type } == ff::AVMediaType::AVMEDIA_TYPE_ATTACHMENT;
+        let kind = || describe::tags(stream.metadata).remove("mimetype");
+        attached || file && kind().is_some_and(|kind| kind.starts_with("image/"))
+    }
+
     /// Its media type.
     pub(crate) fn media_type(&self) -> &'static str {
         match self.kind {
@@ -47,7 +58,7 @@ impl Picture {
     }
 
     /// Width and height, which some containers want to know.
-    pub(super) fn size(&self) -> Option<(u16, u16)> {
+    pub(crate) fn size(&self) -> Option<(u16, u16)> {
         match self.kind {
             Kind::Png => Some((number(&self.data, 18)?, number(&self.data, 22)?)),
             Kind::Jpeg => jpeg_size(&self.data),

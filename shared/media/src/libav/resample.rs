@@ -25,8 +25,14 @@ pub(crate) struct Shape {
 /// Source rates in Hz that are no mistake: a file that says 1 Hz would become 8000 times as long on its way to an MP3.
 const PLAUSIBLE: RangeInclusive<c_int> = 1000..=768_000;
 
+/// Of more channels than this, the standard mix would leave some out.
+const STANDARD: c_int = 8;
+
 /// 96 dB above full scale: floats that somebody scaled as integers are still sound.
 const LOUDEST: f32 = 65_536.0;
+
+/// Most samples of silence at once.
+pub(crate) const SILENCE: u32 = 4096;
 
 /// Converts frames of one kind. Another kind needs another resampler.
 pub(crate) struct Resampler {
@@ -56,6 +62,18 @@ impl From {
 
 impl Resampler {
     pub(crate) fn new(frame: Frame<'_>, to: Shape) -> Result<Self, Fault> {
+        let channels = frame.raw().ch_layout.nb_channels;
+        if channels <= STANDARD {
+            match Self::mixing(frame, to, false) {
+                Err(fault) if !fault.is_memory() && channels > 2 => {}
+                done => return done,
+            }
+        }
+        Self::mixing(frame, to, true)
+    }
+
+    /// `all` mixes every channel in, without asking where it belongs; else that is the standard's to say.
+    fn mixing(frame: Frame<'_>, to: Shape, all: bool) -> Result<Self, Fault> {
         let mut resampler = Self { context: null_mut(), to, from: From::of(frame) };
         let frame = frame.raw();
         if !PLAUSIBLE.contains(&frame.sample_rate) {
@@ -65,7 +83,9 @@ impl Resampler {
         // the context stays null or is freed by drop.
         unsafe {
             let (mut output, mut input) = (layout(to.channels.into()), frame.ch_layout);
-            if input.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
+            if all {
+                input = unspecified(input.nb_channels);
+            } else if input.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
                 input = layout(input.nb_channels);
             }
             Fault::check(ff::swr_alloc_set_opts2(
@@ -79,9 +99,12 @@ impl Resampler {
                 0,
                 null_mut(),
             ))?;
-            // Two channels are the standard's mix at full level (ITU-R BS.775), for the limiter to look after; one is
-            // the mean, so that what is the same in both channels stays as loud.
-            if to.channels == 1 {
+            if all {
+                let matrix = matrix(frame.ch_layout, to.channels);
+                Fault::check(ff::swr_set_matrix(resampler.context, matrix.as_ptr(), input.nb_channels))?;
+            } else if to.channels == 1 {
+                // Two channels are the standard's mix at full level (ITU-R BS.775), for the limiter to look after; one
+                // is the mean, so that what is the same in both channels stays as loud.
                 let name = c"rematrix_maxval".as_ptr();
                 Fault::check(ff::av_opt_set_double(resampler.context.cast(), name, 1.0, 0))?;
             }
@@ -95,10 +118,50 @@ impl Resampler {
         self.from == From::of(frame)
     }
 
-    /// Appends the converted frame to `pcm`. A little stays inside until more comes.
-    pub(crate) fn convert(&mut self, frame: Frame<'_>, pcm: &mut Vec<f32>) -> Result<(), Fault> {
+    /// Appends the converted frame to `pcm`, without its first samples, of which there are fewer than it has. A little
+    /// stays inside until more comes.
+    pub(crate) fn convert(
+        &mut self,
+        frame: Frame<'_>,
+        without: u32,
+        pcm: &mut Vec<f32>,
+    ) -> Result<(), Fault> {
         let frame = frame.raw();
-        self.run(frame.extended_data.cast(), frame.nb_samples, pcm)
+        let without = (without as c_int).clamp(0, (frame.nb_samples - 1).max(0));
+        if without == 0 {
+            return self.run(frame.extended_data.cast(), frame.nb_samples, pcm);
+        }
+        // SAFETY: a decoded frame's format is one of libav's; it has as many planes of `nb_samples` each.
+        let planes: Vec<*const u8> = unsafe {
+            let format = std::mem::transmute::<c_int, ff::AVSampleFormat>(frame.format);
+            let planar = ff::av_sample_fmt_is_planar(format) == 1;
+            let (planes, each) = if planar { (self.from.channels, 1) } else { (1, self.from.channels) };
+            let bytes = (without * each * ff::av_get_bytes_per_sample(format)) as usize;
+            (0..planes as usize)
+                .map(|plane| (*frame.extended_data.add(plane)).add(bytes).cast_const())
+                .collect()
+        };
+        self.run(planes.as_ptr(), frame.nb_samples - without, pcm)
+    }
+
+    /// Appends so many samples of silence at the source's rate, converted.
+    pub(crate) fn silence(&mut self, samples: u32, pcm: &mut Vec<f32>) -> Result<(), Fault> {
+        let samples = samples.min(SILENCE);
+        // SAFETY: arithmetic on a format that the resampler took.
+        let (bytes, planar, zero) = unsafe {
+            let format = std::mem::transmute::<c_int, ff::AVSampleFormat>(self.from.format);
+            let packed = ff::av_get_packed_sample_fmt(format);
+            let zero = if packed == ff::AVSampleFormat::AV_SAMPLE_FMT_U8 { 0x80 } else { 0 };
+            (ff::av_get_bytes_per_sample(format), ff::av_sample_fmt_is_planar(format) == 1, zero)
+        };
+        let (planes, each) = if planar { (self.from.channels, 1) } else { (1, self.from.channels) };
+        // As 64-bit words, so that it is aligned for any sample.
+        let plane = vec![
+            u64::from_ne_bytes([zero; 8]);
+            (samples as usize * bytes as usize * each as usize).div_ceil(8)
+        ];
+        let planes = vec![plane.as_ptr().cast::<u8>(); planes as usize];
+        self.run(planes.as_ptr(), samples as c_int, pcm)
     }
 
     /// Appends what stayed inside.
@@ -124,6 +187,24 @@ impl Resampler {
     }
 }
 
+/// How much of each channel goes into each of the result's, row by row. Of ambisonics the first channel is what comes from
+/// everywhere and the second left less right (AmbiX); of the tracks of a recorder nobody knows where they belong, so that
+/// each goes everywhere, as loud as if they had nothing to do with each other.
+fn matrix(from: ff::AVChannelLayout, to: u8) -> Vec<f64> {
+    let channels = from.nb_channels.max(1) as usize;
+    let sphere = from.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_AMBISONIC && channels > 1;
+    let row = |side: f64| {
+        let level = if sphere { 0.0 } else { 1.0 / (channels as f64).sqrt() };
+        let mut row = vec![level; channels];
+        if sphere {
+            (row[0], row[1]) = (std::f64::consts::FRAC_1_SQRT_2, side);
+        }
+        row
+    };
+    let side = if to == 1 { 0.0 } else { std::f64::consts::FRAC_1_SQRT_2 };
+    (0..to).flat_map(|channel| row(if channel == 0 { side } else { -side })).collect()
+}
+
 /// Files of floats may hold what is no number, or is beyond all measure; encoders are not made for that.
 fn silence_nonsense(pcm: &mut [f32]) {
     for sample in pcm {
@@ -139,6 +220,14 @@ fn layout(channels: c_int) -> ff::AVChannelLayout {
         ff::av_channel_layout_default(&mut layout, channels);
         layout
     }
+}
+
+/// So many channels of which nothing is known.
+fn unspecified(channels: c_int) -> ff::AVChannelLayout {
+    // SAFETY: a zeroed layout is a valid empty one.
+    let mut layout: ff::AVChannelLayout = unsafe { std::mem::zeroed() };
+    (layout.order, layout.nb_channels) = (ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC, channels);
+    layout
 }
 
 impl Drop for Resampler {

@@ -16,6 +16,8 @@ pub(super) struct Rest {
     stream: c_int,
     /// When that last one is decoded, in the stream's units.
     from: i64,
+    /// The next one, where it was gone to.
+    next: Option<Frame>,
 }
 
 impl Rest {
@@ -34,7 +36,7 @@ impl Rest {
         describe::duration(stream.duration, base)?;
         let end = (packets == Packets::Samples).then_some(stream.duration);
         let frames = Frames::new(bytes, sound, last.timestamp, end).ok()?;
-        Some(Self { frames, stream: stream.index, from: last.timestamp })
+        Some(Self { frames, stream: stream.index, from: last.timestamp, next: None })
     }
 
     /// The stream's index.
@@ -47,10 +49,28 @@ impl Rest {
         packet.stream_index == self.stream && packet.dts >= self.from
     }
 
+    /// Goes to the packet that is heard at `time`, in the stream's units. `false` if that is one that libav knows.
+    pub(super) fn go_to(&mut self, time: i64) -> Result<bool, Fault> {
+        if time <= self.from {
+            return Ok(false);
+        }
+        while let Some(frame) = self.frames.next().map_err(|_| Fault::IO)? {
+            if frame.time.saturating_add(frame.length) > time {
+                self.next = Some(frame);
+                return Ok(true);
+            }
+        }
+        Err(Fault::IMPLAUSIBLE)
+    }
+
     /// Fills `packet` with the next one; `false` at the end, which is also where the file is cut off.
     pub(super) fn read(&mut self, packet: *mut ff::AVPacket) -> Result<bool, Fault> {
         loop {
-            let Some(frame) = self.frames.next().map_err(|_| Fault::IO)? else { return Ok(false) };
+            let next = match self.next.take() {
+                None => self.frames.next().map_err(|_| Fault::IO)?,
+                next => next,
+            };
+            let Some(frame) = next else { return Ok(false) };
             let there = self.frames.there(frame);
             if there == 0 && frame.size > 0 {
                 return Ok(false);

@@ -39,14 +39,6 @@ impl Sizes {
             (fixed, _) => Ok(fixed),
         }
     }
-
-    /// Of all samples.
-    pub(super) fn total(self, window: &mut Window) -> io::Result<u128> {
-        if self.fixed > 0 {
-            return Ok(u128::from(self.fixed) * u128::from(self.table.count));
-        }
-        (0..self.table.count).try_fold(0, |sum, index| Ok(sum + u128::from(self.of(window, index)?)))
-    }
 }
 
 /// `stbl`.
@@ -141,16 +133,5 @@ mod tests {
         assert_eq!([read(0, 16, 0), read(0, 16, 1)], [0x1234, 0x5678]);
         assert_eq!([read(0, 32, 0), read(0, 32, 1)], [0x1234_5678, 0x9abc_def0]);
         assert_eq!([read(7, 32, 0), read(7, 32, 9)], [7, 7]);
-    }
-
-    #[test]
-    fn many_equal_sizes_are_not_counted_one_by_one() {
-        let mut window = Window::new(Rc::new(InMemory(vec![0, 1, 2])));
-        let mut total = |fixed, bits, count| {
-            let table = Table { counted: 0, first: 1, count };
-            Sizes { table, fixed, bits }.total(&mut window).unwrap()
-        };
-        assert_eq!(total(9, 32, u32::MAX), 9 * u128::from(u32::MAX));
-        assert_eq!(total(0, 8, 2), 3);
     }
 }

@@ -1,11 +1,8 @@
 //! What the boxes of a track say (`trak`, ISO/IEC 14496-12, 8.3).
 
-use std::rc::Rc;
-
 use super::boxes::{self, Box};
 use super::tables::{self, Tables};
 use super::window::Window;
-use crate::libav::ReadAt;
 
 /// Of tracks in a file that we look at.
 const MOST: usize = 64;
@@ -23,8 +20,6 @@ pub(crate) struct Track {
     kind: Option<[u8; 4]>,
     /// In units a second.
     pub(crate) timescale: u32,
-    /// In these units.
-    duration: u64,
     /// The part of it that is to be heard; `None` without an edit list.
     pub(super) edit: Option<Edit>,
     pub(super) tables: Tables,
@@ -45,12 +40,6 @@ impl Track {
     /// Whether its samples are about equally long.
     pub(crate) fn has_even_times(&self) -> bool {
         self.tables.times.count <= 3
-    }
-
-    /// In bits a second, from the lengths of all its samples, as libav would say if it saw them.
-    pub(crate) fn bit_rate(&self, bytes: &Rc<dyn ReadAt>) -> Option<i64> {
-        let total = self.tables.sizes.total(&mut Window::new(Rc::clone(bytes))).ok()?;
-        i64::try_from(total * 8 * u128::from(self.timescale) / u128::from(self.duration.max(1))).ok()
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -96,15 +85,7 @@ fn track(window: &mut Window, trak: Box, movie: u32) -> Option<Track> {
         false => None,
     };
     let known = duration > 0 && duration < u64::from(u32::MAX);
-    known.then_some(Track {
-        id,
-        handler,
-        kind,
-        timescale,
-        duration,
-        edit,
-        tables: tables::read(window, &stbl)?,
-    })
+    known.then_some(Track { id, handler, kind, timescale, edit, tables: tables::read(window, &stbl)? })
 }
 
 fn version(window: &mut Window, of: Box) -> Option<u8> {

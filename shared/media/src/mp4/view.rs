@@ -22,11 +22,6 @@ impl View {
     pub(super) fn new(bytes: Rc<dyn ReadAt>, patches: Vec<Patch>) -> Self {
         Self { bytes, patches }
     }
-
-    /// All of it, as it is.
-    pub(crate) fn whole(bytes: Rc<dyn ReadAt>) -> Self {
-        Self::new(bytes, Vec::new())
-    }
 }
 
 impl ReadAt for View {

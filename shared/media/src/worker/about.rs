@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::tag;
 use crate::libav::{Input, Picture};
-use crate::report::{Chapter, Part, Probe};
-use crate::settings::{Chapters, Cover, Settings, Tags};
+use crate::report::{Chapter, Part, Probe, Warning};
+use crate::settings::{Chapters, Cover, Format, Settings, Tags};
 
 /// Texts that are worth keeping, by libav's common names.
 const KEPT: [&str; 11] = [
@@ -32,17 +33,35 @@ pub(super) struct About {
     pub(super) chapters: Vec<Chapter>,
 }
 
+/// What is said, and what of it has no place in the result.
+pub(super) struct Said {
+    pub(super) about: About,
+    pub(super) warnings: Vec<Warning>,
+}
+
 impl About {
-    /// What `settings` leave of what the source says.
-    pub(super) fn new(input: &Input, source: &Probe, settings: &Settings) -> Self {
-        Self {
+    /// What `settings` leave of what the source says, as far as the format has a place for it.
+    pub(super) fn of(input: &Input, source: &Probe, settings: &Settings) -> Said {
+        let length = source.duration.filter(|_| !input.is_guess());
+        let mut about = Self {
             texts: texts(&source.tags, &settings.tags),
             cover: (settings.cover == Cover::Keep).then(|| input.cover()).flatten(),
             chapters: match settings.chapters {
                 Chapters::None => Vec::new(),
-                Chapters::Keep | Chapters::Split => within(&source.chapters, settings),
+                Chapters::Keep | Chapters::Split => within(&source.chapters, length, settings),
             },
-        }
+        };
+        let (had, of) = (settings.cover == Cover::Keep && input.has_picture(), input.chapter_count());
+        about.cover = about.cover.take().filter(|cover| match settings.format {
+            Format::Mp3 => tag::has_room(&about, cover),
+            _ => cover.size().is_some(),
+        });
+        let place = matches!(settings.format, Format::Mp3 | Format::M4a | Format::Flac);
+        let lost = (had && place && about.cover.is_none()).then_some(Warning::CoverLeftOut);
+        let kept = source.chapters.len() as u32;
+        let fewer = settings.chapters != Chapters::None && kept < of;
+        let fewer = fewer.then_some(Warning::ChaptersLeftOut { kept, of });
+        Said { about, warnings: lost.into_iter().chain(fewer).collect() }
     }
 
     /// What one part of it says: its own title, with the whole's as the album, and its number.
@@ -68,9 +87,10 @@ fn texts(source: &BTreeMap<String, String>, wanted: &Tags) -> BTreeMap<String, S
     kept.chain(given).filter(|(_, text)| !text.is_empty()).collect()
 }
 
-/// The chapters that the result has a part of, in its own time.
-fn within(chapters: &[Chapter], settings: &Settings) -> Vec<Chapter> {
-    let (first, last) = (settings.start.unwrap_or_default(), settings.end.unwrap_or(Duration::MAX));
+/// The chapters that the result has a part of, in its own time. The source is of this length, if that is known.
+fn within(chapters: &[Chapter], length: Option<Duration>, settings: &Settings) -> Vec<Chapter> {
+    let first = settings.start.unwrap_or_default();
+    let last = settings.end.unwrap_or(Duration::MAX).min(length.unwrap_or(Duration::MAX)).max(first);
     let moved = chapters.iter().map(|chapter| Chapter {
         start: chapter.start.clamp(first, last) - first,
         end: chapter.end.clamp(first, last) - first,
@@ -125,6 +145,9 @@ mod tests {
         let (start, end) = (Some(Duration::from_secs(10)), Some(Duration::from_secs(25)));
         let settings = Settings { start, end, ..Settings::default() };
         let chapters = [chapter(0, 10), chapter(10, 20), chapter(20, 30)];
-        assert_eq!(within(&chapters, &settings), [chapter(0, 10), chapter(10, 15)]);
+        assert_eq!(within(&chapters, None, &settings), [chapter(0, 10), chapter(10, 15)]);
+        let length = Some(Duration::from_secs(18));
+        assert_eq!(within(&chapters, length, &settings), [chapter(0, 8)]);
+        assert_eq!(within(&chapters, length, &Settings::default()), [chapter(0, 10), chapter(10, 18)]);
     }
 }

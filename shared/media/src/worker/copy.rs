@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use super::about::About;
+use super::about::Said;
+use super::account::Account;
 use super::encode;
-use super::extract::{self, choose};
+use super::extract::{self, MOST_FAULTS};
 use super::library::{begin, container, refused};
 use super::link::Link;
 use super::output::Output;
+use super::select::choose;
 use super::tag;
-use crate::libav::{Input, Muxer, Sound};
+use crate::clock::{SECOND, lateness};
+use crate::libav::{Input, Muxer, Sound, Times};
 use crate::protocol::{Failure, Report};
-use crate::settings::{Chapters, Format, Settings};
+use crate::settings::{Chapters, Format, Settings, Track};
 
 /// The sound to copy, if copying it is what `settings` ask for.
 pub(super) fn possible(input: &Input, settings: &Settings) -> Option<Sound> {
@@ -25,7 +28,7 @@ pub(super) fn possible(input: &Input, settings: &Settings) -> Option<Sound> {
     let stream = input.describe(sound)?;
     let same = stream.codec == encode::codec(*format) && matches!(stream.channels, Some(1 | 2));
     let begins = input.starts(sound);
-    (same && stream.sample_rate.is_some() && extract::lateness(input, begins).is_zero()).then_some(sound)
+    (same && stream.sample_rate.is_some() && lateness(input.pictures_start(), begins) == 0).then_some(sound)
 }
 
 /// All of the sound.
@@ -34,22 +37,34 @@ pub(super) fn run(
     mut input: Input,
     sound: Sound,
     settings: &Settings,
-    about: &About,
+    Said { about, warnings }: Said,
 ) -> Result<Report, Failure> {
     let (mut source, stream) = (input.probe(), input.describe(sound).ok_or_else(nothing)?);
     let rate = stream.sample_rate.unwrap_or(48000);
     let declared = input.stream_duration(sound.index).or(input.duration());
     let mut output = Output::new(link, rate, declared);
     if settings.format == Format::Mp3 {
-        output.write(&tag::id3(about)?)?;
+        output.write(&tag::id3(&about)?)?;
     }
     let start = output.written();
     let mut muxer = Muxer::new(container(settings.format)).map_err(refused)?;
     muxer.without_tag();
     input.announce(sound.index, &mut muxer).map_err(refused)?;
-    begin(&mut muxer, settings.format, about).map_err(refused)?;
+    begin(&mut muxer, settings.format, &about).map_err(refused)?;
     input.select(sound.index);
-    let found = packets(&mut input, sound, rate, &mut muxer, &mut output)?;
+    let mut times = Times::new(extract::clock(&input, declared));
+    let found = packets(&mut input, (sound, &mut times), rate, &mut muxer, &mut output)?;
+    let unchosen = (settings.track == Track::Best).then(|| input.numbers(sound));
+    let (times, missing) = (times.clock().oddities(), times.missing());
+    let account = Account {
+        declared,
+        guessed: input.is_guess(),
+        missing,
+        found: Some(found),
+        times,
+        unchosen,
+        ..Account::default()
+    };
     source.duration = source.duration.or(Some(found));
     let (place, bytes) = muxer.header();
     output.finish((start + place, bytes.to_vec()))?;
@@ -59,30 +74,31 @@ pub(super) fn run(
         sample_rate: rate,
         channels: stream.channels.unwrap_or(2) as u8,
         samples: output.samples(),
-        warnings: extract::shortfall(declared, found, found).into_iter().collect(),
+        warnings: account.warnings().into_iter().chain(warnings).collect(),
     })
 }
 
 /// Every packet; how long they are together.
 fn packets(
     input: &mut Input,
-    sound: Sound,
+    (sound, times): (Sound, &mut Times),
     rate: u32,
     muxer: &mut Muxer,
     output: &mut Output<'_>,
 ) -> Result<Duration, Failure> {
     let (mut bytes, mut copied, mut faults) = (Vec::new(), 0, 0);
-    while faults < extract::MOST_FAULTS {
-        match input.copy_packet(sound, muxer) {
+    while faults < MOST_FAULTS {
+        match input.copy_packet(sound, times, muxer) {
             Ok(Some(end)) => {
                 muxer.take(&mut bytes);
                 output.write(&bytes)?;
                 bytes.clear();
-                let samples = (end.as_secs_f64() * f64::from(rate)).round() as u64;
+                let samples = (end.max(0) as f64 / SECOND as f64 * f64::from(rate)).round() as u64;
                 output.progress(samples.saturating_sub(output.samples()))?;
                 copied += 1;
             }
             Ok(None) => break,
+            Err(fault) if fault.is_encrypted() => return Err(Failure::Encrypted),
             Err(fault) if fault.is_memory() => return Err(super::steps::unreadable(fault)),
             Err(_) => faults += 1,
         }

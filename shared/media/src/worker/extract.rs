@@ -1,48 +1,58 @@
-//! The step from packets to samples: decode, resample, trim.
+//! The step from packets to samples: decode, resample, put where they belong, trim.
 
+mod seek;
+
+use std::ops::Range;
 use std::time::Duration;
 
+use super::account::Account;
 use super::encode;
+use super::select::{await_sound, barred};
 use super::steps::unreadable;
+use super::successor::Successor;
 use super::timeline::{Timeline, samples};
-use crate::libav::{Decoder, Fault, Input, Received, Resampler, Shape, Sound};
+use crate::clock::{Clock, Trust};
+use crate::libav::{Barred, Decoder, Fault, Input, Received, Resampler, SILENCE, Shape, Sound};
 use crate::protocol::Failure;
-use crate::report::Warning;
+use crate::report::Probe;
 use crate::settings::{Settings, Track};
 
-/// Sound that starts later than the pictures, by at least this much, is preceded by silence; less is only how
-/// containers round their times.
-const LEAST_DELAY: Duration = Duration::from_millis(20);
-/// A later start than this is taken for a broken clock.
-const MOST_DELAY: Duration = Duration::from_secs(600);
-/// A shortfall of more than this against the declared length is worth a warning.
-const TOLERANCE: Duration = Duration::from_secs(1);
 /// The demuxer may fail this often in a row before we take the file for over.
 pub(super) const MOST_FAULTS: u32 = 100;
-/// Samples of silence at once.
-const SILENCE: u64 = 4096;
 
 /// The sound of one file, as samples.
 pub(super) struct Extract {
     input: Input,
     decoder: Decoder,
+    /// Where sounds take turns.
+    successor: Option<Successor>,
     resampler: Option<Resampler>,
     shape: Shape,
     timeline: Timeline,
+    clock: Clock,
     pcm: Vec<f32>,
-    /// Samples of silence that are still to come before the first frame.
+    /// What of it is wanted.
+    kept: Range<usize>,
+    /// Whether it is known how much silence comes before the frame that waits, and how many of its samples are left.
+    placed: bool,
     silence: u64,
-    /// How many there were in all.
-    delay: u64,
-    /// How long the sound should be.
-    declared: Option<Duration>,
+    /// Samples of it that are left out: those before where it was gone to.
+    part: u32,
+    /// How much later the sound begins than the pictures, also in samples of the source.
+    delay: Duration,
+    late: u64,
+    /// Whether the length that is declared is that of all of the file.
+    whole: bool,
     /// How much of the file has gone by, in the time of all its streams.
     passed: Duration,
     /// The same of its bytes, from 0 to 1, where libav tells.
     share: f64,
     stage: Stage,
-    damaged: u64,
-    mixed: bool,
+    /// The most channels of a frame so far.
+    channels: u32,
+    /// Whether one channel was asked for.
+    mono: bool,
+    account: Account,
     bounds: (Option<Duration>, Option<Duration>),
 }
 
@@ -61,51 +71,79 @@ enum Stage {
 impl Extract {
     /// Opens the sound and decodes its first frame, which alone tells for sure what the sound is.
     pub(super) fn start(mut input: Input, settings: &Settings) -> Result<Self, Failure> {
-        let decoder = Decoder::open(&input, choose(&input, &settings.track)?).map_err(unreadable)?;
-        let declared = input.stream_duration(decoder.stream());
+        input.look_ahead();
+        let sound = await_sound(&mut input, &settings.track)?;
+        let decoder = open(&input, sound)?;
+        let declared = input.stream_duration(sound.index);
         if declared.is_some() || input.duration().is_none() {
             // Then no other stream is needed to see whether the file is whole.
-            input.select(decoder.stream());
+            input.select(sound.index);
         }
+        let best = settings.track == Track::Best;
+        let unchosen = best.then(|| input.numbers(sound));
+        let (whole, declared) = (declared.is_none(), declared.or(input.duration()));
         let mut extract = Self {
-            declared: declared.or(input.duration()),
+            account: Account { declared, guessed: input.is_guess(), unchosen, ..Account::default() },
+            clock: clock(&input, declared),
+            successor: (best && input.trust() == Trust::Running).then(Successor::default),
             input,
             decoder,
             resampler: None,
             shape: Shape { rate: 48000, channels: 2 },
             timeline: Timeline::new(None, None, 48000),
             pcm: Vec::new(),
+            kept: 0..0,
+            placed: false,
             silence: 0,
-            delay: 0,
+            part: 0,
+            delay: Duration::ZERO,
+            late: 0,
+            whole,
             passed: Duration::ZERO,
             share: 0.0,
             stage: Stage::Hungry,
-            damaged: 0,
-            mixed: false,
+            channels: 0,
+            mono: settings.channels == Some(1),
             bounds: (settings.start, settings.end),
         };
         extract.decode()?;
         if extract.stage != Stage::Frame {
             return Err(Failure::Unreadable("none of its sound can be decoded".into()));
         }
-        extract.settle(settings);
+        extract.settle(settings)?;
         Ok(extract)
     }
 
     /// With the first frame at hand, fixes what comes out.
-    fn settle(&mut self, settings: &Settings) {
+    fn settle(&mut self, settings: &Settings) -> Result<(), Failure> {
         let frame = self.decoder.frame();
         self.shape = encode::shape(settings, frame.sample_rate(), frame.channels());
         self.timeline = Timeline::new(settings.start, settings.end, self.shape.rate);
-        let first = frame.pts().and_then(|pts| self.input.micros(self.decoder.stream(), pts));
-        self.mixed = frame.channels() > 2;
-        self.delay = samples(lateness(&self.input, first), self.shape.rate);
-        self.silence = self.delay;
+        self.place()?;
+        self.late = self.silence;
+        self.delay =
+            Duration::from_secs_f64(self.silence as f64 / f64::from(self.decoder.frame().sample_rate()));
+        Ok(())
+    }
+
+    /// The index of the stream that it is from.
+    pub(super) fn stream(&self) -> u32 {
+        self.decoder.stream()
     }
 
     /// What comes out.
     pub(super) fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Adds what the first frame tells to what the container said.
+    pub(super) fn complete(&self, source: &mut Probe) {
+        let mut streams = source.streams.iter_mut();
+        if let Some(stream) = streams.find(|stream| stream.index == self.decoder.stream()) {
+            let frame = self.decoder.frame();
+            stream.sample_rate = stream.sample_rate.or(Some(frame.sample_rate()));
+            stream.channels = stream.channels.or(Some(frame.channels()));
+        }
     }
 
     /// Of a sample of the source, where nothing was lost.
@@ -115,13 +153,13 @@ impl Extract {
 
     /// Whether more channels than the result has are mixed into it: then peaks may be beyond full scale.
     pub(super) fn is_mixed(&self) -> bool {
-        self.mixed
+        self.channels > 2
     }
 
     /// How long the result will be, as far as the file tells; else as what has gone by of it suggests.
     pub(super) fn total(&self) -> Option<Duration> {
         let (start, end) = self.bounds;
-        let declared = self.declared.or_else(|| self.guess());
+        let declared = self.account.declared.or_else(|| self.guess());
         let declared = declared.map_or(end, |declared| Some(declared.min(end.unwrap_or(declared))));
         declared.map(|end| end.saturating_sub(start.unwrap_or_default()))
     }
@@ -139,32 +177,32 @@ impl Extract {
 
     /// How long the sound is that has gone by.
     fn found(&self) -> Duration {
-        let samples = self.timeline.position().saturating_sub(self.delay);
-        Duration::from_secs_f64(samples as f64 / f64::from(self.shape.rate))
+        let samples = self.timeline.position() as f64;
+        Duration::from_secs_f64(samples / f64::from(self.shape.rate)).saturating_sub(self.delay)
     }
 
-    /// The next samples, interleaved; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<&[f32]>, Failure> {
-        while !self.timeline.is_over() && self.fill()? {
+    /// Goes to the next [`samples`](Extract::pcm); `false` at the end.
+    pub(super) fn advance(&mut self) -> Result<bool, Failure> {
+        self.kept = 0..0;
+        while self.kept.is_empty() && !self.timeline.is_over() && self.fill()? {
             let channels = usize::from(self.shape.channels);
             let kept = self.timeline.pass(self.pcm.len() / channels);
-            if !kept.is_empty() {
-                return Ok(Some(&self.pcm[kept.start * channels..kept.end * channels]));
-            }
+            self.kept = kept.start * channels..kept.end * channels;
         }
-        Ok(None)
+        Ok(!self.kept.is_empty())
+    }
+
+    /// The samples at hand, interleaved.
+    pub(super) fn pcm(&self) -> &[f32] {
+        &self.pcm[self.kept.clone()]
     }
 
     /// Puts the next samples of the source into `pcm`, maybe none; `false` at the end.
     fn fill(&mut self) -> Result<bool, Failure> {
         self.pcm.clear();
-        if self.silence > 0 {
-            let samples = self.silence.min(SILENCE);
-            self.silence -= samples;
-            self.pcm.resize(samples as usize * usize::from(self.shape.channels), 0.0);
-            return Ok(true);
-        }
         match self.stage {
+            Stage::Frame if !self.placed => self.place()?,
+            Stage::Frame if self.silence > 0 => self.keep_silent()?,
             Stage::Frame => self.resample()?,
             Stage::Hungry => self.decode()?,
             Stage::Drained => {
@@ -176,15 +214,34 @@ impl Extract {
         Ok(true)
     }
 
-    /// Converts the frame that waits. Frames may change in the middle of a file, and the resampler with them.
-    fn resample(&mut self) -> Result<(), Failure> {
-        self.stage = Stage::Hungry;
+    /// Finds out how much silence belongs before the frame that waits. Frames may change in the middle of a file, and the
+    /// resampler with them.
+    fn place(&mut self) -> Result<(), Failure> {
         if !self.resampler.as_ref().is_some_and(|resampler| resampler.fits(self.decoder.frame())) {
             self.drain()?;
             self.resampler = Resampler::new(self.decoder.frame(), self.shape).map_err(unmixable)?.into();
         }
+        let frame = self.decoder.frame();
+        self.channels = self.channels.max(frame.channels());
+        let silence = Duration::from_nanos(self.clock.next(frame.piece()) as u64);
+        self.silence = samples(silence, frame.sample_rate());
+        self.placed = true;
+        Ok(())
+    }
+
+    fn keep_silent(&mut self) -> Result<(), Failure> {
         let Some(resampler) = &mut self.resampler else { return Ok(()) };
-        resampler.convert(self.decoder.frame(), &mut self.pcm).map_err(unmixable)
+        let count = self.silence.min(SILENCE.into());
+        self.silence -= count;
+        resampler.silence(count as u32, &mut self.pcm).map_err(unmixable)
+    }
+
+    /// Converts the frame that waits.
+    fn resample(&mut self) -> Result<(), Failure> {
+        (self.stage, self.placed) = (Stage::Hungry, false);
+        let Some(resampler) = &mut self.resampler else { return Ok(()) };
+        let part = std::mem::take(&mut self.part);
+        resampler.convert(self.decoder.frame(), part, &mut self.pcm).map_err(unmixable)
     }
 
     /// Takes the rest out of the resampler, and the resampler away.
@@ -197,6 +254,7 @@ impl Extract {
         loop {
             match self.decoder.receive() {
                 Ok(Received::Frame) => break self.stage = Stage::Frame,
+                Ok(Received::End) if self.succeed()? => {}
                 Ok(Received::End) => break self.stage = Stage::Drained,
                 Ok(Received::Hungry) => self.feed()?,
                 Err(fault) => self.leave_out(fault)?,
@@ -214,7 +272,18 @@ impl Extract {
                     self.passed = self.passed.max(packet.end.unwrap_or_default());
                     self.share = self.share.max(packet.share.unwrap_or_default());
                     if packet.stream() == self.decoder.stream() {
+                        if packet.is_encrypted() {
+                            return Err(Failure::Encrypted);
+                        }
+                        let end = packet.piece.at.map(|at| at.saturating_add(packet.piece.length));
+                        self.successor.iter_mut().for_each(|successor| successor.goes_on(end));
                         return self.decoder.send(&packet).or_else(|fault| self.leave_out(fault));
+                    }
+                    if packet.is_sound
+                        && let Some(successor) = &mut self.successor
+                        && successor.sees(&packet)?
+                    {
+                        break;
                     }
                 }
                 Ok(None) => break,
@@ -226,58 +295,56 @@ impl Extract {
         Ok(())
     }
 
+    /// Goes on with the sound that follows this one, if there is one.
+    fn succeed(&mut self) -> Result<bool, Failure> {
+        let Some((stream, packets)) = self.successor.as_mut().and_then(Successor::take) else {
+            return Ok(false);
+        };
+        let Some(sound) = self.input.sound_at(stream) else { return Ok(false) };
+        self.decoder = open(&self.input, sound)?;
+        self.input.put_back(packets);
+        self.account.taken_over += 1;
+        Ok(true)
+    }
+
     fn leave_out(&mut self, fault: Fault) -> Result<(), Failure> {
-        self.damaged += 1;
+        self.account.damaged += 1;
         if fault.is_memory() { Err(unreadable(fault)) } else { Ok(()) }
     }
 
-    /// What the user should know, once all is extracted.
-    pub(super) fn warnings(&self) -> Vec<Warning> {
-        let damaged = (self.damaged > 0).then_some(Warning::Damaged { packets: self.damaged });
-        self.truncated().into_iter().chain(damaged).collect()
+    /// What is to be said about it, once all is extracted.
+    pub(super) fn account(mut self) -> Account {
+        // A container's length counts from where the file begins.
+        let before = if self.whole { self.delay } else { Duration::ZERO };
+        self.account.found = self.length().map(|length| length + before);
+        self.account.passed = self.passed;
+        self.account.times = self.clock.oddities();
+        let mixed = self.shape.channels == 1 && self.channels > 1 && !self.mono;
+        self.account.became_mono = mixed.then_some(self.channels);
+        self.account
     }
-
-    /// A file that stops early. Where only the container declares a length, the pictures may rightly last longer than
-    /// the sound: then it counts how much of the file has gone by.
-    fn truncated(&self) -> Option<Warning> {
-        shortfall(self.declared.filter(|_| self.stage == Stage::Over), self.found(), self.passed)
-    }
 }
 
-/// A warning if much less was found than was expected. `passed` is how much of the file has gone by, in its own time.
-pub(super) fn shortfall(expected: Option<Duration>, found: Duration, passed: Duration) -> Option<Warning> {
-    let expected = expected?;
-    (found.max(passed) + TOLERANCE < expected).then_some(Warning::Truncated { expected, found })
-}
-
-/// By how much sound that starts at `first`, in microseconds of the file's own time, starts after the pictures.
-pub(super) fn lateness(input: &Input, first: Option<i64>) -> Duration {
-    let delay = first.zip(input.pictures_start()).and_then(|(sound, picture)| sound.checked_sub(picture));
-    let delay = delay.and_then(|delay| u64::try_from(delay).ok()).map(Duration::from_micros);
-    delay.filter(|delay| (LEAST_DELAY..MOST_DELAY).contains(delay)).unwrap_or_default()
-}
-
-/// The sound that is wanted, and that we can decode.
-pub(super) fn choose(input: &Input, track: &Track) -> Result<Sound, Failure> {
-    let found = input.sound(track).map_err(Failure::UnsupportedCodec)?;
-    found.ok_or_else(|| match track {
-        Track::Best => silent(input),
-        Track::Number(number) => Failure::NoTrack(format!("number {number}")),
-        Track::Language(language) => Failure::NoTrack(format!("in the language {language}")),
+fn open(input: &Input, sound: Sound) -> Result<Decoder, Failure> {
+    Decoder::open(input, sound).map_err(|fault| match fault.is_memory() {
+        true => unreadable(fault),
+        false => {
+            barred(Barred::Unsupported(input.describe(sound).map(|stream| stream.codec).unwrap_or_default()))
+        }
     })
 }
 
-/// No stream at all is no media file.
-fn silent(input: &Input) -> Failure {
-    match input.probe().streams.is_empty() {
-        true => Failure::Unreadable("there is nothing in it".into()),
-        false => Failure::NoAudio,
-    }
+/// The timeline of the sound.
+pub(super) fn clock(input: &Input, declared: Option<Duration>) -> Clock {
+    let declared = declared.and_then(|declared| i64::try_from(declared.as_nanos()).ok());
+    Clock::new(input.trust(), input.pictures_start(), declared)
 }
 
 fn unmixable(fault: Fault) -> Failure {
     match fault.is_memory() {
         true => unreadable(fault),
-        false => Failure::Unreadable("its channels or its sample rate are not of this world".into()),
+        false => {
+            Failure::Unreadable("it says that it has a sample rate, or more channels, than we can mix".into())
+        }
     }
 }

@@ -27,12 +27,18 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// `gain` is a factor. Sound that is `mixed` from more channels may be beyond full scale without any gain.
-    pub(super) fn new(gain: f32, mixed: bool, shape: Shape) -> Self {
-        let active = mixed || gain != 1.0;
+    /// `gain` is a factor.
+    pub(super) fn new(gain: f32, shape: Shape) -> Self {
+        let active = gain != 1.0;
         let channels = usize::from(shape.channels);
         let block = (shape.rate / BLOCKS).max(1) as usize * channels;
         Self { active, gain, block, channels, pending: Vec::new(), last: 1.0, out: Vec::new() }
+    }
+
+    /// Sound that is `mixed` from more channels may be beyond full scale without any gain; a file may begin with such sound
+    /// at any time.
+    pub(super) fn limit_from_now(&mut self, mixed: bool) {
+        self.active |= mixed;
     }
 
     /// What is ready after these samples.
@@ -93,7 +99,8 @@ mod tests {
     const SHAPE: Shape = Shape { rate: 1000, channels: 2 };
 
     fn through(gain: f32, pcm: &[f32]) -> Vec<f32> {
-        let mut level = Level::new(gain, true, SHAPE);
+        let mut level = Level::new(gain, SHAPE);
+        level.limit_from_now(true);
         let mut out = Vec::new();
         for piece in pcm.chunks(14) {
             out.extend_from_slice(level.pass(piece));

@@ -14,8 +14,8 @@ pub(super) fn gain(mut sound: Extract, target: f64) -> Result<f32, Failure> {
     // A histogram, so that memory doesn't grow with length.
     let mut meter =
         EbuR128::new(shape.channels.into(), shape.rate, Mode::I | Mode::HISTOGRAM).map_err(refused)?;
-    while let Some(pcm) = sound.next()? {
-        meter.add_frames_f32(pcm).map_err(refused)?;
+    while sound.advance()? {
+        meter.add_frames_f32(sound.pcm()).map_err(refused)?;
     }
     let loudness = meter.loudness_global().map_err(refused)?;
     Ok(if loudness > SILENCE { 10_f64.powf((target - loudness) / 20.0) as f32 } else { 1.0 })

@@ -3,7 +3,9 @@
 use std::io;
 use std::rc::Rc;
 
-use super::about::About;
+use super::about::{About, Said};
+use super::account::Heard;
+use super::audible::audible;
 use super::encode::{self, Source};
 use super::extract::Extract;
 use super::level::Level;
@@ -49,25 +51,33 @@ fn remote(link: &Rc<Link>, job: &Job) -> Remote {
 
 /// Probe, choose, and copy, or extract, level and encode; finish.
 fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Result<Report, Failure> {
-    let input = open(link, job)?;
+    let mut input = open(link, job)?;
+    input.look_ahead();
     let mut source = input.probe();
     link.say(&FromWorker::Opened(source.duration))?;
-    let about = About::new(&input, &source, settings);
+    let Said { about, warnings } = About::of(&input, &source, settings);
     if let Some(sound) = copy::possible(&input, settings) {
-        return copy::run(link, input, sound, settings, &about);
+        return copy::run(link, input, sound, settings, Said { about, warnings });
     }
     let gain = match settings.loudness {
-        Some(target) => loudness::gain(Extract::start(open(link, job)?, settings)?, target)?,
+        Some(target) => loudness::gain(extract(link, job, open(link, job)?, settings)?, target)?,
         None => 1.0,
     };
-    let mut sound = Extract::start(input, settings)?;
+    let mut sound = extract(link, job, input, settings)?;
+    sound.complete(&mut source);
     let shape = sound.shape();
     let output = Output::new(link, shape.rate, sound.total());
     let of = Source { shape, bits: sound.bits() };
     let mut parts = Parts::new(settings, of, about, pool, output);
-    let warnings = encode(&mut sound, gain, &mut parts)?;
+    let heard = encode(&mut sound, gain, &mut parts)?;
     source.duration = source.duration.or(sound.length());
     let samples = parts.finish()?;
+    let silent = match heard.is_silent() && samples > 0 {
+        true => Some(Warning::Silent { audible: audible(open(link, job)?, sound.stream()) }),
+        false => None,
+    };
+    let found = sound.account().warnings().into_iter().chain(heard.clipped()).chain(silent);
+    let warnings = found.chain(warnings).collect();
     if samples == 0 {
         return Err(Failure::Unreadable("it ends before the wanted start".into()));
     }
@@ -81,15 +91,29 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     })
 }
 
-/// All of the sound, and what there is to say about it.
-fn encode(sound: &mut Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Vec<Warning>, Failure> {
-    let mut level = Level::new(gain, sound.is_mixed(), sound.shape());
-    while let Some(pcm) = sound.next()? {
-        parts.encode(level.pass(pcm))?;
+/// The sound of `input`, from where it is wanted.
+fn extract(link: &Rc<Link>, job: &Job, input: Input, settings: &Settings) -> Result<Extract, Failure> {
+    let mut sound = Extract::start(input, settings)?;
+    match sound.skip()? {
+        true => Ok(sound),
+        false => Extract::start(open(link, job)?, settings),
+    }
+}
+
+/// All of the sound; what it is like.
+fn encode(sound: &mut Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Heard, Failure> {
+    let (mut level, mut heard) = (Level::new(gain, sound.shape()), Heard::default());
+    while sound.advance()? {
+        level.limit_from_now(sound.is_mixed());
+        let pcm = level.pass(sound.pcm());
+        heard.add(pcm);
+        parts.encode(pcm)?;
         parts.expect(sound.total());
     }
-    parts.encode(level.rest())?;
-    Ok(sound.warnings())
+    let rest = level.rest();
+    heard.add(rest);
+    parts.encode(rest)?;
+    Ok(heard)
 }
 
 /// A fault of libav while it reads the file. Memory runs short when the file announces absurd sizes: the file's fault

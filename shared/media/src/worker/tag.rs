@@ -1,22 +1,24 @@
-//! The ID3v2.4 tag at the start of an MP3.
+//! The ID3v2.3 tag at the start of an MP3: Windows and most cars show nothing of a later one.
+
+use std::ops::Range;
 
 use id3::frame::{Chapter as Mark, Comment, Picture, PictureType, TableOfContents};
 use id3::{Content, Encoder, Frame, TagLike, Version};
 
 use super::about::About;
+use crate::libav::Picture as Cover;
 use crate::ports::REWRITE_WITHIN;
 use crate::protocol::Failure;
 use crate::report::Chapter;
 
-/// libav's common names and ID3's (id3.org, "ID3 tag version 2.4.0 - Native Frames").
-const FRAMES: [(&str, &str); 10] = [
+/// libav's common names and ID3's (id3.org, "ID3 tag version 2.3.0").
+const FRAMES: [(&str, &str); 9] = [
     ("title", "TIT2"),
     ("artist", "TPE1"),
     ("album", "TALB"),
     ("album_artist", "TPE2"),
     ("composer", "TCOM"),
     ("copyright", "TCOP"),
-    ("date", "TDRC"),
     ("disc", "TPOS"),
     ("genre", "TCON"),
     ("track", "TRCK"),
@@ -32,14 +34,26 @@ pub(super) fn id3(about: &About) -> Result<Vec<u8>, Failure> {
     marks(&about.chapters, &mut tag);
     let without_cover = bytes(&tag)?;
     let Some(cover) = &about.cover else { return Ok(without_cover) };
-    tag.add_frame(Picture {
+    tag.add_frame(front(cover));
+    let whole = bytes(&tag)?;
+    Ok(if whole.len() > LONGEST { without_cover } else { whole })
+}
+
+/// Whether the tag with this cover is short enough.
+pub(super) fn has_room(about: &About, cover: &Cover) -> bool {
+    let mut tag = texts(about);
+    marks(&about.chapters, &mut tag);
+    tag.add_frame(front(cover));
+    bytes(&tag).is_ok_and(|bytes| bytes.len() <= LONGEST)
+}
+
+fn front(cover: &Cover) -> Picture {
+    Picture {
         mime_type: cover.media_type().into(),
         picture_type: PictureType::CoverFront,
         description: String::new(),
         data: cover.data.clone(),
-    });
-    let whole = bytes(&tag)?;
-    Ok(if whole.len() > LONGEST { without_cover } else { whole })
+    }
 }
 
 fn texts(about: &About) -> id3::Tag {
@@ -49,11 +63,26 @@ fn texts(about: &About) -> id3::Tag {
             tag.set_text(frame, text);
         }
     }
+    if let Some(date) = about.texts.get("date") {
+        day(date, &mut tag);
+    }
     if let Some(text) = about.texts.get("comment") {
         let (lang, description) = ("und".into(), String::new());
         tag.add_frame(Comment { lang, description, text: text.clone() });
     }
     tag
+}
+
+/// `2024` or `2024-03-05...`: a year, and a day and month.
+fn day(date: &str, tag: &mut id3::Tag) {
+    let digits = |range: Range<usize>| {
+        date.get(range).filter(|part: &&str| part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let Some(year) = digits(0..4) else { return };
+    tag.set_text("TYER", year);
+    if let (Some(month), Some(day)) = (digits(5..7), digits(8..10)) {
+        tag.set_text("TDAT", format!("{day}{month}"));
+    }
 }
 
 /// Chapters and their table of contents (id3.org, "ID3v2 Chapter Frame Addendum").
@@ -86,7 +115,7 @@ fn marks(chapters: &[Chapter], tag: &mut id3::Tag) {
 fn bytes(tag: &id3::Tag) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     if tag.frames().next().is_some() {
-        let encoded = Encoder::new().version(Version::Id3v24).encode(tag, &mut bytes);
+        let encoded = Encoder::new().version(Version::Id3v23).encode(tag, &mut bytes);
         encoded.map_err(|error| Failure::Internal(error.to_string()))?;
     }
     Ok(bytes)
@@ -110,6 +139,21 @@ mod tests {
         assert_eq!((tag.title(), tag.artist()), (Some("Töne"), Some("Somebody")));
         assert_eq!(tag.comments().next().unwrap().text, "hm");
         assert_eq!(tag.frames().count(), 3);
+    }
+
+    #[test]
+    fn a_date_is_a_year_and_a_day() {
+        let dated = |date: &str| {
+            let texts = [("date".to_owned(), date.to_owned()), ("title".to_owned(), "x".to_owned())].into();
+            let tag = read(&About { texts, ..About::default() });
+            assert_eq!(tag.version(), Version::Id3v23);
+            ["TYER", "TDAT"]
+                .map(|name| tag.get(name).and_then(|frame| frame.content().text()).map(str::to_owned))
+        };
+        let (year, day) = (Some("2024".to_owned()), Some("0503".to_owned()));
+        assert_eq!(dated("2024"), [year.clone(), None]);
+        assert_eq!(dated("2024-03-05T10:00:00Z"), [year, day]);
+        assert_eq!(dated("März"), [None, None]);
     }
 
     #[test]

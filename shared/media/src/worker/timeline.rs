@@ -24,6 +24,11 @@ impl Timeline {
         kept
     }
 
+    /// The next one that passes is this.
+    pub(super) fn go_to(&mut self, position: u64) {
+        self.position = position;
+    }
+
     /// How many have passed.
     pub(super) fn position(&self) -> u64 {
         self.position

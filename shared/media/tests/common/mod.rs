@@ -5,6 +5,7 @@ pub(crate) mod compare;
 pub(crate) mod matroska;
 mod mp3;
 pub(crate) mod mp4;
+pub(crate) mod recipe;
 pub(crate) mod silence;
 pub(crate) mod ts;
 

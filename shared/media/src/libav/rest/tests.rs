@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::libav::{InMemory, Input, Muxer, Sound};
+use crate::clock::Clock;
+use crate::libav::{InMemory, Input, Muxer, Sound, Times};
 use crate::mp4::Cut;
 use crate::settings::Track;
 
@@ -69,7 +70,8 @@ fn copied(bytes: &[u8], cut: Cut) -> Vec<u8> {
     input.announce(sound.index, &mut muxer).unwrap();
     muxer.begin(None).unwrap();
     input.select(sound.index);
-    while input.copy_packet(sound, &mut muxer).unwrap().is_some() {}
+    let mut times = Times::new(Clock::new(input.trust(), None, None));
+    while input.copy_packet(sound, &mut times, &mut muxer).unwrap().is_some() {}
     muxer.finish().unwrap();
     let (mut out, (place, header)) = (Vec::new(), muxer.header());
     let (place, header) = (place as usize, header.to_vec());

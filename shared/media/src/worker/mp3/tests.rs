@@ -89,7 +89,8 @@ fn decode(mp3: Vec<u8>) -> Vec<f32> {
     let input = Input::open(InMemory(mp3)).unwrap();
     let mut sound = Extract::start(input, &Settings::default()).unwrap();
     let mut pcm = Vec::new();
-    while let Some(piece) = sound.next().unwrap() {
+    while sound.advance().unwrap() {
+        let piece = sound.pcm();
         pcm.extend_from_slice(piece);
     }
     pcm

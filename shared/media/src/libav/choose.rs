@@ -1,0 +1,107 @@
+//! Which of a file's sounds is taken.
+#![expect(unsafe_code, reason = "calls into libav and reads its structs")]
+
+use std::cmp::Reverse;
+use std::ffi::c_int;
+
+use ffmpeg_sys_next as ff;
+
+use super::Input;
+use super::describe::{self, kind};
+use crate::report::Kind;
+use crate::settings::Track;
+
+/// A sound stream that can be decoded.
+#[derive(Clone, Copy)]
+pub(crate) struct Sound {
+    /// The stream's.
+    pub(crate) index: u32,
+    pub(super) codec: &'static ff::AVCodec,
+}
+
+/// Why a sound that is there can't be taken.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Barred {
+    /// There is no decoder for it; its codec's name.
+    Unsupported(String),
+    /// It needs a key.
+    Encrypted,
+}
+
+impl Input {
+    /// The sound to take, and its decoder. `None` if there is none.
+    pub(crate) fn sound(&self, track: &Track) -> Result<Option<Sound>, Barred> {
+        let mut sounds = self.sounds();
+        let wanted = match track {
+            Track::Best => {
+                let decodable = |stream: &&ff::AVStream| decoder(stream).is_some();
+                first_of(sounds.clone().filter(decodable)).or_else(|| first_of(sounds))
+            }
+            Track::Number(number) => sounds.nth(*number as usize),
+            Track::Language(language) => first_of(sounds.filter(|stream| {
+                let of = describe::stream(stream).language;
+                of.is_some_and(|of| of.eq_ignore_ascii_case(language))
+            })),
+        };
+        wanted.map(taken).transpose()
+    }
+
+    /// The sound of this index, if it can be decoded.
+    pub(crate) fn sound_at(&self, index: u32) -> Option<Sound> {
+        self.sounds().find(|stream| stream.index as u32 == index).and_then(|stream| taken(stream).ok())
+    }
+
+    /// Those that can be decoded, with their numbers among all of them.
+    pub(crate) fn decodable(&self) -> Vec<(u32, Sound)> {
+        (0..).zip(self.sounds()).filter_map(|(number, stream)| Some((number, taken(stream).ok()?))).collect()
+    }
+
+    /// All sounds, in the order of the file.
+    pub(super) fn sounds(&self) -> impl Iterator<Item = &ff::AVStream> + Clone {
+        self.streams().filter(|stream| kind(stream) == Kind::Audio)
+    }
+
+    /// How many sounds there are, and the number of this one among them.
+    pub(crate) fn numbers(&self, sound: Sound) -> (u32, u32) {
+        let place = self.sounds().position(|stream| stream.index as u32 == sound.index);
+        (self.sounds().count() as u32, place.unwrap_or(0) as u32)
+    }
+}
+
+/// The one that players take: the first of those that are marked as default, else the first. Sounds for those who hear or
+/// see little come last, and so do those of which nothing was found.
+fn first_of<'a>(sounds: impl Iterator<Item = &'a ff::AVStream>) -> Option<&'a ff::AVStream> {
+    let has = |stream: &ff::AVStream, flags: c_int| stream.disposition & flags != 0;
+    let special = (ff::AV_DISPOSITION_HEARING_IMPAIRED
+        | ff::AV_DISPOSITION_VISUAL_IMPAIRED
+        | ff::AV_DISPOSITION_COMMENT) as c_int;
+    // SAFETY: a stream has parameters as long as it lives.
+    let seen = |stream: &ff::AVStream| unsafe { (*stream.codecpar).sample_rate > 0 };
+    let rank = |stream: &&ff::AVStream| {
+        let default = has(stream, ff::AV_DISPOSITION_DEFAULT as c_int);
+        Reverse((u8::from(!has(stream, special)) + u8::from(default), seen(stream)))
+    };
+    // The first of equals.
+    sounds.min_by_key(rank)
+}
+
+fn taken(stream: &ff::AVStream) -> Result<Sound, Barred> {
+    if is_encrypted(stream) {
+        return Err(Barred::Encrypted);
+    }
+    let codec = decoder(stream).ok_or_else(|| Barred::Unsupported(describe::stream(stream).codec))?;
+    Ok(Sound { index: stream.index as u32, codec })
+}
+
+fn decoder(stream: &ff::AVStream) -> Option<&'static ff::AVCodec> {
+    // SAFETY: a stream has parameters as long as it lives; decoders are static.
+    unsafe { ff::avcodec_find_decoder((*stream.codecpar).codec_id).as_ref() }
+}
+
+/// MP4's kinds of samples that are sound under a key, and what libav says of a track of Matroska's.
+fn is_encrypted(stream: &ff::AVStream) -> bool {
+    const KEYED: [&[u8; 4]; 4] = [b"enca", b"drms", b"p608", b"aavd"];
+    // SAFETY: a stream has parameters as long as it lives.
+    let tag = unsafe { (*stream.codecpar).codec_tag };
+    KEYED.contains(&&tag.to_le_bytes()) || describe::has_tag(stream.metadata, c"enc_key_id")
+}
