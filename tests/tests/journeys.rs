@@ -4,7 +4,7 @@
 
 use std::{
     io::{Cursor, Read as _},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use blobs::{Blob, Bucket};
