@@ -106,6 +106,10 @@ async fn each_path_goes_to_its_function_with_its_query() {
         ("/jobs?limit=1", "jobs"),
         ("/jobs/1/events", "jobs"),
         ("/jobs/1/audio", "download"),
+        ("/deliveries/1/repeat", "jobs"),
+        ("/admin/users?limit=1", "auth"),
+        ("/admin/deliveries?outcome=dead", "jobs"),
+        ("/admin/jobs/retry", "jobs"),
         ("/download?fid=1", "download"),
     ] {
         let answer = reqwest::get(format!("{home}{path}")).await.unwrap().text().await.unwrap();

@@ -1,8 +1,8 @@
 //! Events over AMQP 0-9-1.
 //!
 //! - `layout.rs`: an event as a message, as Knative's RabbitMQ broker writes it.
-//! - `topology.rs`: our exchange, the queue of each subscription, the dead letters.
-//! - `publisher.rs`: mandatory, with confirms. `consumer.rs`: supervised; `settle.rs`: what becomes of a delivery.
+//! - `topology.rs`: our exchange, the queue of each subscription.
+//! - `publisher.rs`: with confirms; what must be heard is mandatory. `consumer.rs`: supervised; `settle.rs`: what becomes of a delivery.
 
 pub(crate) mod consumer;
 mod layout;

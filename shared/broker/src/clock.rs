@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use contracts::{Envelope, Event, SweepBlobs, SweepDue};
 use db::Db;
-use runtime::{Call, CancellationToken, Config, Function};
+use runtime::{Call, CancellationToken, Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
+
+use crate::config::DAY;
 
 /// Seconds between the ticks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +33,11 @@ impl Config for ClockConfig {
         ),
         ("blobs_seconds", "seconds between two walks over the blob store, for blobs that no row names"),
     ];
+
+    fn check(&self) -> Checked {
+        within("due_seconds", &self.due_seconds, 1..=3600)?;
+        within("blobs_seconds", &self.blobs_seconds, 1..=30 * DAY)
+    }
 }
 
 /// Shortest time between two looks: what is due and can't be done now must not keep a core busy.
@@ -69,7 +76,11 @@ async fn walk(function: Function, db: Db, seconds: u64, shutdown: CancellationTo
 
 async fn tick<E: Event + Default>(function: &Function, db: &Db, shutdown: &CancellationToken) {
     let Ok(envelope) = Envelope::of(&E::default(), db.clock().now()) else { return };
-    if let Err(failure) = function.deliver(envelope, Call::until(shutdown.clone())).await {
-        tracing::warn!(kind = E::TYPE, %failure, "a sweep failed; the next one comes");
+    let (function, call) = (function.clone(), Call::until(shutdown.clone()));
+    // A task of its own: a sweep that panics ends no clock.
+    match tokio::spawn(async move { function.deliver(envelope, call).await }).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(failure)) => tracing::warn!(kind = E::TYPE, %failure, "a sweep failed; the next one comes"),
+        Err(panic) => tracing::error!(kind = E::TYPE, %panic, "a sweep panicked; the next one comes"),
     }
 }

@@ -1,9 +1,12 @@
 //! Where events go and come from.
 
-use runtime::Config;
+use runtime::{Checked, Config, within};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+
+/// Longest drain time, in seconds.
+pub(crate) const DAY: u64 = 24 * 3600;
 
 /// The broker's part of the environment. `K_SINK` and `K_CE_OVERRIDES` are named so by Knative's SinkBinding.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +68,12 @@ impl Config for BrokerConfig {
         ),
         ("k_ce_overrides", "attributes added to posted events, as JSON; set by Knative's SinkBinding"),
     ];
+
+    fn check(&self) -> Checked {
+        // To RabbitMQ 0 means without limit.
+        within("broker_prefetch", &self.broker_prefetch, 1..=1000)?;
+        within("broker_drain_seconds", &self.broker_drain_seconds, 0..=DAY)
+    }
 }
 
 impl BrokerConfig {

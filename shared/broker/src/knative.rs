@@ -77,6 +77,9 @@ fn binary_mode(envelope: &Envelope) -> Result<HeaderMap, Error> {
             attribute(&mut headers, name, value)?;
         }
     }
+    for (name, value) in &envelope.extensions {
+        attribute(&mut headers, name, value)?;
+    }
     Ok(headers)
 }
 

@@ -1,20 +1,21 @@
 //! The local broker: one lane per event type takes due rows from the outbox and hands them to the subscribers.
 //!
-//! A row is claimed for half a minute and goes when its event is delivered. One whose process died is due again then. How
-//! often something is tried stands in the rows of jobs and deliveries, not here.
+//! A row is claimed for half a minute and goes when its event is delivered. One whose process died is due again then; so is
+//! one whose handler takes longer, and what the event hints at is found in hand. How often something is tried stands in the
+//! rows of jobs and deliveries, not here.
 
 use std::time::Duration;
 
 use contracts::{ALL_EVENT_TYPES, Envelope, Timestamp, pause_after};
 use db::{Db, Pending};
-use runtime::{Call, CancellationToken, Config, Died, Failure, Function, Tasks};
+use runtime::{Call, CancellationToken, Checked, Config, Died, Failure, Function, Tasks, within};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
 };
 
-use crate::Broker;
+use crate::{Broker, config::DAY};
 
 /// How to deliver.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +35,10 @@ impl Config for LocalConfig {
     const PREFIX: &'static str = "LOCAL_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] =
         &[("drain_seconds", "seconds that event handlers in hand get to finish after SIGTERM")];
+
+    fn check(&self) -> Checked {
+        within("drain_seconds", &self.drain_seconds, 0..=DAY)
+    }
 }
 
 /// How long others are kept away from an event in hand.
@@ -44,6 +49,8 @@ const IDLE: Duration = Duration::from_secs(10);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How long handlers get to give back what they have in hand, after the drain time.
 const GIVE_BACK: Duration = Duration::from_secs(5);
+/// The pause after the outbox could not be read.
+const BREATH: Duration = Duration::from_secs(1);
 /// How often events without a subscriber are removed.
 const DROP: Duration = Duration::from_millis(200);
 
@@ -73,6 +80,10 @@ impl Local {
     /// # Errors
     /// [`Died`] if a lane ended before.
     pub async fn run(self, function: Function, shutdown: CancellationToken) -> Result<(), Died> {
+        self.lanes(&function, &shutdown).ended().await
+    }
+
+    fn lanes(&self, function: &Function, shutdown: &CancellationToken) -> Tasks {
         let mut lanes = Tasks::until(shutdown.clone());
         let types = function.event_types();
         let mut without: Vec<&'static str> = ALL_EVENT_TYPES.to_vec();
@@ -93,7 +104,7 @@ impl Local {
             };
             lanes.spawn(kind, lane.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
         }
-        lanes.ended().await
+        lanes
     }
 }
 
@@ -132,10 +143,13 @@ impl Lane {
         let mut woken = self.wake.subscribe();
         while !shutdown.is_cancelled() {
             woken.mark_unchanged();
-            if let Err(error) = self.take_due().await {
-                tracing::warn!(kind = self.kind, %error, "the outbox can't be read");
-            }
-            let pause = self.pause().await;
+            let pause = match self.take_due().await {
+                Ok(()) => self.pause().await,
+                Err(error) => {
+                    tracing::warn!(kind = self.kind, %error, "the outbox can't be read");
+                    BREATH
+                }
+            };
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 _ = woken.changed() => {}

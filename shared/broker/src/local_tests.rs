@@ -23,8 +23,8 @@ async fn world() -> World {
 
 async fn uploaded(db: &Db) -> JobId {
     let id = JobId::generate();
-    db.create_job(&NewJob { id, user_id: UserId::generate(), video_id: VideoId::generate() }).await.unwrap();
-    db.queue_job(id, &Source::default(), &Options::default()).await.unwrap().unwrap();
+    db.jobs().create(&NewJob { id, user_id: UserId::generate(), video_id: VideoId::generate() }).await.unwrap();
+    db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().unwrap();
     id
 }
 

@@ -11,8 +11,8 @@ pub(crate) enum Upstream {
     Download,
 }
 
-/// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`].
-pub(super) const PREFIXES: [(&str, Upstream); 14] = [
+/// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`] and [`ADMIN_JOBS`].
+pub(super) const PREFIXES: [(&str, Upstream); 15] = [
     ("/register", Upstream::Auth),
     ("/verify", Upstream::Auth),
     ("/login", Upstream::Auth),
@@ -26,11 +26,14 @@ pub(super) const PREFIXES: [(&str, Upstream); 14] = [
     ("/upload", Upstream::Upload),
     ("/uploads", Upstream::Upload),
     ("/jobs", Upstream::Jobs),
+    ("/deliveries", Upstream::Jobs),
     ("/download", Upstream::Download),
 ];
 
 /// `/jobs/{id}/...` that is about the audio.
 const DOWNLOADS: [&str; 2] = ["audio", "link"];
+/// `/admin/...` that is not about accounts.
+const ADMIN_JOBS: [&str; 2] = ["deliveries", "jobs"];
 
 impl Upstream {
     pub(super) const ALL: [Self; 4] = [Self::Auth, Self::Upload, Self::Jobs, Self::Download];
@@ -50,8 +53,12 @@ pub(crate) fn upstream(path: &str) -> Option<Upstream> {
     let mut parts = path.splitn(4, '/').skip(1);
     let first = parts.next()?;
     let (_, owner) = PREFIXES.iter().find(|(prefix, _)| prefix.strip_prefix('/') == Some(first))?;
-    let about_audio = parts.nth(1).is_some_and(|last| DOWNLOADS.contains(&last));
-    Some(if *owner == Upstream::Jobs && about_audio { Upstream::Download } else { *owner })
+    let (second, third) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    Some(match first {
+        "jobs" if DOWNLOADS.contains(&third) => Upstream::Download,
+        "admin" if ADMIN_JOBS.contains(&second) => Upstream::Jobs,
+        _ => *owner,
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +81,15 @@ mod tests {
             ("/jobs/1/audio", Some(Upstream::Download)),
             ("/jobs/1/link", Some(Upstream::Download)),
             ("/jobs/1/audio/x", Some(Upstream::Jobs)),
+            ("/jobs/1/deliveries", Some(Upstream::Jobs)),
+            ("/deliveries/1/repeat", Some(Upstream::Jobs)),
+            ("/deliveries/1/link", Some(Upstream::Jobs)),
+            ("/admin/users", Some(Upstream::Auth)),
+            ("/admin/users/1", Some(Upstream::Auth)),
+            ("/admin/users/jobs", Some(Upstream::Auth)),
+            ("/admin/deliveries", Some(Upstream::Jobs)),
+            ("/admin/deliveries/1/drop", Some(Upstream::Jobs)),
+            ("/admin/jobs/retry", Some(Upstream::Jobs)),
             ("/download", Some(Upstream::Download)),
             ("/loginx", None),
             ("/", None),

@@ -22,6 +22,8 @@ use crate::{BrokerConfig, Error};
 /// First and longest pause before the next attempt to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// How long handlers get to give back what they have in hand, after the drain time.
+const GIVE_BACK: Duration = Duration::from_secs(5);
 /// How often an empty queue is asked again.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -92,7 +94,8 @@ impl Consumer {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 Some(settled) = in_hand.join_next() => {
-                    if matches!(settled, Ok(Err(Lost))) {
+                    // One that panicked never will be acknowledged on this connection.
+                    if !matches!(settled, Ok(Ok(()))) {
                         return Err(gone("an acknowledgement came too late"));
                     }
                 }
@@ -133,7 +136,7 @@ impl Consumer {
 }
 
 /// Waits for what is in hand; after the shutdown for the drain time at the most, then it is given back. Whether all of it
-/// was acknowledged.
+/// was acknowledged; what was not goes back to its queue.
 async fn drain(
     in_hand: &mut JoinSet<Result<(), Lost>>,
     shutdown: &CancellationToken,
@@ -144,7 +147,8 @@ async fn drain(
         shutdown.cancelled().await;
         tokio::time::sleep(Duration::from_secs(config.broker_drain_seconds)).await;
         end.cancel();
-        std::future::pending::<()>().await;
+        tokio::time::sleep(GIVE_BACK).await;
+        tracing::warn!("handlers in hand were cut off");
     };
     let finished = async {
         let mut all = true;

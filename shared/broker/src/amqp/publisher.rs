@@ -46,7 +46,7 @@ pub(crate) struct Publisher {
 struct Slot {
     link: Option<Arc<Link>>,
     retry_at: Instant,
-    /// When the link last confirmed something, or was opened.
+    /// When the link last confirmed something; when it was opened, or nothing waited, if that is later.
     heard_at: Instant,
 }
 
@@ -124,6 +124,10 @@ impl Publisher {
             Some(link) if link.is_open() => link.clone(),
             _ => self.connect(&mut slot).await?,
         };
+        // Whoever waits for a confirm holds the link: the slot, this call and nobody else.
+        if Arc::strong_count(&link) == 2 {
+            slot.heard_at = Instant::now();
+        }
         let (exchange, key) = match &self.target {
             // A headers exchange ignores the key; it is there for people who look.
             Target::Events => (EVENTS, envelope.kind.as_str()),
