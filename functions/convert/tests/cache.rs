@@ -31,13 +31,13 @@ impl World {
 
     async fn uploaded(&self) -> JobId {
         let new = NewJob { id: JobId::generate(), user_id: self.user_id, video_id: VideoId::generate() };
-        self.db.create_job(&new).await.unwrap();
+        self.db.jobs().create(&new).await.unwrap();
         let mut upload = self.blobs.put(Blob::Video(new.video_id)).await.unwrap();
         let video = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/media/fixtures/moov-end.mp4");
         upload.write(fs::read(video).unwrap().into()).await.unwrap();
         upload.finish().await.unwrap();
         let source = Source { digest: Some("d".repeat(64)), ..Source::default() };
-        self.db.queue_job(new.id, &source, &Options::default()).await.unwrap().unwrap();
+        self.db.jobs().queue(new.id, &source, &Options::default()).await.unwrap().unwrap();
         new.id
     }
 
@@ -48,7 +48,7 @@ impl World {
     }
 
     async fn job(&self, id: JobId) -> Job {
-        self.db.job(id).await.unwrap().unwrap()
+        self.db.jobs().get(id).await.unwrap().unwrap()
     }
 
     /// A new job, converted or answered; its audio must be there.

@@ -200,7 +200,7 @@ async fn without_credentials_it_is_401() {
 async fn a_job_that_is_not_done_is_409_with_its_state() {
     let world = World::new().await;
     let canceled = world.queued("a.mp4").await;
-    assert!(world.db.cancel_job(canceled).await.unwrap());
+    assert!(world.db.jobs().cancel(canceled).await.unwrap());
     for (job, state) in [
         (world.uploading().await, "uploading"),
         (world.queued("a.mp4").await, "queued"),
@@ -223,8 +223,9 @@ async fn what_is_past_its_time_is_410_before_and_after_the_sweep() {
     let world = World::new().await;
     let (job, audio) = world.done("a.mp4", &content(), Duration::ZERO).await;
     assert_eq!(world.get(&format!("/download?fid={audio}"), &[]).await.status, StatusCode::GONE);
-    let swept = world.db.expire_jobs(Timestamp::now().after(DAY)).await.unwrap();
-    assert_eq!(swept, [audio]);
+    let keep = db::Keep { videos: DAY, jobs: DAY };
+    assert_eq!(world.db.jobs().look(keep, 10).await.unwrap().jobs, 1);
+    assert_eq!(world.db.due_garbage(10).await.unwrap(), [db::Garbage::Audio(audio)]);
     world.blobs.delete(Blob::Audio(audio)).await.unwrap();
     for path in [format!("/download?fid={audio}"), format!("/jobs/{job}/audio")] {
         let answer = world.get(&path, &[]).await;
@@ -286,7 +287,7 @@ async fn a_link_never_outlives_the_audio() {
     let (job, _) = world.done("a.mp4", &content(), Duration::from_secs(100)).await;
     let answer = link(&world, job, world.anna, &json!({})).await;
     let expires: Timestamp = serde_json::from_value(answer.json()["expires_at"].clone()).unwrap();
-    assert_eq!(Some(expires), world.db.job(job).await.unwrap().unwrap().expires_at);
+    assert_eq!(Some(expires), world.db.jobs().get(job).await.unwrap().unwrap().expires_at);
 }
 
 #[tokio::test]

@@ -180,8 +180,8 @@ async fn an_upload_whose_job_was_removed_ends_soon() {
     let upload = world.post("/upload", "video/mp4", slow(head, more));
     let removal = async {
         loop {
-            if let [job] = &world.db.jobs(world.anna, 1, None).await.unwrap()[..] {
-                break world.db.delete_job(job.id).await.unwrap();
+            if let [job] = &world.db.jobs().list(world.anna, 1, None).await.unwrap()[..] {
+                break world.db.jobs().delete(job.id).await.unwrap();
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::house::{Answer, House, PASSWORD};
 use auth::AuthConfig;
 use broker::{Broker, BrokerConfig};
-use contracts::{Event as _, PasswordResetAsked, Timestamp, UserId};
+use contracts::{Channel, Message, Timestamp, UserId};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -39,7 +39,12 @@ impl House {
     }
 
     async fn resets_asked(&self) -> usize {
-        self.db.due_events(PasswordResetAsked::TYPE, 100, &[]).await.unwrap().len()
+        let mut resets = 0;
+        for id in self.db.deliveries().due(Channel::Mail, std::time::Duration::ZERO, 100).await.unwrap() {
+            let delivery = self.db.deliveries().get(id).await.unwrap().unwrap();
+            resets += usize::from(delivery.message == Message::PasswordReset);
+        }
+        resets
     }
 
     /// Waits until a mail was asked for: the answer comes whether or not it was.

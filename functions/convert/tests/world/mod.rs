@@ -47,15 +47,15 @@ impl World {
     pub(crate) async fn uploaded(&self, seconds: u32) -> Envelope {
         let new =
             NewJob { id: JobId::generate(), user_id: UserId::generate(), video_id: VideoId::generate() };
-        self.db.create_job(&new).await.unwrap();
+        self.db.jobs().create(&new).await.unwrap();
         let mut upload = self.blobs.put(Blob::Video(new.video_id)).await.unwrap();
         upload.write(wav(seconds).into()).await.unwrap();
         upload.finish().await.unwrap();
-        self.db.queue_job(new.id, &Source::default(), &Options::default()).await.unwrap().unwrap().envelope
+        self.db.jobs().queue(new.id, &Source::default(), &Options::default()).await.unwrap().unwrap().envelope
     }
 
     pub(crate) async fn job(&self, event: &Envelope) -> Job {
-        self.db.job(event.subject.parse().unwrap()).await.unwrap().unwrap()
+        self.db.jobs().get(event.subject.parse().unwrap()).await.unwrap().unwrap()
     }
 
     /// Waits until the job is as `wanted`.

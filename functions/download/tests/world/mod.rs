@@ -118,25 +118,25 @@ impl World {
     pub(crate) async fn uploading(&self) -> JobId {
         let id = JobId::generate();
         let new = NewJob { id, user_id: self.anna, video_id: VideoId::generate() };
-        self.db.create_job(&new).await.unwrap();
+        self.db.jobs().create(&new).await.unwrap();
         id
     }
 
     pub(crate) async fn queued(&self, name: &str) -> JobId {
         let id = self.uploading().await;
         let source = Source { name: name.into(), bytes: 10, container: "mp4".into(), ..Source::default() };
-        self.db.queue_job(id, &source, &Options::default()).await.unwrap().unwrap();
+        self.db.jobs().queue(id, &source, &Options::default()).await.unwrap().unwrap();
         id
     }
 
     pub(crate) async fn converting(&self, name: &str) -> Claimed {
-        let id = self.queued(name).await;
-        self.db.claim_job(id, Duration::from_secs(60)).await.unwrap().unwrap()
+        self.queued(name).await;
+        self.db.jobs().claim_next(Duration::from_secs(60)).await.unwrap().unwrap()
     }
 
     pub(crate) async fn failed(&self) -> JobId {
         let claimed = self.converting("a.mp4").await;
-        self.db.fail_job(&claimed.lease, FailureCode::NoAudio, "no streams").await.unwrap().unwrap();
+        self.db.jobs().fail(&claimed.lease, FailureCode::NoAudio, "no streams").await.unwrap().unwrap();
         claimed.job.id
     }
 
@@ -150,7 +150,7 @@ impl World {
         let duration = Duration::from_secs(187);
         let audio = Audio { id, bytes, duration, codec: "mp3".into(), bitrate: 128_000 };
         let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep };
-        self.db.finish_job(&claimed.lease, &finished, "1").await.unwrap().unwrap();
+        self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap();
         (claimed.job.id, id)
     }
 }

@@ -153,7 +153,7 @@ async fn who_wants_no_mail_or_has_deleted_the_job_gets_none() {
     let event = world.done("a.mp4", quiet, None).await;
     world.deliver(&event).await.unwrap();
     let event = world.done("a.mp4", Options::default(), None).await;
-    world.db.delete_job(event.job_id).await.unwrap();
+    world.db.jobs().delete(event.job_id).await.unwrap();
     world.deliver(&event).await.unwrap();
     let gone = AudioReady { job_id: JobId::generate(), audio_id: event.audio_id };
     world.deliver(&gone).await.unwrap();
@@ -164,7 +164,7 @@ async fn who_wants_no_mail_or_has_deleted_the_job_gets_none() {
 async fn a_failure_that_is_being_retried_is_no_news() {
     let world = World::new().await;
     let event = world.failed("a.mp4", FailureCode::Internal, "").await;
-    world.db.retry_job(event.job_id).await.unwrap().unwrap();
+    world.db.jobs().retry(event.job_id).await.unwrap().unwrap();
     world.deliver(&ConversionFailed { job_id: event.job_id, code: event.code }).await.unwrap();
     assert!(world.mails().is_empty());
 }

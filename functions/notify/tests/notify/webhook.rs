@@ -182,7 +182,7 @@ async fn a_job_that_is_gone_or_has_another_end_by_now_calls_nobody() {
     let (world, receiver) = (World::new().await, Receiver::answering("200 OK").await);
     let (event, first) = due(&world, &receiver.url).await;
     world.deliver(&WebhookDue { state: State::Failed, ..first.clone() }).await.unwrap();
-    world.db.delete_job(event.job_id).await.unwrap();
+    world.db.jobs().delete(event.job_id).await.unwrap();
     world.deliver(&first).await.unwrap();
     assert!(receiver.heard().is_empty());
 }

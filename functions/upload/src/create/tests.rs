@@ -1,4 +1,4 @@
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use blobs::{Blobs, Bucket};
 use broker::{Local, LocalConfig};
@@ -24,7 +24,7 @@ async fn world() -> World {
     let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
     let deps = Upload {
         broker: Local::new(db.clone(), LocalConfig::default()).broker(),
-        verifier: Verifier::new(key.verifying_key(), db.clone()),
+        verifier: Verifier::new(key.verifying_keys(), db.clone()),
         config: UploadConfig::default(),
         db,
         blobs,
@@ -40,7 +40,13 @@ impl World {
     }
 
     async fn videos(&self) -> usize {
-        self.deps.blobs.older_than(Bucket::Videos, Duration::ZERO).await.unwrap().len()
+        let garbage = self.deps.db.due_garbage(1000).await.unwrap();
+        let mut kept = self.deps.blobs.page(Bucket::Videos, None, 1000).await.unwrap();
+        kept.retain(|stored| match stored.blob {
+            blobs::Blob::Video(id) => !garbage.contains(&db::Garbage::Video(id)),
+            blobs::Blob::Audio(_) => true,
+        });
+        kept.len()
     }
 }
 
@@ -61,10 +67,10 @@ async fn an_upload_that_was_queued_though_the_answer_was_lost_is_accepted_and_ke
     let world = world().await;
     let stored = world.stored().await;
     let id = stored.job_id;
-    world.deps.db.queue_job(id, &Source::default(), &Options::default()).await.unwrap().unwrap();
+    world.deps.db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().unwrap();
     let accepted = unsure(&world.deps, stored, lost()).await.unwrap();
     assert_eq!((accepted.id, world.videos().await), (id, 1));
-    assert_eq!(world.deps.db.job(id).await.unwrap().unwrap().state, JobState::Queued);
+    assert_eq!(world.deps.db.jobs().get(id).await.unwrap().unwrap().state, JobState::Queued);
 }
 
 #[tokio::test]
@@ -73,7 +79,7 @@ async fn an_upload_that_could_not_be_queued_is_refused_and_leaves_nothing() {
     let stored = world.stored().await;
     let id = stored.job_id;
     assert!(unsure(&world.deps, stored, lost()).await.is_err());
-    assert!(world.deps.db.job(id).await.unwrap().is_none());
+    assert!(world.deps.db.jobs().get(id).await.unwrap().is_none());
     assert_eq!(world.videos().await, 0);
 }
 

@@ -75,10 +75,10 @@ impl World {
     async fn converting(&self, name: &str, options: &Options) -> Claimed {
         let id = JobId::generate();
         let new = NewJob { id, user_id: self.anna, video_id: VideoId::generate() };
-        self.db.create_job(&new).await.unwrap();
+        self.db.jobs().create(&new).await.unwrap();
         let source = Source { name: name.into(), bytes: 10, container: "mp4".into(), ..Source::default() };
-        self.db.queue_job(id, &source, options).await.unwrap().unwrap();
-        self.db.claim_job(id, Duration::from_secs(60)).await.unwrap().unwrap()
+        self.db.jobs().queue(id, &source, options).await.unwrap().unwrap();
+        self.db.jobs().claim_next(Duration::from_secs(60)).await.unwrap().unwrap()
     }
 
     /// A finished job of Anna's.
@@ -93,7 +93,7 @@ impl World {
             warning: warning.map(str::to_owned),
             keep: Duration::from_secs(86_400),
         };
-        self.db.finish_job(&claimed.lease, &finished, "1").await.unwrap().unwrap().event
+        self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap().event
     }
 
     /// A failed job of Anna's.
@@ -109,7 +109,7 @@ impl World {
         detail: &str,
     ) -> ConversionFailed {
         let claimed = self.converting(name, options).await;
-        self.db.fail_job(&claimed.lease, code, detail).await.unwrap().unwrap().event
+        self.db.jobs().fail(&claimed.lease, code, detail).await.unwrap().unwrap().event
     }
 
     fn mail_folder(&self) -> PathBuf {
