@@ -84,3 +84,52 @@ async fn tick<E: Event + Default>(function: &Function, db: &Db, shutdown: &Cance
         Err(panic) => tracing::error!(kind = E::TYPE, %panic, "a sweep panicked; the next one comes"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use runtime::Context;
+
+    use super::*;
+
+    fn refused(name: &str, value: &str) -> String {
+        let set = [(name.to_owned(), value.to_owned())];
+        ClockConfig::from_variables(set.into_iter()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn times_that_can_not_be_meant_are_refused() {
+        assert!(refused("CLOCK_DUE_SECONDS", "0").starts_with("CLOCK_DUE_SECONDS: 0 is not"));
+        assert!(refused("CLOCK_BLOBS_SECONDS", "0").starts_with("CLOCK_BLOBS_SECONDS: 0 is not"));
+        assert!(refused("CLOCK_DUE_SECONDS", "3601").starts_with("CLOCK_DUE_SECONDS: 3601 is not"));
+    }
+
+    #[tokio::test]
+    async fn a_sweep_that_panics_is_ticked_again_and_so_is_its_neighbour() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 2).unwrap();
+        db.migrate().await.unwrap();
+        let (due, blobs) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let function = Function::new()
+            .on(due.clone(), |due: Context<Arc<AtomicUsize>>, _: SweepDue| async move {
+                assert!(due.fetch_add(1, Ordering::SeqCst) > 0, "the first time");
+                Ok(())
+            })
+            .on(blobs.clone(), |blobs: Context<Arc<AtomicUsize>>, _: SweepBlobs| async move {
+                blobs.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            });
+        let config = ClockConfig { due_seconds: 1, blobs_seconds: 1 };
+        let shutdown = CancellationToken::new();
+        let clock = tokio::spawn(run_clock(function, db, config, shutdown.clone()));
+        while due.load(Ordering::SeqCst) < 2 || blobs.load(Ordering::SeqCst) < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        shutdown.cancel();
+        clock.await.unwrap();
+    }
+}

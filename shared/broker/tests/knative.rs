@@ -71,8 +71,8 @@ impl World {
     async fn uploaded(&self) -> Envelope {
         let id = JobId::generate();
         let new = NewJob { id, user_id: UserId::generate(), video_id: VideoId::generate() };
-        self.db.create_job(&new).await.unwrap();
-        self.db.queue_job(id, &Source::default(), &Options::default()).await.unwrap().unwrap().envelope
+        self.db.jobs().create(&new).await.unwrap();
+        self.db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().unwrap().envelope
     }
 
     async fn rows(&self) -> u64 {
@@ -165,11 +165,11 @@ async fn an_event_that_the_sink_refuses_does_not_hold_up_the_others() {
 
 async fn finish(db: Db, event: VideoUploaded) -> Option<contracts::Recorded<AudioReady>> {
     let lease = Duration::from_secs(60);
-    let claimed = db.claim_job(event.job_id, lease).await.unwrap()?;
+    let claimed = db.jobs().claim_next(lease).await.unwrap()?;
     let audio =
         Audio { id: AudioId::generate(), bytes: 1, duration: lease, codec: "mp3".into(), bitrate: 128 };
     let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep: lease };
-    db.finish_job(&claimed.lease, &finished, "1").await.unwrap()
+    db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap()
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ struct Line {
 #[derive(Debug, Default)]
 struct State {
     stalls: bool,
+    accepted: usize,
     streams: Vec<TcpStream>,
 }
 
@@ -35,6 +36,7 @@ impl Proxy {
         let line = Arc::clone(&proxy.line);
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
+                line.state.lock().unwrap().accepted += 1;
                 // Nobody listens: whoever asked is told so.
                 if let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
                     join(&near, &far, &line);
@@ -54,6 +56,12 @@ impl Proxy {
             self.port,
             after.trim_start_matches(|letter: char| letter.is_ascii_digit())
         )
+    }
+
+    /// How many connections were made so far.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.line.state.lock().unwrap().accepted
     }
 
     /// From now on nothing arrives, and nobody is told.

@@ -43,8 +43,8 @@ async fn one_event_without_a_queue_does_not_hold_up_the_others() {
     let world = World::new().await;
     let heard = Heard::default();
     let first = world.uploaded().await.event.job_id;
-    let claimed = world.db.claim_job(first, LEASE).await.unwrap().unwrap();
-    world.db.fail_job(&claimed.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    let claimed = world.db.jobs().claim_next(LEASE).await.unwrap().unwrap();
+    world.db.jobs().fail(&claimed.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
     let second = world.uploaded().await.event.job_id;
     let served = world.serve(heard.function()).await;
     world.broker().publish_pending().await;
@@ -72,7 +72,7 @@ async fn more_than_a_batch_is_published_oldest_first() {
 }
 
 async fn finish(db: Db, event: VideoUploaded) -> Option<contracts::Recorded<AudioReady>> {
-    let claimed = db.claim_job(event.job_id, LEASE).await.unwrap().unwrap();
+    let claimed = db.jobs().claim_next(LEASE).await.unwrap().unwrap();
     let audio = Audio {
         id: AudioId::generate(),
         bytes: 1,
@@ -81,7 +81,7 @@ async fn finish(db: Db, event: VideoUploaded) -> Option<contracts::Recorded<Audi
         bitrate: 128,
     };
     let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep: LEASE };
-    db.finish_job(&claimed.lease, &finished, "1").await.unwrap()
+    db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap()
 }
 
 #[tokio::test]

@@ -84,8 +84,8 @@ impl World {
     pub(crate) async fn uploaded(&self) -> Recorded<VideoUploaded> {
         let id = JobId::generate();
         let new = NewJob { id, user_id: UserId::generate(), video_id: VideoId::generate() };
-        self.db.create_job(&new).await.unwrap();
-        self.db.queue_job(id, &Source::default(), &Options::default()).await.unwrap().unwrap()
+        self.db.jobs().create(&new).await.unwrap();
+        self.db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().unwrap()
     }
 
     /// Waits until `queue` has `count` messages ready.
