@@ -201,11 +201,13 @@ async fn a_job_that_is_not_done_is_409_with_its_state() {
     let world = World::new().await;
     let canceled = world.queued("a.mp4").await;
     assert!(world.db.jobs().cancel(canceled).await.unwrap());
+    // The converter takes the job that has waited longest: the one that is to wait comes last.
+    let (failed, converting) = (world.failed().await, world.converting("a.mp4").await.job.id);
     for (job, state) in [
         (world.uploading().await, "uploading"),
         (world.queued("a.mp4").await, "queued"),
-        (world.converting("a.mp4").await.job.id, "converting"),
-        (world.failed().await, "failed"),
+        (converting, "converting"),
+        (failed, "failed"),
         (canceled, "canceled"),
     ] {
         for path in [format!("/download?fid={job}"), format!("/jobs/{job}/audio")] {
