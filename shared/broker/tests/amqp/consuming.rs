@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use contracts::VideoUploaded;
-use runtime::{CancellationToken, Failure, Function};
+use lapin::{
+    options::QueueDeclareOptions,
+    types::{AMQPValue, FieldTable},
+};
+use runtime::{CancellationToken, Context, Failure, Function};
 use tokio::sync::Semaphore;
 
 use crate::world::{Heard, QUEUE, WORK, World, envelope};
@@ -22,7 +26,7 @@ impl Gate {
     }
 
     fn function(&self) -> Function {
-        Function::new().on(self.clone(), |gate: Self, event: VideoUploaded| async move {
+        Function::new().on(self.clone(), |gate: Context<Self>, event: VideoUploaded| async move {
             gate.begun.note(event.job_id);
             gate.open.acquire().await.unwrap().forget();
             gate.finished.note(event.job_id);
@@ -31,36 +35,26 @@ impl Gate {
     }
 }
 
-#[tokio::test]
-async fn a_handler_that_asks_for_it_gets_the_event_again() {
-    let world = World::new().await;
-    let heard = Heard::default();
-    let function = Function::new().on(heard.clone(), |heard: Heard, event: VideoUploaded| async move {
+/// Asks for the event again until it was there `times`.
+fn asks_again(heard: &Heard, times: usize) -> Function {
+    Function::new().on(heard.clone(), move |heard: Context<Heard>, event: VideoUploaded| async move {
         match heard.note(event.job_id) {
-            1 => Err(Failure::Retry("not yet".into())),
+            count if count < times => Err(Failure::Retry("not yet".into())),
             _ => Ok(()),
         }
-    });
-    let served = world.serve(function).await;
-    let recorded = world.uploaded().await;
-    world.broker().publish(&recorded.envelope).await;
-    heard.count(2).await;
-    served.stop().await;
-    assert_eq!(world.look(QUEUE).await, Some((0, 0)));
+    })
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_gets_the_event_again() {
+async fn a_handler_that_asks_for_it_gets_the_event_again_after_a_pause() {
     let world = World::new().await;
     let heard = Heard::default();
-    let function = Function::new().on(heard.clone(), |heard: Heard, event: VideoUploaded| async move {
-        assert!(heard.note(event.job_id) > 1, "the first time");
-        Ok(())
-    });
-    let served = world.serve(function).await;
+    let served = world.serve(asks_again(&heard, 3)).await;
     let recorded = world.uploaded().await;
+    let begun = std::time::Instant::now();
     world.broker().publish(&recorded.envelope).await;
-    heard.count(2).await;
+    heard.count(3).await;
+    assert!(begun.elapsed() >= Duration::from_secs(10), "two pauses of 5 s");
     served.stop().await;
     assert_eq!(world.look(QUEUE).await, Some((0, 0)));
 }
@@ -148,19 +142,79 @@ async fn once_takes_one_message_and_says_whether_there_was_one() {
 }
 
 #[tokio::test]
-async fn a_pause_before_the_next_delivery_does_not_hold_up_the_shutdown() {
-    let mut world = World::new().await;
-    world.config.broker_retry_seconds = 3600;
+async fn a_pause_before_the_next_delivery_does_not_hold_up_the_shutdown_and_loses_nothing() {
+    let world = World::new().await;
     let queue = world.work_queue();
     queue.publish(&envelope()).await.unwrap();
     let (heard, shutdown) = (Heard::default(), CancellationToken::new());
-    let function = Function::new().on(heard.clone(), |heard: Heard, event: VideoUploaded| async move {
-        heard.note(event.job_id);
-        Err::<(), _>(Failure::Retry("the store is away".into()))
+    tokio::join!(queue.work(asks_again(&heard, 2), world.broker(), shutdown.clone()), async {
+        heard.count(1).await;
+        shutdown.cancel();
     });
+    assert_eq!(heard.all().len(), 1);
+    world.holds(WORK, 1).await;
+}
+
+#[tokio::test]
+async fn after_the_drain_time_a_handler_is_told_to_give_back_what_it_has_in_hand() {
+    let mut world = World::new().await;
+    world.config.broker_drain_seconds = 0;
+    let queue = world.work_queue();
+    queue.publish(&envelope()).await.unwrap();
+    let (heard, shutdown) = (Heard::default(), CancellationToken::new());
+    let function =
+        Function::new().on(heard.clone(), |heard: Context<Heard>, event: VideoUploaded| async move {
+            heard.note(event.job_id);
+            heard.call.shutdown.cancelled().await;
+            Ok(())
+        });
     tokio::join!(queue.work(function, world.broker(), shutdown.clone()), async {
         heard.count(1).await;
         shutdown.cancel();
     });
+    assert_eq!(world.look(WORK).await, Some((0, 0)));
+}
+
+#[tokio::test]
+async fn a_handler_that_gives_nothing_back_is_cut_off_and_its_message_stays() {
+    let mut world = World::new().await;
+    world.config.broker_drain_seconds = 0;
+    let queue = world.work_queue();
+    queue.publish(&envelope()).await.unwrap();
+    let (gate, shutdown) = (Gate::closed(), CancellationToken::new());
+    tokio::join!(queue.work(gate.function(), world.broker(), shutdown.clone()), async {
+        gate.begun.count(1).await;
+        shutdown.cancel();
+    });
     world.holds(WORK, 1).await;
+}
+
+/// As the landed version made it: with a limit, and a place for dead letters.
+#[tokio::test]
+async fn a_queue_that_is_there_with_other_arguments_is_consumed_all_the_same() {
+    for name in [QUEUE, WORK] {
+        let world = World::new().await;
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(20));
+        arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("tapedeck.dead".into()));
+        let durable = QueueDeclareOptions::durable();
+        world.raw().await.channel.queue_declare(name.into(), durable, arguments).await.unwrap();
+        let heard = Heard::default();
+        let recorded = world.uploaded().await;
+        if name == QUEUE {
+            let served = world.serve(heard.function()).await;
+            world.broker().publish(&recorded.envelope).await;
+            heard.count(1).await;
+            served.stop().await;
+        } else {
+            let (queue, shutdown) = (world.work_queue(), CancellationToken::new());
+            queue.publish(&recorded.envelope).await.unwrap();
+            tokio::join!(queue.work(heard.function(), world.broker(), shutdown.clone()), async {
+                heard.count(1).await;
+                shutdown.cancel();
+            });
+        }
+        assert_eq!(world.look(name).await, Some((0, 0)));
+    }
 }

@@ -7,12 +7,13 @@ use lapin::{
     options::{BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions},
     types::{AMQPValue, FieldTable},
 };
-use runtime::CancellationToken;
+use runtime::{CancellationToken, Context, Function};
 
 use crate::world::{Heard, WORK, World, envelope};
 
 /// `b.<namespace>.<broker>.<uid>`.
 const EXCHANGE: &str = "b.default.default.6a1f2f3e-0000-4000-8000-000000000000";
+const TRACE: &str = "00-80e1afed08e019fc1110464cfa66635c-7a085853722dc6d2-01";
 const TYPE: &str = "dev.tapedeck.video.uploaded.v1";
 
 fn table(pairs: &[(&str, &str)]) -> FieldTable {
@@ -51,7 +52,7 @@ async fn a_queue_bound_to_a_headers_exchange_as_knative_does_it_delivers_to_our_
             ("source", "/tapedeck/functions/upload"),
             ("subject", &job.to_string()),
             ("id", "01jd0000000000000000000000"),
-            ("traceparent", "00-80e1afed08e019fc1110464cfa66635c-7a085853722dc6d2-01"),
+            ("traceparent", TRACE),
             ("tracestate", ""),
         ]);
         let properties = BasicProperties::default()
@@ -66,7 +67,13 @@ async fn a_queue_bound_to_a_headers_exchange_as_knative_does_it_delivers_to_our_
             .unwrap();
     }
     let (heard, shutdown) = (Heard::default(), CancellationToken::new());
-    tokio::join!(queue.work(heard.function(), world.broker(), shutdown.clone()), async {
+    let function =
+        Function::new().on(heard.clone(), |heard: Context<Heard>, event: VideoUploaded| async move {
+            assert_eq!(heard.call.traceparent.as_deref(), Some(TRACE));
+            heard.note(event.job_id);
+            Ok(())
+        });
+    tokio::join!(queue.work(function, world.broker(), shutdown.clone()), async {
         heard.count(1).await;
         shutdown.cancel();
     });
@@ -77,7 +84,8 @@ async fn a_queue_bound_to_a_headers_exchange_as_knative_does_it_delivers_to_our_
 #[tokio::test]
 async fn what_we_publish_carries_the_same_layout() {
     let world = World::new().await;
-    let event = envelope();
+    let mut event = envelope();
+    event.extensions.insert("traceparent".into(), TRACE.into());
     knative_queue(&world).publish(&event).await.unwrap();
     let message = world.take(WORK).await;
     let properties = &message.properties;
@@ -89,6 +97,7 @@ async fn what_we_publish_carries_the_same_layout() {
         ("source", "/tapedeck/functions/upload"),
         ("subject", &event.subject),
         ("id", &event.id),
+        ("traceparent", TRACE),
     ]);
     let mut headers = properties.headers().clone().unwrap().inner().clone();
     headers.remove("x-delivery-count");

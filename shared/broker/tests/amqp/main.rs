@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod consuming;
-mod dead_letters;
+mod dropped;
 mod knative_layout;
+mod many;
 mod outages;
+mod parts;
 mod publishing;
 mod world;

@@ -6,7 +6,9 @@ use std::{
 };
 
 use broker::{Broker, BrokerConfig, WorkQueue};
-use contracts::{Envelope, JobId, Options, Recorded, UserId, VideoId, VideoUploaded};
+use contracts::{
+    Clock, Envelope, Event as _, JobId, Options, Recorded, Timestamp, UserId, VideoId, VideoUploaded,
+};
 use db::{Db, NewJob, Source};
 use lapin::{
     Channel, Connection, ConnectionProperties,
@@ -14,7 +16,7 @@ use lapin::{
     options::{BasicGetOptions, QueueDeclareOptions},
     types::FieldTable,
 };
-use runtime::{CancellationToken, Function, ServeConfig};
+use runtime::{CancellationToken, Context, Function, Service};
 use servers::Vhost;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -23,9 +25,13 @@ pub(crate) const QUEUE: &str = "tapedeck.tests.video.uploaded.v1";
 /// The work queue.
 pub(crate) const WORK: &str = "tapedeck.convert";
 
+/// Longer than an event is left to who committed it, and than a sweep keeps others away from it.
+const SWEEP: Duration = Duration::from_secs(75);
+
 pub(crate) struct World {
     pub(crate) config: BrokerConfig,
     pub(crate) db: Db,
+    clock: Clock,
     _folder: tempfile::TempDir,
     _vhost: Option<Vhost>,
 }
@@ -47,14 +53,11 @@ impl World {
         });
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
+        let clock = Clock::manual(Timestamp::now());
+        let db = db.with_clock(clock.clone());
         db.migrate().await.unwrap();
-        let config = BrokerConfig {
-            broker_url: url.into(),
-            broker_retry_seconds: 0,
-            broker_max_deliveries: 3,
-            ..BrokerConfig::default()
-        };
-        Self { config, db, _folder: folder, _vhost: None }
+        let config = BrokerConfig { broker_url: url.into(), ..BrokerConfig::default() };
+        Self { config, db, clock, _folder: folder, _vhost: None }
     }
 
     pub(crate) fn broker(&self) -> Broker {
@@ -65,14 +68,34 @@ impl World {
         WorkQueue::open::<VideoUploaded>("convert", &self.config).unwrap()
     }
 
+    /// The turn of a sweep, after all that was begun before is due again.
+    pub(crate) async fn sweep(&self, broker: &Broker) {
+        self.clock.advance(SWEEP);
+        broker.publish_pending().await;
+    }
+
+    /// Events of all kinds in the outbox, due or not.
+    pub(crate) async fn rows(&self) -> usize {
+        let long_after = self.clock.now().after(Duration::from_secs(30 * 86_400));
+        let db = self.db.clone().with_clock(Clock::manual(long_after));
+        db.outbox().unpublished(Duration::ZERO, 10_000).await.unwrap().len()
+    }
+
+    /// How often each upload in the outbox was put off.
+    pub(crate) async fn attempts(&self) -> Vec<u32> {
+        self.clock.advance(SWEEP);
+        let due = self.db.outbox().due(VideoUploaded::TYPE, 1000).await.unwrap();
+        due.iter().map(|pending| pending.attempts).collect()
+    }
+
     /// `function` as a process of its own, whose subscriptions are there already.
     pub(crate) async fn serve(&self, function: Function) -> Served {
-        let queues: Vec<String> = function.event_types().map(queue_of).collect();
+        let queues: Vec<String> = function.event_types().into_keys().map(queue_of).collect();
         let shutdown = CancellationToken::new();
         let (broker, stop) = (self.broker(), shutdown.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let running = tokio::spawn(async move {
-            broker::serve("tests", function, &broker, listener, &ServeConfig::default(), stop).await.unwrap();
+            broker::serve("tests", function, &broker, Service::on(listener, stop)).await.unwrap();
         });
         for queue in queues {
             until(|| async { self.look(&queue).await.is_some_and(|(_, consumers)| consumers > 0) }).await;
@@ -91,6 +114,17 @@ impl World {
     /// Waits until `queue` has `count` messages ready.
     pub(crate) async fn holds(&self, queue: &str, count: u32) {
         until(|| async { self.look(queue).await.is_some_and(|(messages, _)| messages == count) }).await;
+    }
+
+    /// Waits until `queue` has `count` consumers.
+    pub(crate) async fn consumers(&self, queue: &str, count: u32) {
+        until(|| async { self.look(queue).await.is_some_and(|(_, consumers)| consumers == count) }).await;
+    }
+
+    /// The server's.
+    pub(crate) fn port(&self) -> u16 {
+        let (_, address) = self.config.broker_url.split_once("127.0.0.1:").unwrap();
+        address.split('/').next().unwrap().parse().unwrap()
     }
 
     /// Messages ready, and consumers, if there is such a queue.
@@ -167,7 +201,7 @@ impl Heard {
 
     /// Takes every event.
     pub(crate) fn function(&self) -> Function {
-        Function::new().on(self.clone(), |heard: Self, event: VideoUploaded| async move {
+        Function::new().on(self.clone(), |heard: Context<Self>, event: VideoUploaded| async move {
             heard.note(event.job_id);
             Ok(())
         })
@@ -176,7 +210,7 @@ impl Heard {
 
 /// An event that stands in no outbox.
 pub(crate) fn envelope() -> Envelope {
-    Envelope::of(&VideoUploaded { job_id: JobId::generate() }).unwrap()
+    Envelope::of(&VideoUploaded { job_id: JobId::generate() }, Timestamp::now()).unwrap()
 }
 
 /// Waits for a condition; the test runner ends what waits for ever.
