@@ -15,6 +15,11 @@
 //! Architecture invariant: an event is published only after the transaction that recorded it, and its row goes
 //! only after somebody has taken it. So a `kill -9` at any point loses nothing; it may deliver twice, and
 //! handlers are idempotent. The job's row is the truth, a message is a hint.
+//!
+//! A consumer, a lane or the clock that dies ends its process ([`runtime::Tasks`]), and readiness is 503 meanwhile; a
+//! handler that panics does not: its event is dropped. A broker that is away ends nothing, and readiness stays 200: what
+//! was accepted stands in the outbox and is published later. It is seen in the log, by a warning for each event ("left to
+//! the sweep") and for each attempt to consume ("not consuming"), and in the age of the outbox.
 
 mod amqp;
 mod clock;

@@ -1,11 +1,14 @@
 //! The way out: one connection, opened when it is first needed and again when it is lost. Many events are on their way at
 //! once: sending takes turns, waiting for the confirms does not.
+//!
+//! Each event type that somebody must hear has a channel of its own. If no queue takes an event it comes back, and lapin
+//! gives it to whichever confirm on the channel comes next: there it must be one that goes the same way.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use contracts::Envelope;
 use lapin::{
-    Confirmation, PublisherConfirm,
+    Channel, Confirmation, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
 use tokio::{sync::Mutex, time::Instant};
@@ -45,9 +48,32 @@ pub(crate) struct Publisher {
 
 struct Slot {
     link: Option<Arc<Link>>,
+    /// On the link, by the type of what travels on each.
+    channels: HashMap<String, Channel>,
     retry_at: Instant,
     /// When the link last confirmed something; when it was opened, or nothing waited, if that is later.
     heard_at: Instant,
+}
+
+impl Slot {
+    fn new(link: Option<Arc<Link>>, now: Instant) -> Self {
+        Self { link, channels: HashMap::new(), retry_at: now, heard_at: now }
+    }
+
+    /// The channel for what goes this way.
+    async fn channel(&mut self, link: &Link, way: &str) -> Result<Channel, Error> {
+        if let Some(channel) = self.channels.get(way).filter(|channel| channel.status().connected()) {
+            return Ok(channel.clone());
+        }
+        let opening = async {
+            let channel = link.another_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            Ok(channel)
+        };
+        let channel = in_time(opening).await?;
+        self.channels.insert(way.to_owned(), channel.clone());
+        Ok(channel)
+    }
 }
 
 impl Publisher {
@@ -63,7 +89,7 @@ impl Publisher {
 
     fn to(target: Target, config: BrokerConfig) -> Self {
         let now = Instant::now();
-        Self { target, config, slot: Mutex::new(Slot { link: None, retry_at: now, heard_at: now }) }
+        Self { target, config, slot: Mutex::new(Slot::new(None, now)) }
     }
 
     /// Returns when the broker has the event on disk; with `mandatory` only if a queue takes it.
@@ -103,12 +129,7 @@ impl Publisher {
         self.slot.lock().await.heard_at = Instant::now();
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) => {
-                let id = returned.delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned());
-                // With many on their way a return may come with the confirm of a neighbour.
-                let ours = id.as_deref() == Some(envelope.id.as_str());
-                Err(if ours { Error::NoRoute } else { Error::Unavailable("a neighbour's return".into()) })
-            }
+            Confirmation::Ack(Some(_)) => Err(Error::NoRoute),
             Confirmation::Nack(_) | Confirmation::NotRequested => Err(Error::Refused("not confirmed".into())),
         }
     }
@@ -124,6 +145,8 @@ impl Publisher {
             Some(link) if link.is_open() => link.clone(),
             _ => self.connect(&mut slot).await?,
         };
+        let way = if mandatory { envelope.kind.as_str() } else { "" };
+        let channel = slot.channel(&link, way).await?;
         // Whoever waits for a confirm holds the link: the slot, this call and nobody else.
         if Arc::strong_count(&link) == 2 {
             slot.heard_at = Instant::now();
@@ -137,7 +160,7 @@ impl Publisher {
         let body = envelope.data.to_string();
         let properties = layout::properties(envelope);
         let sending =
-            link.channel.basic_publish(exchange.into(), key.into(), options, body.as_bytes(), properties);
+            channel.basic_publish(exchange.into(), key.into(), options, body.as_bytes(), properties);
         match sending.await {
             Ok(confirm) => Ok((link, confirm)),
             Err(error) => {
@@ -159,11 +182,11 @@ impl Publisher {
                 Target::Events => ensure_events(&link.channel, &self.config).await?,
                 Target::Queue(queue) => queue.ensure(&link, &self.config).await?,
             }
-            Ok(link.channel.confirm_select(ConfirmSelectOptions::default()).await?)
+            Ok(())
         })
         .await?;
         let now = Instant::now();
-        *slot = Slot { link: Some(link.clone()), retry_at: now, heard_at: now };
+        *slot = Slot::new(Some(link.clone()), now);
         Ok(link)
     }
 
