@@ -19,6 +19,7 @@ const LONGEST_PAGE: u32 = 200;
 
 /// Which part of the list.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     /// At most so many, 1 to 200; 50 if not given.
     limit: Option<u32>,

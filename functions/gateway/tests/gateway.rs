@@ -107,3 +107,22 @@ async fn the_description_has_every_function_and_the_ways_to_log_in() {
     assert_eq!(api["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     assert_eq!(api["components"]["securitySchemes"]["basic"]["scheme"], "basic");
 }
+
+#[test]
+fn what_is_described_as_part_of_a_path_stands_in_it() {
+    let api: serde_json::Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for (method, call) in methods.as_object().unwrap() {
+            let given = call["parameters"].as_array().into_iter().flatten();
+            let mut named: Vec<&str> = given
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| parameter["name"].as_str().unwrap())
+                .collect();
+            named.sort_unstable();
+            let places = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+            let mut places: Vec<&str> = places.collect();
+            places.sort_unstable();
+            assert_eq!(named, places, "{method} {path}");
+        }
+    }
+}

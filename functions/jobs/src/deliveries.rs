@@ -68,7 +68,7 @@ pub(crate) async fn of_job(
     Ok(Json(DeliveryList { deliveries, next_cursor: None }))
 }
 
-/// Make a delivery of yours again that has ended.
+/// Make a delivery again that has ended: one of yours, or, as an administrator, of anybody.
 #[utoipa::path(post, path = "/deliveries/{id}/repeat", tag = "jobs", security(("bearer" = [])), params(("id" = DeliveryId, Path)),
     responses((status = 202, description = "It is due now"), (status = 404, description = "No such delivery of yours"),
         (status = 409, description = "It has not ended yet")))]
@@ -77,10 +77,17 @@ pub(crate) async fn repeat(
     caller: Caller,
     Path(id): Path<DeliveryId>,
 ) -> Result<StatusCode, Problem> {
-    let delivery = deps.db.deliveries().get(id).await.map_err(Problem::of)?;
-    let mine = delivery.is_some_and(|delivery| delivery.user_id == caller.user_id);
-    let scope = if mine { Scope::Upload } else { Scope::Admin };
-    caller.require(scope).map_err(|_| Problem::not_found("There is no such delivery."))?;
+    let missing = || {
+        Problem::not_found(
+            "You have no delivery with this id. GET /jobs/{id}/deliveries lists those of a job.",
+        )
+    };
+    let delivery = deps.db.deliveries().get(id).await.map_err(Problem::of)?.ok_or_else(missing)?;
+    if delivery.user_id == caller.user_id {
+        caller.require(Scope::Upload)?;
+    } else {
+        caller.require(Scope::Admin).map_err(|_| missing())?;
+    }
     let repeated = deps.db.deliveries().repeat(id).await.map_err(Problem::of)?;
     let due = repeated.ok_or_else(|| Problem::conflict("This delivery has not ended yet."))?;
     deps.broker.publish(&due.envelope).await;
@@ -88,6 +95,7 @@ pub(crate) async fn repeat(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Ended {
     /// How they ended; dead letters if not given.
     #[param(inline)]

@@ -1,8 +1,7 @@
 //! A user's jobs: list, look (with a long poll), cancel, retry, delete; and who was told of what.
 //!
 //! `view.rs` is what the world sees of a job; `read.rs`, `change.rs` and `deliveries.rs` are the routes; `wait.rs` is what
-//! long polls wait for. A job of somebody else
-//! does not exist: 404, never 403.
+//! long polls wait for. A job of somebody else does not exist: 404, never 403.
 
 mod change;
 mod deliveries;

@@ -15,6 +15,7 @@ use crate::{Jobs, own_job, view::JobView};
 const MAX_WAIT: u64 = 50;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// How many at the most: 1 to 100.
     #[param(minimum = 1, maximum = 100)]
@@ -53,9 +54,11 @@ pub(crate) async fn list(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct WaitQuery {
-    /// Seconds to wait for the end of the job: 0 to 50.
-    #[param(minimum = 0, maximum = 50)]
+    /// Seconds to wait for the end of the job, 50 at the most: more counts as 50. The answer comes earlier if the job ends,
+    /// or the service restarts.
+    #[param(minimum = 0)]
     wait: Option<u64>,
 }
 
@@ -70,7 +73,7 @@ pub(crate) async fn show(
 ) -> Result<Json<JobView>, Problem> {
     caller.require(Scope::Read)?;
     let job = own_job(&deps, &caller, id).await?;
-    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(MAX_WAIT));
+    let wait = patience(query.wait);
     if wait.is_zero() || job.state.is_final() {
         return Ok(Json(job.into()));
     }
@@ -80,4 +83,22 @@ pub(crate) async fn show(
         () = deps.shutdown.cancelled() => {}
     }
     Ok(Json(own_job(&deps, &caller, id).await?.into()))
+}
+
+fn patience(wait: Option<u64>) -> Duration {
+    Duration::from_secs(wait.unwrap_or(0).min(MAX_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::patience;
+
+    #[test]
+    fn nobody_waits_longer_than_50_seconds() {
+        for (asked, seconds) in
+            [(None, 0), (Some(0), 0), (Some(50), 50), (Some(51), 50), (Some(u64::MAX), 50)]
+        {
+            assert_eq!(patience(asked).as_secs(), seconds, "{asked:?}");
+        }
+    }
 }

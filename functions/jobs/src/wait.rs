@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -27,9 +27,22 @@ pub(crate) struct Waiting {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// How many wait for each job.
-    wanted: Mutex<HashMap<JobId, usize>>,
+    wanted: Mutex<Wanted>,
     seen: watch::Sender<Arc<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    /// How many wait for each job.
+    jobs: HashMap<JobId, usize>,
+    /// Whether there is a poller: the latest may still sleep when nobody waits.
+    polled: bool,
+}
+
+impl Shared {
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Waiting {
@@ -51,13 +64,14 @@ impl Waiting {
         }
     }
 
-    /// The first who waits starts the poller; it ends when nobody does.
+    /// Who finds no poller starts one; it ends when nobody waits.
     fn wait_for(&self, id: JobId) -> Place {
-        let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        if wanted.is_empty() {
+        let mut wanted = self.shared.wanted();
+        if !wanted.polled {
+            wanted.polled = true;
             tokio::spawn(poll(self.db.clone(), self.shared.clone()));
         }
-        *wanted.entry(id).or_default() += 1;
+        *wanted.jobs.entry(id).or_default() += 1;
         Place { shared: self.shared.clone(), id }
     }
 }
@@ -70,11 +84,11 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = wanted.get_mut(&self.id) {
+        let mut wanted = self.shared.wanted();
+        if let Some(count) = wanted.jobs.get_mut(&self.id) {
             *count -= 1;
             if *count == 0 {
-                wanted.remove(&self.id);
+                wanted.jobs.remove(&self.id);
             }
         }
     }
@@ -84,11 +98,12 @@ impl Drop for Place {
 async fn poll(db: Db, shared: Arc<Shared>) {
     loop {
         let ids: Vec<JobId> = {
-            let wanted = shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            if wanted.is_empty() {
+            let mut wanted = shared.wanted();
+            if wanted.jobs.is_empty() {
+                wanted.polled = false;
                 return;
             }
-            wanted.keys().copied().collect()
+            wanted.jobs.keys().copied().collect()
         };
         let mut seen: Seen = HashMap::new();
         for ids in ids.chunks(AT_ONCE) {
@@ -117,11 +132,37 @@ mod tests {
         new.id
     }
 
+    async fn database(folder: &tempfile::TempDir) -> Db {
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 2).unwrap();
+        db.migrate().await.unwrap();
+        db
+    }
+
+    #[tokio::test]
+    async fn those_who_come_and_go_never_have_a_second_poller_and_leave_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder).await;
+        let (waiting, id) = (Waiting::new(db.clone()), queued(&db).await);
+        for _ in 0..20 {
+            let left = tokio::time::timeout(Duration::from_millis(5), waiting.ended(id)).await;
+            assert!(left.is_err(), "it has not ended");
+        }
+        let place = waiting.wait_for(id);
+        let holders = || Arc::strong_count(&waiting.shared);
+        assert_eq!(holders(), 3, "this one, its place, and one poller");
+        drop(place);
+        while holders() > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!waiting.shared.wanted().polled);
+        assert!(db.jobs().cancel(id).await.unwrap());
+        waiting.ended(id).await;
+    }
+
     #[tokio::test]
     async fn hundreds_wait_with_one_poller_and_all_hear_of_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 2).unwrap();
-        db.migrate().await.unwrap();
+        let db = database(&folder).await;
         let (first, second) = (queued(&db).await, queued(&db).await);
         let waiting = Waiting::new(db.clone());
         let mut clients = tokio::task::JoinSet::new();
@@ -134,7 +175,7 @@ mod tests {
         assert!(db.jobs().cancel(first).await.unwrap());
         assert!(db.jobs().delete(second).await.unwrap());
         clients.join_all().await;
-        assert!(waiting.shared.wanted.lock().unwrap().is_empty());
+        assert!(waiting.shared.wanted().jobs.is_empty());
         let gone = JobId::generate();
         waiting.ended(gone).await;
     }

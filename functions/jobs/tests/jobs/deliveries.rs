@@ -1,0 +1,86 @@
+//! Who was told of what.
+
+use contracts::{DeliveryDue, DeliveryId, Event as _};
+use db::Attempt;
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn the_owner_sees_what_is_told_about_a_job_and_may_have_it_repeated() {
+    let world = World::new().await;
+    let (job, delivery) = world.failed(world.anna).await;
+    let list = format!("GET /jobs/{job}/deliveries");
+    let seen = world.call(world.anna, &list).await.json;
+    assert_eq!(seen["deliveries"].as_array().unwrap().len(), 1);
+    let first = &seen["deliveries"][0];
+    assert_eq!((&first["id"], &first["job_id"]), (&json!(delivery), &json!(job)));
+    assert_eq!((&first["message"], &first["channel"]), (&json!("failed"), &json!("mail")));
+    assert!(first["due_at"].is_string() && first["outcome"].is_null());
+    let repeat = format!("POST /deliveries/{delivery}/repeat");
+    assert_eq!(world.call(world.anna, &repeat).await.status, 409, "it has not ended");
+    world.attempt(delivery, Attempt::Refused("550 no such user".into())).await;
+    let seen = world.call(world.anna, &list).await.json["deliveries"][0].clone();
+    assert_eq!((&seen["outcome"], &seen["detail"]), (&json!("refused"), &json!("550 no such user")));
+    assert!(seen["due_at"].is_null() && seen["ended_at"].is_string());
+    let events = async || world.db.outbox().due(DeliveryDue::TYPE, 100).await.unwrap().len();
+    let before = events().await;
+    assert_eq!(world.call(world.anna, &repeat).await.status, 202);
+    assert_eq!(events().await, before + 1, "somebody is told that it is due");
+    let seen = world.call(world.anna, &list).await.json["deliveries"][0].clone();
+    assert!(seen["due_at"].is_string() && seen["outcome"].is_null());
+    assert_eq!(seen["attempts"], 0);
+    assert_eq!(world.call(world.anna, &repeat).await.status, 409);
+}
+
+#[tokio::test]
+async fn an_administrator_lists_dead_letters_newest_first_repeats_and_drops_them() {
+    let world = World::new().await;
+    let mut dead = Vec::new();
+    for user in [world.anna, world.eve, world.anna, world.root, world.eve] {
+        dead.insert(0, world.dead_letter(user).await);
+    }
+    let (mut listed, mut path) = (Vec::new(), "GET /admin/deliveries?limit=2".to_owned());
+    while let Some(cursor) = {
+        let answer = world.call(world.root, &path).await;
+        for letter in answer.json["deliveries"].as_array().unwrap() {
+            assert_eq!((&letter["outcome"], &letter["detail"]), (&json!("dead"), &json!("no such host")));
+            listed.push(letter["id"].clone());
+        }
+        answer.json["next_cursor"].as_str().map(str::to_owned)
+    } {
+        path = format!("GET /admin/deliveries?limit=2&cursor={cursor}");
+    }
+    assert_eq!(listed, dead.iter().map(|id| json!(id)).collect::<Vec<_>>());
+    let [repeated, dropped] = [dead[0], dead[1]];
+    let repeat = format!("POST /deliveries/{repeated}/repeat");
+    assert_eq!(world.call(world.root, &repeat).await.status, 202, "somebody else's");
+    let drop = format!("POST /admin/deliveries/{dropped}/drop");
+    assert_eq!(world.call(world.root, &drop).await.status, 204);
+    assert_eq!(world.call(world.root, &drop).await.status, 404, "no dead letter any more");
+    let drop = format!("POST /admin/deliveries/{repeated}/drop");
+    assert_eq!(world.call(world.root, &drop).await.status, 404, "nor is this");
+    let ids = async |query: &str| -> Vec<String> {
+        let answer = world.call(world.root, &format!("GET /admin/deliveries{query}")).await.json;
+        let letters = answer["deliveries"].as_array().unwrap().clone();
+        letters.iter().map(|letter| letter["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("").await, dead[2..].iter().map(DeliveryId::to_string).collect::<Vec<_>>());
+    assert_eq!(ids("?outcome=dropped").await, [dropped.to_string()]);
+    assert!(ids("?outcome=sent").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_can_not_be_listed_is_refused() {
+    let world = World::new().await;
+    for (query, status) in [
+        ("limit=0", 422),
+        ("limit=201", 422),
+        ("limit=many", 400),
+        ("outcome=lost", 400),
+        ("cursor=..%2f", 400),
+    ] {
+        let answer = world.call(world.root, &format!("GET /admin/deliveries?{query}")).await;
+        assert_eq!(answer.status.as_u16(), status, "{query}: {}", answer.json);
+    }
+}
