@@ -7,9 +7,9 @@ use contracts::Outage;
 /// Why an event handler did not do its work, named for what the broker shall do.
 #[derive(Debug)]
 pub enum Failure {
-    /// Deliver the event again later: 503 over HTTP, later in the outbox.
+    /// What the event hints at could not even be looked at: deliver the event again after a pause; 503 over HTTP.
     Retry(String),
-    /// Never deliver it again: 422 over HTTP, a dead letter.
+    /// Never deliver it again: it is dropped with an error line; 422 over HTTP.
     Reject(String),
 }
 
@@ -37,7 +37,7 @@ pub trait OrFail<T> {
     /// # Errors
     /// [`Failure::Retry`] for any error.
     fn or_retry(self) -> Result<T, Failure>;
-    /// The cause will not pass: the event is a dead letter.
+    /// The cause will not pass: the event is dropped.
     ///
     /// # Errors
     /// [`Failure::Reject`] for any error.
