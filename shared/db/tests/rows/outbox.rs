@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use contracts::{Event as _, VideoUploaded};
+use contracts::{DeliveryDue, Event as _, VideoUploaded};
+use sqlx::Row as _;
 
-use crate::world::{HOUR, MINUTE, worlds};
+use crate::world::{HOUR, MINUTE, pool, worlds};
 
 #[tokio::test]
 async fn an_event_is_claimed_by_one_and_due_again_when_that_one_dies() {
@@ -51,4 +52,43 @@ async fn what_nobody_published_in_time_is_published_by_the_sweep_and_what_nobody
         assert_eq!(outbox.drop_kind("dev.tapedeck.user.registered.v1").await.unwrap(), 1);
         assert_eq!(outbox.unpublished(Duration::ZERO, 10).await.unwrap().len(), 2);
     }
+}
+
+#[tokio::test]
+async fn extensions_travel_with_the_event() {
+    for world in worlds().await {
+        world.queued().await;
+        world.run(r#"UPDATE outbox SET extensions = '{"traceparent":"00-1-2-01"}'"#).await;
+        let pending = world.db.outbox().due(VideoUploaded::TYPE, 10).await.unwrap().remove(0);
+        assert_eq!(pending.envelope.extensions["traceparent"], "00-1-2-01");
+    }
+}
+
+/// What a lane of the local broker asks, as `outbox.rs` writes it. (`plans.rs` asks MySQL.)
+const LANE: [&str; 3] = [
+    "SELECT * FROM outbox WHERE kind = 'k' AND due_at <= 1 ORDER BY due_at LIMIT 1",
+    "SELECT MIN(due_at) AS due FROM outbox WHERE kind = 'k'",
+    "DELETE FROM outbox WHERE kind = 'k'",
+];
+
+#[tokio::test]
+async fn a_lane_of_sqlite_reads_no_event_of_another_kind_however_many_wait() {
+    let world = worlds().await.remove(0);
+    world
+        .run(
+            "INSERT INTO outbox (id, kind, source, subject, time, data, attempts, due_at) \
+             WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000) \
+             SELECT 'e' || n, 'dev.tapedeck.video.uploaded.v1', 's', 's', 0, '{}', 0, n FROM n",
+        )
+        .await;
+    let pool = pool(&world.url).await;
+    for statement in LANE {
+        let explain = format!("EXPLAIN QUERY PLAN {statement}");
+        let steps = sqlx::query(sqlx::AssertSqlSafe(explain)).fetch_all(&pool).await.unwrap();
+        let step: String = steps[0].try_get("detail").unwrap();
+        assert!(steps.len() == 1 && step.contains("INDEX outbox_kind (kind=?"), "{statement}: {step}");
+    }
+    pool.close().await;
+    assert!(world.db.outbox().due(DeliveryDue::TYPE, 8).await.unwrap().is_empty());
+    assert_eq!(world.db.outbox().next_due(DeliveryDue::TYPE).await.unwrap(), None);
 }
