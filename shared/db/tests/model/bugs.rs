@@ -9,7 +9,7 @@ use crate::{
     actors::{owner, sender, sweeper, worker},
     moves::Move,
     rows::{NOW, TICK},
-    world::{State, job_id},
+    world::{Mail, Media, State, World, job_id},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,30 @@ impl Bug {
         Self::RestHasNoEnd,
         Self::RetriedJobsGoFirst,
     ];
+
+    /// A world that is large enough to show it.
+    pub fn ground(self, world: &World) -> World {
+        let world = World { name: "", ..*world };
+        let quiet = World { mail: Mail::Unwanted, ..world };
+        match self {
+            Self::FailedMailIsForgotten
+            | Self::DeliveriesAreNotAnnouncedAgain
+            | Self::EndWithoutItsDelivery => World { faults: 1, ..world },
+            Self::SettlesWithoutItsClaim => World { senders: 2, faults: 1, ..world },
+            Self::LockedAccountIsAnnouncedForEver => World { wishes: 1, ..world },
+            Self::OutageIsNotCounted | Self::RestHasNoEnd => World { media: Media::Outage, ..quiet },
+            Self::AttemptsAreNotCounted => World { media: Media::Crash, ..quiet },
+            Self::UnsureUploadDeletesItsVideo => World { uploads: true, faults: 1, ..quiet },
+            Self::RestartTakesAllLeases => World { jobs: 2, workers: 2, faults: 1, ..quiet },
+            Self::RetriedJobsGoFirst => World { jobs: 2, wishes: 2, ..quiet },
+            Self::VideoIsRemovedByAnOldList => World { wishes: 2, ..quiet },
+            Self::LateEndCounts | Self::CancelNamesNoGarbage => World { faults: 1, wishes: 1, ..quiet },
+            Self::UnsureConverterDeletesItsAudio
+            | Self::LeaseIsTakenBackByAnOldList
+            | Self::TicketsAreNotIssuedAgain
+            | Self::StubbornGarbageIsForgotten => World { faults: 1, ..quiet },
+        }
+    }
 
     /// What the bug does to the rows after `chosen`. Some are not in the rows, but in what the actors do.
     pub fn sql(self, chosen: Move, before: &State) -> Option<String> {

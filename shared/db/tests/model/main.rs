@@ -46,34 +46,26 @@ const WORLD: World = World {
 
 /// Small worlds, each of which is explored to its end.
 const WORLDS: [World; 9] = [
-    World { name: "an upload and its faults", uploads: true, faults: 1, ..WORLD },
-    World { name: "converters that fail", workers: 2, faults: 1, ..WORLD },
-    World { name: "owners that change their minds", wishes: 2, ..WORLD },
-    World { name: "an owner and a fault", workers: 2, faults: 1, wishes: 1, ..WORLD },
-    World { name: "senders and sweeps side by side", senders: 2, removers: 2, faults: 1, ..WORLD },
-    World { name: "two users", jobs: 2, ..WORLD },
-    World { name: "a video that crashes every converter", media: Media::Crash, faults: 1, ..WORLD },
+    World { name: "an upload and a fault", uploads: true, faults: 1, ..WORLD },
+    World { name: "two converters and a fault", workers: 2, faults: 1, ..WORLD },
+    World { name: "an owner who changes their mind", wishes: 2, ..WORLD },
+    World { name: "an owner and a fault", faults: 1, wishes: 1, ..WORLD },
+    World { name: "two senders and a fault", senders: 2, faults: 1, ..WORLD },
+    World { name: "two users and two sweeps", jobs: 2, removers: 2, mail: Mail::Unwanted, ..WORLD },
+    World { name: "a video that crashes every converter", media: Media::Crash, ..WORLD },
     World { name: "a store that stays away", media: Media::Outage, ..WORLD },
-    World { name: "a mail server that stays away", mail: Mail::Away, wishes: 1, ..WORLD },
+    World { name: "a mail server that stays away", mail: Mail::Away, ..WORLD },
 ];
 
 /// The same with more faults and wishes, for minutes.
-const LONG: [World; 6] = [
-    World { name: "an upload, an owner and two faults", uploads: true, faults: 2, wishes: 1, ..WORLD },
-    World { name: "converters and two faults", workers: 2, faults: 2, ..WORLD },
-    World { name: "owners that change their minds often", wishes: 3, ..WORLD },
-    World { name: "an owner and two faults", workers: 2, faults: 2, wishes: 1, ..WORLD },
-    World { name: "senders, sweeps and two faults", senders: 2, removers: 2, faults: 2, ..WORLD },
-    World { name: "two users, two converters and an owner", jobs: 2, workers: 2, wishes: 1, ..WORLD },
-];
-
-/// Where each bug must be found: the first of these that shows it.
-const HUNTING_GROUNDS: [World; 5] = [
-    World { name: "faults", uploads: true, faults: 1, ..WORLD },
-    World { name: "owners and a fault", workers: 2, faults: 1, wishes: 2, ..WORLD },
-    World { name: "a store that stays away", media: Media::Outage, ..WORLD },
-    World { name: "a video that crashes every converter", media: Media::Crash, ..WORLD },
-    World { name: "two users and an owner", jobs: 2, wishes: 2, ..WORLD },
+const LONG: [World; 7] = [
+    World { name: "an upload, an owner and a fault", uploads: true, faults: 1, wishes: 1, ..WORLD },
+    World { name: "two converters and two faults", workers: 2, faults: 2, ..WORLD },
+    World { name: "an owner who changes their mind often", wishes: 3, ..WORLD },
+    World { name: "two converters, an owner and a fault", workers: 2, faults: 1, wishes: 1, ..WORLD },
+    World { name: "senders and sweeps side by side", senders: 2, removers: 2, faults: 1, ..WORLD },
+    World { name: "two users, two converters", jobs: 2, workers: 2, mail: Mail::Unwanted, ..WORLD },
+    World { name: "crashes of all kinds", media: Media::Crash, faults: 1, ..WORLD },
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,17 +86,10 @@ async fn no_job_is_lost_or_doubled_whoever_crashes_when() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bug_that_is_put_in_is_found() {
     for bug in Bug::ALL {
-        let mut caught = false;
-        for world in HUNTING_GROUNDS {
-            let found = explore(world, Some(bug)).await;
-            if let Some((wrong, way)) = &found.wrong {
-                println!("{found}  {bug:?}: {}", wrong.lines().next().unwrap_or_default());
-                println!("    {}", way.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join(", "));
-                caught = true;
-                break;
-            }
-        }
-        assert!(caught, "{bug:?} was not found");
+        let found = explore(bug.ground(&WORLD), Some(bug)).await;
+        let Some((wrong, way)) = &found.wrong else { panic!("{bug:?} was not found: {found}") };
+        println!("{found}  {bug:?}: {}", wrong.lines().next().unwrap_or_default());
+        println!("    {}", way.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join(", "));
     }
 }
 

@@ -86,11 +86,16 @@ fn may_pass(state: &State) -> Option<i64> {
 ///
 /// # Errors
 /// If something was answered that can't be right.
-pub async fn step(bench: &mut Bench, before: &State, chosen: Move, kind: Kind) -> Result<State, Wrong> {
+pub async fn step(
+    world: &World,
+    bench: &mut Bench,
+    before: &State,
+    (chosen, kind): (Move, Kind),
+) -> Result<State, Wrong> {
     let mut state = before.clone();
     state.pay(kind);
     let done = match chosen {
-        Move::Upload(job, step) => upload::step(bench, &mut state, job, step).await,
+        Move::Upload(job, step) => upload::step(world, bench, &mut state, (job, step)).await,
         Move::Worker(who, step) => worker::step(bench, &mut state, who, step).await,
         Move::Sender(who, step) => sender::step(bench, &mut state, who, step).await,
         Move::Sweeper(step) => sweeper::step(bench, &mut state, step).await,

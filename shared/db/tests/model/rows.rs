@@ -89,17 +89,21 @@ impl Row {
         }
     }
 
+    fn change_all(&mut self, columns: &[&str], change: impl Fn(i64) -> i64) {
+        columns.iter().for_each(|column| self.change(column, &change));
+    }
+
     /// Times that nobody compares are all the same; others as the head of this file says.
     pub fn tidy(&mut self, virtual_time: i64) {
         let (past, age) = (|time| settled(time, 0), |time| settled(time, TICK));
         match TABLES[self.table].0 {
             "users" => {
-                ["created_at", "verified_at", "disabled_at"].map(|column| self.change(column, |_| NOW));
+                self.change_all(&["created_at", "verified_at", "disabled_at"], |_| NOW);
                 self.change("queue_finish", |place| (place - virtual_time).max(0));
             }
             "jobs" => {
-                ["created_at", "video_removed_at"].map(|column| self.change(column, |_| NOW));
-                ["expires_at", "lease_until", "look_at"].map(|column| self.change(column, past));
+                self.change_all(&["created_at", "video_removed_at"], |_| NOW);
+                self.change_all(&["expires_at", "lease_until", "look_at"], past);
                 self.change("finished_at", |time| settled(time, FAR));
                 self.change("queue_rank", |rank| rank - virtual_time);
                 let progress = self.place("progress");
@@ -111,14 +115,14 @@ impl Row {
                     _ => self.change("updated_at", |_| NOW),
                 }
             }
-            "outbox" => drop(["time", "due_at"].map(|column| self.change(column, |_| NOW))),
+            "outbox" => self.change_all(&["time", "due_at"], |_| NOW),
             "deliveries" => {
-                ["created_at", "ended_at"].map(|column| self.change(column, |_| NOW));
+                self.change_all(&["created_at", "ended_at"], |_| NOW);
                 self.change("due_at", age);
             }
             "garbage" => self.change("due_at", past),
             "queue" => {
-                ["claimed_at", "ticketed_at"].map(|column| self.change(column, age));
+                self.change_all(&["claimed_at", "ticketed_at"], age);
                 self.change("virtual_time", |_| 0);
             }
             other => panic!("no table {other}"),
@@ -132,9 +136,7 @@ impl Row {
             "queue" => &["claimed_at", "ticketed_at"],
             _ => &[],
         };
-        for column in times {
-            self.change(column, |time| time - span);
-        }
+        self.change_all(times, |time| time - span);
     }
 }
 

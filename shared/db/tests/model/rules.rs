@@ -7,7 +7,7 @@ use crate::{
     actors::owner,
     moves::{Move, Wrong},
     rows::Row,
-    world::{Fate, State, World, number},
+    world::{Fate, Mail, State, World, number},
 };
 
 /// Notes what a step has done to each job. Facts are taken out of the outbox: nobody hears them.
@@ -68,7 +68,7 @@ fn fate(fate: Fate, row: Option<&Row>, deleted: bool) -> Result<Fate, Wrong> {
 pub fn always(world: &World, state: &State) -> Result<(), Wrong> {
     for row in state.rows.of("jobs") {
         blobs_exist(state, row)?;
-        is_told(state, row)?;
+        is_told(world, state, row)?;
         let memory = &state.memory[number(row.text("id"))];
         holds(row.int("attempts") <= Some(MAX_ATTEMPTS.into()), "a job is tried more often than the limit")?;
         let ends = i64::from(memory.ready + memory.failed);
@@ -132,14 +132,15 @@ fn all_blobs_are_named(state: &State) -> Result<(), Wrong> {
 }
 
 /// Who is done or has failed has a delivery; each end has one.
-fn is_told(state: &State, job: &Row) -> Result<(), Wrong> {
+fn is_told(world: &World, state: &State, job: &Row) -> Result<(), Wrong> {
     let deliveries = |end: Option<i64>| {
         let of_job = state.rows.of("deliveries").filter(|row| row.text("job_id") == job.text("id"));
         of_job.filter(|row| row.int("end_no") == end).count()
     };
     let end = job.int("end_no");
     if ["done", "failed"].contains(&job.text("state")) {
-        holds(deliveries(end) == 1, "an end has no delivery, or several")?;
+        let wanted = usize::from(world.mail != Mail::Unwanted);
+        holds(deliveries(end) == wanted, "an end has no delivery, or several")?;
     }
     let earlier = (1..=end.unwrap_or(0)).all(|end| deliveries(Some(end)) <= 1);
     holds(earlier, "an end has several deliveries")

@@ -107,7 +107,7 @@ async fn explore_level(
                     return bench;
                 }
                 for (chosen, kind) in moves::moves(&world, &state) {
-                    let reached = moves::step(&mut bench, &state, chosen, kind).await;
+                    let reached = moves::step(&world, &mut bench, &state, (chosen, kind)).await;
                     let reached = reached.map(|state| Reached::judge(&world, state));
                     graph.lock().unwrap().take((from, chosen, kind), reached);
                 }

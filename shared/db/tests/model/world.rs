@@ -45,6 +45,8 @@ pub enum Media {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mail {
     Works,
+    /// Nobody wants any.
+    Unwanted,
     /// The mail server is away and stays away.
     Away,
 }
@@ -176,7 +178,7 @@ impl State {
     async fn accept_all(&mut self, world: &World, bench: &mut Bench) {
         for job in 0..world.jobs {
             for step in [upload::Move::Begins, upload::Move::IsStored, upload::Move::IsAccepted] {
-                *self = moves::step(bench, self, Move::Upload(job, step), Kind::Free).await.unwrap();
+                *self = moves::step(world, bench, self, (Move::Upload(job, step), Kind::Free)).await.unwrap();
             }
         }
     }

@@ -46,7 +46,7 @@ pub fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
         (false, Mail::Away) => moves.push((CannotSend, Kind::Fair)),
         // Who has stalled gets no answer from the mail server.
         (false, _) if sending.stalled => moves.push((CannotSend, Kind::Fair)),
-        (false, Mail::Works) => moves.extend([(Sends, Kind::Fair), (CannotSend, Kind::Fault)]),
+        (false, _) => moves.extend([(Sends, Kind::Fair), (CannotSend, Kind::Fault)]),
     }
     if !sending.stalled {
         moves.push((Stalls, Kind::Fault));

@@ -8,7 +8,7 @@ use crate::{
     bench::{Bench, STEP},
     bugs::Bug,
     moves::{Kind, Wrong, failed},
-    rows::TICK,
+    rows::{Row, TICK},
     world::{State, World, job_id},
 };
 
@@ -34,12 +34,13 @@ pub enum Move {
 pub fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
     use Move::*;
     let mut moves = Vec::new();
-    if state.rows.of("jobs").any(|row| row.ahead("look_at").is_some_and(|ahead| ahead <= 0)) {
-        moves.push((LooksAtJobs, Kind::Fair));
+    if !state.rows.of("jobs").any(|job| is_out_of_time(state, job)) {
+        if state.rows.of("jobs").any(|job| job.ahead("look_at").is_some_and(|ahead| ahead <= 0)) {
+            moves.push((LooksAtJobs, Kind::Fair));
+        }
+        let late = (0..world.jobs).filter(|job| state.job(*job).is_some());
+        moves.extend(late.map(|job| (LooksLateAt(job), Kind::Free)));
     }
-    moves.extend(
-        (0..world.jobs).filter(|job| state.job(*job).is_some()).map(|job| (LooksLateAt(job), Kind::Free)),
-    );
     if state.tickets() > 0 {
         moves.push((LosesTicket, Kind::Fault));
     }
@@ -62,7 +63,14 @@ pub fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
     moves
 }
 
-fn is_unheard(state: &State, delivery: &crate::rows::Row) -> bool {
+/// Whether the job's row would go before its deliveries are over. Rows are kept for a year, deliveries are over after days.
+fn is_out_of_time(state: &State, job: &Row) -> bool {
+    let mut deliveries = state.rows.of("deliveries").filter(|row| row.text("job_id") == job.text("id"));
+    let is_old = job.ahead("finished_at").is_some_and(|finished| finished <= -3 * TICK);
+    is_old && deliveries.any(|row| row.text("outcome").is_empty())
+}
+
+fn is_unheard(state: &State, delivery: &Row) -> bool {
     let hints = |id: &str| state.rows.events(DeliveryDue::TYPE).any(|row| row.text("subject") == id);
     delivery.ahead("due_at").is_some_and(|due| due <= -TICK) && !hints(delivery.text("id"))
 }

@@ -1,6 +1,6 @@
 //! An upload: a row, then the video, then the yes. As in `functions/upload/src/{receive,create}.rs`.
 
-use contracts::Options;
+use contracts::{NotifyBy, Options};
 use db::{NewJob, Source};
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     bugs::Bug,
     moves::{Kind, Wrong, failed},
     rows::TICK,
-    world::{Arrival, Fate, State, job_id, user_id, video_id},
+    world::{Arrival, Fate, Mail, State, World, job_id, user_id, video_id},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,12 @@ pub fn moves(state: &State, job: usize) -> Vec<(Move, Kind)> {
     moves
 }
 
-pub async fn step(bench: &mut Bench, state: &mut State, job: usize, step: Move) -> Result<(), Wrong> {
+pub async fn step(
+    world: &World,
+    bench: &mut Bench,
+    state: &mut State,
+    (job, step): (usize, Move),
+) -> Result<(), Wrong> {
     let (id, video) = (job_id(job), video_id(job).to_string());
     match step {
         Move::Begins => {
@@ -64,7 +69,9 @@ pub async fn step(bench: &mut Bench, state: &mut State, job: usize, step: Move) 
             let db = bench.at(&state.rows).await;
             let source =
                 Source { name: "clip.mp4".into(), bytes: 7, container: "mp4".into(), ..Source::default() };
-            let queued = db.jobs().queue(id, &source, &Options::default()).await.map_err(failed)?;
+            let notify = if world.mail == Mail::Unwanted { NotifyBy::None } else { NotifyBy::Mail };
+            let options = Options { notify, ..Options::default() };
+            let queued = db.jobs().queue(id, &source, &options).await.map_err(failed)?;
             state.arrivals[job] = None;
             let unheard = step == Move::IsAcceptedUnheard;
             if unheard && bench.bug == Some(Bug::UnsureUploadDeletesItsVideo) {
