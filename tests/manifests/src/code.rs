@@ -17,8 +17,12 @@ pub struct Code {
     sources: BTreeMap<String, String>,
     /// Configurations: name -> variables.
     configs: BTreeMap<String, Vec<String>>,
-    /// Event types -> names of their Rust types.
-    events: BTreeMap<String, String>,
+    /// Event types -> names of their Rust types, and their sources.
+    events: BTreeMap<String, (String, String)>,
+    /// Variables -> their defaults, where those are numbers.
+    defaults: BTreeMap<String, u64>,
+    /// Connections to the database that a process opens at the most.
+    pub(crate) connections: u64,
     /// What every `main` starts with.
     service: String,
     /// The name of the queue between intake and workers.
@@ -47,10 +51,12 @@ impl Code {
     /// What can't be read or is not where it was.
     pub fn read(root: &Path) -> Result<Self, String> {
         let (mut mains, mut sources, mut configs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut defaults = BTreeMap::new();
         for folder in folders(&root.join("functions"))? {
             let name = folder.rsplit('/').next().unwrap_or_default().to_owned();
             let text = rust_below(Path::new(&folder))?;
             configs_of(&text, &mut configs);
+            defaults.extend(defaults_of(&text, &configs));
             sources.insert(name.clone(), text);
             // `tapedeck migrate` is the one role that runs alone.
             let (program, main) =
@@ -64,7 +70,10 @@ impl Code {
         let work_queue = work_queue(&shared, mains.get("convert").map_or("", String::as_str))?;
         let service = read(&root.join("shared/runtime/src/service.rs"))?;
         let events = events_of(&read(&root.join("shared/contracts/src/events.rs"))?);
-        Ok(Self { mains, sources, configs, events, service, work_queue })
+        let connections = all_between(&shared, "pub const CONNECTIONS: u32 = ", ";").next();
+        let connections = connections.and_then(|number| number.parse().ok());
+        let connections = connections.ok_or("shared/db names no CONNECTIONS")?;
+        Ok(Self { mains, sources, configs, events, defaults, connections, service, work_queue })
     }
 
     /// The function that an image is of.
@@ -107,10 +116,20 @@ impl Code {
 
     /// Whether a function has a handler for an event type.
     pub(crate) fn hears(&self, function: &str, kind: &str) -> bool {
-        let (Some(source), Some(event)) = (self.sources.get(function), self.events.get(kind)) else {
+        let (Some(source), Some((event, _))) = (self.sources.get(function), self.events.get(kind)) else {
             return false;
         };
         [",", ")"].iter().any(|end| source.contains(&format!(": {event}{end}")))
+    }
+
+    /// The CloudEvents `source` of an event type.
+    pub(crate) fn source_of(&self, kind: &str) -> Option<&str> {
+        self.events.get(kind).map(|(_, source)| source.as_str())
+    }
+
+    /// What a variable is when nobody sets it; 0 if that is no number.
+    pub(crate) fn default_of(&self, variable: &str) -> u64 {
+        self.defaults.get(variable).copied().unwrap_or_default()
     }
 }
 
@@ -164,10 +183,28 @@ fn literals(text: &str) -> Vec<String> {
     unescaped.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-fn events_of(text: &str) -> BTreeMap<String, String> {
+/// The numbers of each `impl Default for X`, by the variables of X.
+fn defaults_of(text: &str, configs: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, u64> {
+    let mut defaults = BTreeMap::new();
+    for block in all_between(text, "impl Default for ", "\n}") {
+        let variables = configs.get(block.split(' ').next().unwrap_or_default()).into_iter().flatten();
+        for variable in variables {
+            let fields = block.split([',', '{', '}']).filter_map(|field| field.trim().split_once(": "));
+            let mut fields = fields.filter(|(name, _)| variable.ends_with(&name.to_uppercase()));
+            if let Some(value) = fields.find_map(|(_, value)| value.replace('_', "").parse().ok()) {
+                defaults.insert(variable.clone(), value);
+            }
+        }
+    }
+    defaults
+}
+
+fn events_of(text: &str) -> BTreeMap<String, (String, String)> {
     let event = |block: &str| {
-        let name = block.split(' ').next()?;
-        Some((all_between(block, "TYPE: &'static str = \"", "\"").next()?.to_owned(), name.to_owned()))
+        let constant =
+            |name| all_between(block, name, ";").next().map(|value| value.trim_matches('"').to_owned());
+        let name = block.split(' ').next()?.to_owned();
+        Some((constant("TYPE: &'static str = ")?, (name, constant("SOURCE: &'static str = ")?)))
     };
     all_between(text, "impl Event for ", "\n}").filter_map(event).collect()
 }

@@ -1,4 +1,4 @@
-//! Every event has who hears it, and every Trigger is whole.
+//! Every event has who hears it or a reason why nobody does, and every Trigger is whole.
 
 use contracts::ALL_EVENT_TYPES;
 use serde_json::Value;
@@ -22,15 +22,60 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
                 limited(resource, problems);
             }
             "PingSource" => tick(resource, code, problems),
+            "EventType" => event_type(resource, code, problems),
             "SinkBinding" => by_label(resource, problems),
             _ => {}
         }
     }
     for kind in ALL_EVENT_TYPES {
-        let hearers = resources.iter().filter(|resource| carried(resource).as_deref() == Some(kind)).count();
-        if hearers != 1 {
-            problems.push(format!("eventing: {kind} has {hearers} Triggers and PingSources, not 1"));
+        let hearers: Vec<_> = resources.iter().filter(|one| carried(one).as_deref() == Some(kind)).collect();
+        match hearers.as_slice() {
+            [] if reason(resources, kind).is_some() => {}
+            [one] if one.kind() == "PingSource" => {}
+            [_] if described(resources, kind).is_none() => {
+                problems.push(format!("eventing: {kind} has no EventType"));
+            }
+            [_] if reason(resources, kind).is_none() => {}
+            [one] => problems.push(one.say("its EventType gives a reason why there is no Trigger")),
+            none_or_many => problems.push(format!(
+                "eventing: {kind} has {} Triggers and PingSources, not 1, and no reason why",
+                none_or_many.len()
+            )),
         }
+    }
+}
+
+/// How the description of an EventType begins to say why nobody of ours hears it.
+const REASON: &str = "No Trigger: ";
+
+fn described<'a>(resources: &'a [Resource], kind: &str) -> Option<&'a str> {
+    let mut types = resources.iter().filter(|one| one.kind() == "EventType");
+    Some(types.find(|one| one.text("/spec/type") == kind)?.text("/spec/description"))
+}
+
+/// Why an event has no Trigger.
+fn reason<'a>(resources: &'a [Resource], kind: &str) -> Option<&'a str> {
+    let (_, reason) = described(resources, kind)?.split_once(REASON)?;
+    Some(reason.trim()).filter(|reason| !reason.is_empty())
+}
+
+/// What the catalogue says of an event is what the code says.
+fn event_type(resource: &Resource, code: &Code, problems: &mut Vec<String>) {
+    let kind = resource.text("/spec/type");
+    match code.source_of(kind) {
+        None => problems.push(resource.say(format!("its type {kind:?} is no event of contracts"))),
+        Some(source) if source != resource.text("/spec/source") => {
+            problems.push(resource.say(format!("its source is not {source}")));
+        }
+        Some(_) => {}
+    }
+    named_after(resource, kind, problems);
+}
+
+fn named_after(resource: &Resource, kind: &str, problems: &mut Vec<String>) {
+    let short = kind.trim_start_matches("dev.tapedeck.").trim_end_matches(".v1").replace('.', "-");
+    if resource.name() != short {
+        problems.push(resource.say(format!("is not named after its event, {short}")));
     }
 }
 
@@ -51,10 +96,7 @@ fn trigger(trigger: &Resource, code: &Code, problems: &mut Vec<String>) {
     if trigger.value.pointer("/spec/filters").is_some() {
         problems.push(trigger.say("`filters` is ignored on RabbitMQ: everything would match"));
     }
-    let short = kind.trim_start_matches("dev.tapedeck.").trim_end_matches(".v1").replace('.', "-");
-    if trigger.name() != short {
-        problems.push(trigger.say(format!("is not named after its event, {short}")));
-    }
+    named_after(trigger, kind, problems);
     if !code.hears(trigger.text("/spec/subscriber/ref/name"), kind) {
         let function = trigger.text("/spec/subscriber/ref/name");
         problems.push(trigger.say(format!("the function {function:?} has no handler for {kind}")));
@@ -96,6 +138,8 @@ fn tick(source: &Resource, code: &Code, problems: &mut Vec<String>) {
             }
             if !ALL_EVENT_TYPES.contains(&kind) || !code.hears(source.text("/spec/sink/ref/name"), kind) {
                 problems.push(source.say(format!("its type {kind:?} is no event that its sink hears")));
+            } else if code.source_of(kind) != Some(text(&event, "/source")) {
+                problems.push(source.say(format!("the source of {kind} is another")));
             }
         }
     }

@@ -13,6 +13,7 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
         probes(function, &spec["containers"][0], problems);
         times(function, spec, problems);
         visibility(function, resources, problems);
+        slots(function, spec, code, problems);
         if code.function_of(text(spec, "/containers/0/image")) != Some(function.name()) {
             problems.push(function.say("its image is of another function"));
         }
@@ -53,6 +54,19 @@ fn times(function: &Resource, spec: &Value, problems: &mut Vec<String>) {
     let annotations = &function.value["spec"]["template"]["metadata"]["annotations"];
     if text(annotations, "/autoscaling.knative.dev~1max-scale").is_empty() {
         problems.push(function.say("has no max-scale: each pod may hold connections to the database"));
+    }
+}
+
+/// Events that find no slot to work in are done at once: they must get in while every slot is at work.
+fn slots(function: &Resource, spec: &Value, code: &Code, problems: &mut Vec<String>) {
+    let environment = spec["containers"][0]["env"].as_array();
+    let said = |name: &str| {
+        let mut set = environment.into_iter().flatten().filter(|one| one["name"] == name);
+        set.find_map(|one| one["value"].as_str()?.parse().ok()).unwrap_or(code.default_of(name))
+    };
+    let slots = said("MAIL_AT_ONCE") + said("WEBHOOK_AT_ONCE");
+    if function.name() == "notify" && spec["containerConcurrency"].as_u64().is_none_or(|most| most <= slots) {
+        problems.push(function.say(format!("containerConcurrency must exceed its {slots} slots")));
     }
 }
 

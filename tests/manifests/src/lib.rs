@@ -6,7 +6,7 @@
 //!   error in both.
 //! - `code.rs`: what the code says: the variables that a function reads, the events that it hears, the name of the queue.
 //! - `container.rs` and `bin/image-check.rs`: start the images as the manifests would.
-//! - `events.rs`, `functions.rs`, `pods.rs`, `queue.rs`, `references.rs`: the rules.
+//! - `events.rs`, `functions.rs`, `pods.rs`, `queue.rs`, `references.rs`: the rules. `sums.rs`: what it takes.
 //!
 //! `tests/mutations.rs` shows that the rules bite.
 
@@ -20,11 +20,13 @@ mod queue;
 mod read;
 mod references;
 mod schema;
+mod sums;
 
 pub use code::Code;
 pub use container::{Container, containers};
 pub use read::{Resource, kustomizations, kustomize, parse, plain_files, run};
 pub use schema::Schemas;
+pub use sums::{Requests, connections, dispatchers, requests};
 
 /// What is wrong with `resources`, a line each.
 #[must_use]

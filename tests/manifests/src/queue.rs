@@ -1,5 +1,5 @@
-//! The work queue: one name everywhere, settings by policy, and a scaler that neither kills busy workers nor sees more
-//! than it needs.
+//! The work queue: one name everywhere, no dead letters, and a scaler that neither kills busy workers nor sees more than it
+//! needs.
 
 use crate::{
     Code, Resource,
@@ -12,20 +12,13 @@ const GRACE_SECONDS: u64 = 25 * 60 + 60;
 
 pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<String>) {
     let queue = code.work_queue.as_str();
-    let named =
-        |kind, name: &str| resources.iter().find(|one| one.kind() == kind && one.text("/spec/name") == name);
-    for (kind, name) in [("Queue", queue), ("Queue", "tapedeck.dead"), ("Exchange", "tapedeck.dead")] {
-        if named(kind, name).is_none() {
-            problems.push(format!("eventing: there is no {kind} {name}"));
-        }
-    }
-    match named("Policy", queue) {
-        None => problems.push(format!("eventing: there is no Policy {queue}")),
-        Some(policy) => settings(policy, queue, problems),
+    if !resources.iter().any(|one| one.kind() == "Queue" && one.text("/spec/name") == queue) {
+        problems.push(format!("eventing: there is no Queue {queue}"));
     }
     for resource in resources {
         match resource.kind() {
-            "Queue" => durable(resource, problems),
+            "Queue" => durable(resource, queue, problems),
+            "Policy" => settings(resource, queue, problems),
             "ScaledObject" | "ScaledJob" => scaler(resource, queue, problems),
             "Permission" => least_privilege(resource, queue, problems),
             "Deployment" if resource.name() == "convert-worker" => drain(resource, problems),
@@ -42,16 +35,17 @@ fn settings(policy: &Resource, queue: &str, problems: &mut Vec<String>) {
     if policy.text("/spec/pattern") != format!("^{escaped}$") {
         problems.push(policy.say(format!("its pattern is not exactly {queue}")));
     }
-    if policy.text("/spec/definition/dead-letter-exchange") != "tapedeck.dead" {
-        problems
-            .push(policy.say("what passes the limit would be gone: no dead-letter-exchange tapedeck.dead"));
-    }
-    if !policy.value["spec"]["definition"]["delivery-limit"].is_u64() {
-        problems.push(policy.say("has no delivery-limit"));
+    for setting in ["delivery-limit", "dead-letter-exchange"] {
+        if policy.value["spec"]["definition"].get(setting).is_some() {
+            problems.push(policy.say(format!("{setting}: a ticket is a hint, nobody looks at dead ones")));
+        }
     }
 }
 
-fn durable(queue: &Resource, problems: &mut Vec<String>) {
+fn durable(queue: &Resource, work_queue: &str, problems: &mut Vec<String>) {
+    if queue.text("/spec/name") != work_queue {
+        problems.push(queue.say(format!("is not {work_queue}, and nobody uses another")));
+    }
     if queue.text("/spec/type") != "quorum" || queue.value["spec"]["durable"] != true {
         problems.push(queue.say("is no durable quorum queue"));
     }

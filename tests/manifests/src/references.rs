@@ -42,6 +42,7 @@ fn named(resource: &Resource) -> Vec<(String, String)> {
     };
     match resource.kind() {
         "Trigger" => name("Broker", "/spec/broker"),
+        "EventType" => name("Broker", "/spec/reference/name"),
         "ScaledObject" => name("Deployment", "/spec/scaleTargetRef/name"),
         "Permission" => name("User", "/spec/userReference/name"),
         _ => {}

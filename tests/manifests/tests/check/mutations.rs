@@ -14,23 +14,29 @@ const fn mistake(file: &'static str, from: &'static str, to: &'static str, said:
     Mistake { file, from, to, said }
 }
 
-const MISTAKES: [Mistake; 33] = [
+const MISTAKES: [Mistake; 49] = [
     // Events.
-    mistake("eventing/audio-ready.yaml", "audio.ready.v1", "audio.raedy.v1", "no event of contracts"),
+    mistake("eventing/delivery-due.yaml", "delivery.due.v1", "delivery.deu.v1", "no event of contracts"),
     mistake(
-        "eventing/audio-ready.yaml",
+        "eventing/delivery-due.yaml",
         "    attributes:\n      type",
         "    attribute:\n      type",
-        "audio.ready.v1 has 0",
+        "delivery.due.v1 has 0",
     ),
-    mistake("eventing/audio-ready.yaml", "  filter:\n", "  filters: []\n  filter:\n", "`filters` is ignored"),
     mistake(
-        "eventing/audio-ready.yaml",
+        "eventing/delivery-due.yaml",
+        "  filter:\n",
+        "  filters: []\n  filter:\n",
+        "`filters` is ignored",
+    ),
+    mistake(
+        "eventing/delivery-due.yaml",
         "name: notify",
         "name: download",
-        "no handler for dev.tapedeck.audio.ready.v1",
+        "no handler for dev.tapedeck.delivery.due.v1",
     ),
-    mistake("eventing/audio-ready.yaml", "name: sweep", "name: sweeper", "\"sweeper\", which is not there"),
+    mistake("eventing/delivery-due.yaml", "name: sweep", "name: sweeper", "\"sweeper\", which is not there"),
+    mistake("eventing/delivery-due.yaml", "memory-limit", "memroy-limit", "no annotation for memory-limit"),
     mistake(
         "eventing/video-uploaded.yaml",
         "    deadLetterSink",
@@ -39,8 +45,48 @@ const MISTAKES: [Mistake; 33] = [
     ),
     mistake("eventing/video-uploaded.yaml", "    timeout: PT30S\n", "", "delivery lacks timeout"),
     mistake("eventing/video-uploaded.yaml", "broker: tapedeck", "broker: default", "the Broker \"default\""),
-    mistake("eventing/webhook-due.yaml", "memory-limit", "memroy-limit", "no annotation for memory-limit"),
-    mistake("eventing/sweeps.yaml", "sweep.orphans.v1", "sweep.orphan.v1", "sweep.orphans.v1 has 0"),
+    mistake("eventing/video-uploaded.yaml", "name: video-uploaded", "name: upload", "named after its event"),
+    mistake(
+        "eventing/event-types.yaml",
+        "No Trigger: the welcome",
+        "The welcome",
+        "user.registered.v1 has 0",
+    ),
+    mistake(
+        "eventing/event-types.yaml",
+        "No Trigger: whoever is to be told is told by deliveries.",
+        "No Trigger: ",
+        "audio.ready.v1 has 0 Triggers and PingSources, not 1, and no reason why",
+    ),
+    mistake(
+        "eventing/event-types.yaml",
+        "description: A mail or a webhook is due.",
+        "description: \"No Trigger: nobody asked.\" #",
+        "gives a reason why there is no Trigger",
+    ),
+    mistake(
+        "eventing/event-types.yaml",
+        "video.uploaded.v1",
+        "video.upload.v1",
+        "uploaded.v1 has no EventType",
+    ),
+    mistake(
+        "eventing/event-types.yaml",
+        "source: /tapedeck/functions/upload",
+        "source: /tapedeck/upload",
+        "its source is not /tapedeck/functions/upload",
+    ),
+    mistake("eventing/event-types.yaml", "name: tapedeck }", "name: default }", "the Broker \"default\""),
+    mistake("eventing/sweeps.yaml", "sweep.blobs.v1", "sweep.orphans.v1", "sweep.blobs.v1 has 0"),
+    mistake("eventing/sweeps.yaml", "sweep.due.v1", "sweep.blobs.v1", "sweep.due.v1 has 0"),
+    mistake("eventing/sweeps.yaml", "/tapedeck/clock", "/tapedeck/watch", "sweep.due.v1 is another"),
+    mistake("eventing/sweeps.yaml", "name: sweep }", "name: jobs }", "no event that its sink hears"),
+    mistake(
+        "eventing/sweeps.yaml",
+        "contentType: application/cloudevents+json",
+        "contentType: application/json",
+        "its data must be a whole event",
+    ),
     mistake(
         "eventing/sink-bindings.yaml",
         "kind: Deployment",
@@ -54,12 +100,14 @@ const MISTAKES: [Mistake; 33] = [
         "name: tapedeck.work\n  type",
         "no Queue tapedeck.convert",
     ),
+    mistake("eventing/work-queue.yaml", "type: quorum", "type: classic", "no durable quorum queue"),
     mistake(
-        "eventing/work-queue.yaml",
-        "dead-letter-exchange:",
-        "dead-letter-exchagne:",
-        "no dead-letter-exchange",
+        "keda/long-videos/policy.yaml",
+        "  definition:\n",
+        "  definition:\n    delivery-limit: 20\n",
+        "a ticket is a hint",
     ),
+    mistake("keda/long-videos/policy.yaml", "convert$", "convert", "its pattern is not exactly"),
     mistake(
         "keda/scaled-object.yaml",
         "queueName: tapedeck.convert",
@@ -121,6 +169,24 @@ const MISTAKES: [Mistake; 33] = [
         "PORT is Knative's to set",
     ),
     mistake(
+        "knative/base/jobs.yaml",
+        "          env:\n",
+        "          env:\n            - { name: BLOBS_URL, valueFrom: { secretKeyRef: { name: blobs, key: url } } }\n",
+        "nobody reads the variable BLOBS_URL",
+    ),
+    mistake(
+        "knative/base/notify.yaml",
+        "containerConcurrency: 64",
+        "containerConcurrency: 24",
+        "must exceed its 24 slots",
+    ),
+    mistake(
+        "knative/base/notify.yaml",
+        "          env:\n",
+        "          env:\n            - { name: MAIL_AT_ONCE, value: \"60\" }\n",
+        "must exceed its 76 slots",
+    ),
+    mistake(
         "knative/base/notify.yaml",
         "visibility: cluster-local",
         "visibility: public",
@@ -157,7 +223,7 @@ const MISSPELT: [Mistake; 5] = [
         "cooldownPeriod: 2m",
         ".spec.cooldownPeriod is no integer",
     ),
-    mistake("eventing/audio-ready.yaml", "    retry:", "    retries:", ".spec.delivery.retries is unknown"),
+    mistake("eventing/delivery-due.yaml", "    retry:", "    retries:", ".spec.delivery.retries is unknown"),
     mistake(
         "eventing/work-queue.yaml",
         "deletionPolicy: retain",
