@@ -4,40 +4,28 @@ use std::time::Duration;
 
 use crate::{
     servers::{Receiver, certificate},
-    world::World,
+    world::{World, only, webhook, webhooks_anywhere},
 };
-use contracts::{AudioReady, Event as _, FailureCode, NotifyBy, Options, State, Timestamp, WebhookDue};
+use contracts::{AudioReady, DeliveryId, Event as _, FailureCode, Options, Outcome, Timestamp, pause_after};
 use notify::{MailConfig, WebhookConfig};
 use serde_json::{Value, json};
 
-fn options(url: &str) -> Options {
-    Options { webhook: Some(url.into()), notify: NotifyBy::None, ..Options::default() }
-}
-
-/// A finished job whose first call is due.
-async fn due(world: &World, url: &str) -> (AudioReady, WebhookDue) {
-    let event = world.done("a.mp4", options(url), None).await;
-    let replies = world.deliver_and_reply(&event).await.unwrap();
-    assert_eq!(replies[0].kind, WebhookDue::TYPE);
-    (event, serde_json::from_value(replies[0].data.clone()).unwrap())
-}
-
-/// In how many seconds the next attempt is due.
-async fn next(world: &World) -> Option<i64> {
-    let due = world.db.next_due().await.unwrap()?;
-    Some((due.millis() - Timestamp::now().millis() + 999) / 1000)
+/// The call that follows from a finished job.
+async fn due(world: &World, url: &str) -> DeliveryId {
+    only(&world.done("a.mp4", webhook(url), None).await)
 }
 
 #[tokio::test]
 async fn a_webhook_says_the_cloudevent_and_is_signed_with_the_owners_secret() {
     let (world, receiver) = (World::new().await, Receiver::answering("204 No Content").await);
-    let (event, first) = due(&world, &receiver.url).await;
-    world.deliver(&first).await.unwrap();
+    let ended = world.done("a.mp4", webhook(&receiver.url), None).await;
+    world.tell(&ended).await;
     let call = receiver.heard()[0].clone();
     assert!(call.head.starts_with("POST /hook?key=1 HTTP/1.1\r\n"), "{}", call.head);
     assert_eq!(call.header("content-type"), "application/cloudevents+json");
     assert!(receiver.url.contains(&call.header("host")));
     let body: Value = serde_json::from_str(&call.body).unwrap();
+    let event = &ended.fact.event;
     assert_eq!(body["specversion"], "1.0");
     assert_eq!(body["type"], AudioReady::TYPE);
     assert_eq!(body["subject"], json!(event.job_id));
@@ -54,77 +42,81 @@ async fn a_webhook_says_the_cloudevent_and_is_signed_with_the_owners_secret() {
 #[tokio::test]
 async fn a_failure_is_told_too() {
     let (world, receiver) = (World::new().await, Receiver::answering("200 OK").await);
-    let event = world.failed_with("a.mp4", &options(&receiver.url), FailureCode::NoAudio, "").await;
-    world.deliver_and_reply(&event).await.unwrap();
-    for attempt in world.webhooks_due().await {
-        world.deliver(&attempt).await.unwrap();
-    }
+    let ended = world.failed_with("a.mp4", &webhook(&receiver.url), FailureCode::NoAudio, "").await;
+    world.tell(&ended).await;
     let body: Value = serde_json::from_str(&receiver.heard()[0].body).unwrap();
-    assert_eq!(body["data"], json!({"job_id": event.job_id, "code": "no_audio"}));
+    assert_eq!(body["data"], json!({"job_id": ended.fact.event.job_id, "code": "no_audio"}));
 }
 
 #[tokio::test]
-async fn a_job_has_one_first_call_and_an_attempt_is_made_once() {
+async fn a_second_end_after_a_retry_is_told_under_another_id() {
     let (world, receiver) = (World::new().await, Receiver::answering("200 OK").await);
-    let (event, first) = due(&world, &receiver.url).await;
-    assert!(world.deliver_and_reply(&event).await.unwrap().is_empty(), "the same event again starts nothing");
-    assert_eq!(world.webhooks_due().await.len(), 1);
-    world.deliver(&first).await.unwrap();
-    world.deliver(&first).await.unwrap();
-    assert_eq!(receiver.heard().len(), 1);
+    let ended = world.failed_with("a.mp4", &webhook(&receiver.url), FailureCode::Internal, "").await;
+    world.tell(&ended).await;
+    world.db.jobs().retry(ended.fact.event.job_id).await.unwrap().unwrap();
+    world.tell(&world.fail(&world.claim().await, FailureCode::Internal, "").await).await;
+    let heard = receiver.heard();
+    assert_eq!(heard.len(), 2);
+    assert_ne!(heard[0].header("webhook-id"), heard[1].header("webhook-id"));
 }
 
 #[tokio::test]
-async fn a_receiver_that_fails_is_called_eight_times_under_one_id() {
+async fn an_event_that_comes_again_calls_nobody_again() {
+    let (world, receiver) = (World::new().await, Receiver::answering("200 OK").await);
+    let id = due(&world, &receiver.url).await;
+    tokio::join!(world.deliver(id), world.deliver(id));
+    world.deliver(id).await;
+    assert_eq!((receiver.heard().len(), world.outcome(id).await), (1, Some(Outcome::Sent)));
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_is_called_for_three_days_under_one_id_and_is_then_a_dead_letter_that_can_be_repeated()
+ {
     let (world, receiver) = (World::new().await, Receiver::answering("500 Oh No").await);
-    let (_, first) = due(&world, &receiver.url).await;
-    let events = world.db.pending_events().await.unwrap();
-    for attempt in 1..=8 {
-        let event = WebhookDue { attempt, ..first.clone() };
-        world.deliver(&event).await.unwrap();
-        world.deliver(&event).await.unwrap();
-        let successors = u64::from(attempt.min(7));
-        assert_eq!(
-            world.db.pending_events().await.unwrap(),
-            events + successors,
-            "one each, and none of the last"
-        );
+    let id = due(&world, &receiver.url).await;
+    for attempt in 1.. {
+        world.deliver(id).await;
+        let row = world.row(id).await;
+        assert_eq!((row.attempts, row.detail.as_deref()), (attempt, Some("the receiver answered 500")));
+        let Some(pause) = pause_after(attempt) else { break };
+        assert_eq!(row.due_at, Some(world.clock.now().after(pause)));
+        world.deliver(id).await;
+        world.pass(pause).await;
     }
     let heard = receiver.heard();
-    assert_eq!(heard.len(), 8);
+    assert_eq!(heard.len(), 13);
     let same = |name| heard.iter().all(|call| call.header(name) == heard[0].header(name));
     assert!(same("webhook-id") && heard.iter().all(|call| call.body == heard[0].body));
-}
+    let dead = world.db.deliveries().ended(Outcome::Dead, 10, None).await.unwrap();
+    assert_eq!(dead.iter().map(|one| one.id).collect::<Vec<_>>(), [id]);
+    world.pass(Duration::from_secs(30 * 86_400)).await;
+    assert!(world.announced().await.iter().all(|due| *due != id));
 
-#[tokio::test]
-async fn the_pauses_between_attempts_grow_to_hours() {
-    let receiver = Receiver::answering("500 Oh No").await;
-    for (attempt, pause) in (1..).zip([5, 300, 1800, 7200, 18_000, 36_000, 36_000]) {
-        let world = World::new().await;
-        let (_, first) = due(&world, &receiver.url).await;
-        world.deliver(&WebhookDue { attempt, ..first }).await.unwrap();
-        let seconds = next(&world).await.unwrap();
-        assert!((pause - 4..=pause).contains(&seconds), "{seconds} s instead of {pause} s");
-    }
+    receiver.answers("204 No Content");
+    let again = world.db.deliveries().repeat(id).await.unwrap().unwrap();
+    world.deliver(again.event.delivery_id).await;
+    let row = world.row(id).await;
+    assert_eq!((row.outcome, row.attempts), (Some(Outcome::Sent), 1));
+    assert_eq!(receiver.heard()[13].header("webhook-id"), heard[0].header("webhook-id"));
 }
 
 #[tokio::test]
 async fn a_redirect_is_a_failure_and_not_followed() {
     let world = World::new().await;
     let receiver = Receiver::answering("307 Elsewhere\r\nLocation: /other").await;
-    let (_, first) = due(&world, &receiver.url).await;
-    world.deliver(&first).await.unwrap();
+    let id = due(&world, &receiver.url).await;
+    world.deliver(id).await;
     assert_eq!(receiver.heard().len(), 1);
-    assert!(next(&world).await.is_some(), "it is tried again");
+    assert!(world.row(id).await.due_at.is_some(), "it is tried again");
 }
 
 #[tokio::test]
 async fn a_receiver_that_wants_no_more_is_called_no_more() {
     let (world, receiver) = (World::new().await, Receiver::answering("410 Gone").await);
-    let (_, first) = due(&world, &receiver.url).await;
-    world.deliver(&first).await.unwrap();
-    assert!(next(&world).await.is_none());
-    world.deliver(&first).await.unwrap();
+    let id = due(&world, &receiver.url).await;
+    world.deliver(id).await;
+    world.assert_ended(id, Outcome::Refused, "the receiver wants no more (410)").await;
+    world.deliver(id).await;
     assert_eq!(receiver.heard().len(), 1);
 }
 
@@ -138,9 +130,9 @@ async fn without_leave_no_private_address_and_nothing_without_tls_is_called() {
     for url in
         [&receiver.url, &secure, &named, "https://169.254.169.254/latest", "https://[::1]/", "nonsense"]
     {
-        let (_, first) = due(&world, url).await;
-        world.deliver(&first).await.unwrap();
-        assert!(next(&world).await.is_none(), "{url}: never again");
+        let id = due(&world, url).await;
+        world.deliver(id).await;
+        world.assert_ended(id, Outcome::Refused, "private addresses are not called").await;
     }
     assert!(receiver.heard().is_empty());
 }
@@ -152,12 +144,12 @@ async fn over_tls_the_receiver_must_be_who_it_says() {
     let receiver = Receiver::over_tls(folder.path()).await;
     let ca_file = folder.path().join("cert.pem").display().to_string();
     for (ca_file, heard) in [(String::new(), 0), (ca_file, 1)] {
-        let config = WebhookConfig { ca_file, unsafe_targets_for_tests: true };
+        let config = WebhookConfig { ca_file, ..webhooks_anywhere() };
         let world = World::with("anna@example.org", &MailConfig::default(), &config).await;
-        let (_, first) = due(&world, &receiver.url).await;
-        world.deliver(&first).await.unwrap();
+        let id = due(&world, &receiver.url).await;
+        world.deliver(id).await;
         assert_eq!(receiver.heard().len(), heard);
-        assert_eq!(next(&world).await.is_some(), heard == 0, "a wrong certificate may be mended");
+        assert_eq!(world.row(id).await.due_at.is_some(), heard == 0, "a wrong certificate may be mended");
     }
 }
 
@@ -165,37 +157,43 @@ async fn over_tls_the_receiver_must_be_who_it_says() {
 async fn a_webhook_that_fails_delays_no_mail_and_a_mail_that_fails_no_webhook() {
     let (world, receiver) = (World::new().await, Receiver::answering("500 Oh No").await);
     let both = Options { webhook: Some(receiver.url.clone()), ..Options::default() };
-    let event = world.done("a.mp4", both, None).await;
+    let ended = world.done("a.mp4", both, None).await;
+    let [mail, call] = &*ended.deliveries else { panic!("{:?}", ended.deliveries) };
+    let (mail, call) = (mail.event.delivery_id, call.event.delivery_id);
     world.break_mailer();
-    assert!(world.deliver_and_reply(&event).await.is_err());
-    let attempts = world.webhooks_due().await;
-    assert_eq!(attempts.len(), 1, "recorded before the mail failed");
-    world.deliver(&attempts[0]).await.unwrap();
-    assert_eq!(receiver.heard().len(), 1);
+    world.tell(&ended).await;
+    assert_eq!(
+        (receiver.heard().len(), world.outcome(mail).await, world.outcome(call).await),
+        (1, None, None)
+    );
     world.mend_mailer();
-    world.deliver(&event).await.unwrap();
-    assert_eq!(world.mails().len(), 1);
+    world.pass_until_due(mail).await;
+    world.tell(&ended).await;
+    assert_eq!((world.mails().len(), receiver.heard().len()), (1, 2));
 }
 
 #[tokio::test]
-async fn a_job_that_is_gone_or_has_another_end_by_now_calls_nobody() {
+async fn a_job_that_is_gone_or_tried_again_calls_nobody() {
     let (world, receiver) = (World::new().await, Receiver::answering("200 OK").await);
-    let (event, first) = due(&world, &receiver.url).await;
-    world.deliver(&WebhookDue { state: State::Failed, ..first.clone() }).await.unwrap();
-    world.db.jobs().delete(event.job_id).await.unwrap();
-    world.deliver(&first).await.unwrap();
+    let ended = world.done("a.mp4", webhook(&receiver.url), None).await;
+    world.db.jobs().delete(ended.fact.event.job_id).await.unwrap();
+    world.tell(&ended).await;
+    world.assert_ended(only(&ended), Outcome::Dropped, "the job was deleted").await;
+    let ended = world.failed_with("a.mp4", &webhook(&receiver.url), FailureCode::Internal, "").await;
+    world.db.jobs().retry(ended.fact.event.job_id).await.unwrap().unwrap();
+    world.tell(&ended).await;
+    world.assert_ended(only(&ended), Outcome::Dropped, "the job was tried again").await;
     assert!(receiver.heard().is_empty());
 }
 
 #[tokio::test]
 async fn a_call_that_somebody_else_is_making_is_left_to_them() {
     let (world, receiver) = (World::new().await, Receiver::answering("200 OK").await);
-    let (_, first) = due(&world, &receiver.url).await;
-    let (one, two) = tokio::join!(world.deliver(&first), world.deliver(&first));
-    assert!(one.is_ok() || two.is_ok());
+    let id = due(&world, &receiver.url).await;
+    world.db.deliveries().claim(id, Duration::from_secs(60)).await.unwrap().unwrap();
+    world.deliver(id).await;
+    assert!(receiver.heard().is_empty());
+    world.pass(Duration::from_secs(60)).await;
+    world.deliver(id).await;
     assert_eq!(receiver.heard().len(), 1);
-    let lease = Duration::from_secs(60);
-    let (_, second) = due(&world, &receiver.url).await;
-    world.db.claim_notification(&second.job_id.to_string(), "webhook-done-1", lease).await.unwrap();
-    assert!(matches!(world.deliver(&second).await, Err(runtime::Failure::Retry(_))));
 }

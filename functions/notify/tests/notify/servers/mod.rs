@@ -1,25 +1,24 @@
 //! Servers that the tests of one file or another need: a real mail server, mail servers that misbehave, receivers of
 //! webhooks.
 
+mod post;
+mod receiver;
+
 use std::{
-    fs, io,
+    fs,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    },
+
+pub(crate) use self::{
+    post::{Mood, Post},
+    receiver::Receiver,
 };
 
 /// aiosmtpd on a free port. Ends with this value.
@@ -63,7 +62,7 @@ impl Drop for Smtp {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests start the servers that they need")]
-fn command(program: &str) -> Command {
+pub(crate) fn command(program: &str) -> Command {
     Command::new(program)
 }
 
@@ -128,90 +127,4 @@ async fn converse(stream: TcpStream, answer: fn(&str) -> Option<&'static str>) {
             return;
         }
     }
-}
-
-/// What a receiver of webhooks has heard.
-#[derive(Clone, Debug)]
-pub(crate) struct Heard {
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Heard {
-    pub(crate) fn header(&self, name: &str) -> String {
-        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        let mut found = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-        found.next().expect(name).to_owned()
-    }
-}
-
-/// A receiver of webhooks that answers each call with the same status line and headers.
-#[derive(Clone)]
-pub(crate) struct Receiver {
-    pub(crate) url: String,
-    heard: Arc<Mutex<Vec<Heard>>>,
-}
-
-impl Receiver {
-    pub(crate) async fn answering(answer: &'static str) -> Self {
-        Self::start(answer, None).await
-    }
-
-    /// With the certificate in `folder`.
-    pub(crate) async fn over_tls(folder: &Path) -> Self {
-        Self::start("204 No Content", Some(acceptor(folder))).await
-    }
-
-    async fn start(answer: &'static str, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let url = format!("{scheme}://{}/hook?key=1", listener.local_addr().unwrap());
-        let receiver = Self { url, heard: Arc::default() };
-        let heard = receiver.heard.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (tls, heard) = (tls.clone(), heard.clone());
-                tokio::spawn(async move {
-                    match tls {
-                        None => hear(stream, answer, &heard).await,
-                        Some(tls) => hear(tls.accept(stream).await?, answer, &heard).await,
-                    }
-                });
-            }
-        });
-        receiver
-    }
-
-    pub(crate) fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().unwrap().clone()
-    }
-}
-
-fn acceptor(folder: &Path) -> TlsAcceptor {
-    let certificate = CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    Arc::new(config.with_single_cert(vec![certificate], key).unwrap()).into()
-}
-
-async fn hear<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    answer: &str,
-    heard: &Mutex<Vec<Heard>>,
-) -> io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if stream.read_line(&mut head).await? == 0 {
-            return Ok(());
-        }
-    }
-    let mut call = Heard { head, body: String::new() };
-    let mut body = vec![0; call.header("content-length").parse().unwrap()];
-    stream.read_exact(&mut body).await?;
-    call.body = String::from_utf8(body).unwrap();
-    heard.lock().unwrap().push(call);
-    stream.write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await?;
-    stream.flush().await
 }

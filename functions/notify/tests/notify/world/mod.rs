@@ -1,22 +1,24 @@
-//! A real database file, a folder of mails, and just enough of a mail reader.
+//! A real database file whose clock the test turns, and a folder of mails.
 
 use std::{fs, path::PathBuf, time::Duration};
 
 use contracts::{
-    AudioReady, ConversionFailed, Envelope, Event, FailureCode, JobId, Options, UserId, VideoId, WebhookDue,
+    AudioReady, Clock, ConversionFailed, DeliveryDue, DeliveryId, Ended, Envelope, FailureCode, JobId,
+    NotifyBy, Options, Outcome, Recorded, Timestamp, UserId, VideoId,
 };
-use db::{Audio, Claimed, Db, Finished, NewJob, NewUser, Source};
+use db::{Audio, Claimed, Db, Delivery, Finished, NewJob, NewUser, Source};
 use identity::{Links, Proofs};
-use notify::{MailConfig, Mailer, Notify, WebhookConfig, Webhooks};
-use runtime::{Failure, Function};
+use notify::{MailConfig, Notify, WebhookConfig};
+use runtime::{Call, Function};
 
 pub(crate) struct World {
     pub(crate) db: Db,
+    pub(crate) clock: Clock,
     pub(crate) links: Links,
     pub(crate) proofs: Proofs,
     pub(crate) anna: UserId,
-    function: Function,
-    folder: tempfile::TempDir,
+    pub(crate) notify: Function,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl World {
@@ -25,65 +27,134 @@ impl World {
     }
 
     pub(crate) async fn with_address(address: &str) -> Self {
-        let webhook = WebhookConfig { unsafe_targets_for_tests: true, ..WebhookConfig::default() };
-        Self::with(address, &MailConfig::default(), &webhook).await
+        Self::with(address, &MailConfig::default(), &webhooks_anywhere()).await
+    }
+
+    /// Whose mails go to the mail server on this port.
+    pub(crate) async fn with_server(port: u16) -> Self {
+        Self::with("anna@example.org", &mail_server(port), &webhooks_anywhere()).await
     }
 
     /// Mails go to a folder if `mail` says nothing else.
     pub(crate) async fn with(address: &str, mail: &MailConfig, webhook: &WebhookConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::now());
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
+        let db = db.with_clock(clock.clone());
         db.migrate().await.unwrap();
         let links = Links::load_or_create(&folder.path().join("links")).unwrap();
         let proofs = Proofs::load_or_create(&folder.path().join("proofs")).unwrap();
         let files = format!("file:{}", folder.path().join("mail").display());
         let url = if mail.url.is_empty() { files } else { mail.url.clone() };
-        let config = MailConfig { url, from: "Tapedeck <deck@example.org>".into(), ..mail.clone() };
-        let deps = Notify {
-            db: db.clone(),
-            mailer: Mailer::open(&config).unwrap(),
-            links: links.clone(),
-            proofs: proofs.clone(),
-            webhooks: Webhooks::new(webhook).unwrap(),
-            public_url: "https://tapedeck.example.org/".into(),
-            link_days: config.link_days,
-        };
-        let anna = user(&db, address, true).await;
-        Self { db, links, proofs, anna, function: notify::function(deps), folder }
+        let mail = MailConfig { url, from: "Tapedeck <deck@example.org>".into(), ..mail.clone() };
+        let keys = (links.clone(), proofs.clone());
+        let notify =
+            Notify::new(db.clone(), keys, (&mail, webhook), "https://tapedeck.example.org/").unwrap();
+        let anna = user(&db, address, true).await.0;
+        Self { db, clock, links, proofs, anna, notify: notify::function(notify), folder }
     }
 
-    pub(crate) async fn user(&self, email: &str, verified: bool) -> UserId {
+    /// Another process over the same database, whose mails go to the mail server on this port.
+    pub(crate) fn another(&self, port: u16) -> Function {
+        let db = Db::open(&format!("sqlite:{}", self.folder.path().join("db").display()), 4).unwrap();
+        let mail = MailConfig { from: "Tapedeck <deck@example.org>".into(), ..mail_server(port) };
+        let keys = (self.links.clone(), self.proofs.clone());
+        let config = (&mail, &webhooks_anywhere());
+        let url = "https://tapedeck.example.org/";
+        notify::function(Notify::new(db.with_clock(self.clock.clone()), keys, config, url).unwrap())
+    }
+
+    /// With the mail that welcomes.
+    pub(crate) async fn user(&self, email: &str, verified: bool) -> (UserId, DeliveryId) {
         user(&self.db, email, verified).await
     }
 
     /// As the broker does.
-    pub(crate) async fn deliver<E: Event>(&self, event: &E) -> Result<(), Failure> {
-        self.deliver_and_reply(event).await.map(|replies| assert!(replies.is_empty()))
+    pub(crate) async fn deliver(&self, id: DeliveryId) {
+        deliver_by(&self.notify, id).await;
     }
 
-    /// The same, for a handler that passes something on.
-    pub(crate) async fn deliver_and_reply<E: Event>(&self, event: &E) -> Result<Vec<Envelope>, Failure> {
-        self.function.deliver(Envelope::of(event).unwrap()).await
+    /// As the broker does with what follows from a job's end.
+    pub(crate) async fn tell<E>(&self, ended: &Ended<E>) {
+        for due in &ended.deliveries {
+            self.deliver(due.event.delivery_id).await;
+        }
     }
 
-    /// Attempts to call webhooks that are due now.
-    pub(crate) async fn webhooks_due(&self) -> Vec<WebhookDue> {
-        let due = self.db.due_events(WebhookDue::TYPE, 100, &[]).await.unwrap();
-        due.into_iter().map(|pending| serde_json::from_value(pending.envelope.data).unwrap()).collect()
+    /// What the sweep says is due now, and the broker delivers one after the other. Returns how many.
+    pub(crate) async fn announce(&self) -> usize {
+        let due = self.announced().await;
+        for id in &due {
+            self.deliver(*id).await;
+        }
+        due.len()
     }
 
-    async fn converting(&self, name: &str, options: &Options) -> Claimed {
+    /// What the sweep says is due now.
+    pub(crate) async fn announced(&self) -> Vec<DeliveryId> {
+        let due = self.db.deliveries().announce(Duration::ZERO, 8).await.unwrap();
+        due.into_iter().map(|due| due.event.delivery_id).collect()
+    }
+
+    /// Time goes by, for the rows and for what the process remembers.
+    pub(crate) async fn pass(&self, span: Duration) {
+        self.clock.advance(span);
+        tokio::time::pause();
+        tokio::time::advance(span).await;
+        tokio::time::resume();
+    }
+
+    /// Time goes by until the delivery is due.
+    pub(crate) async fn pass_until_due(&self, id: DeliveryId) {
+        let pause = self.row(id).await.due_at.unwrap().millis() - self.clock.now().millis();
+        self.pass(Duration::from_millis(u64::try_from(pause).unwrap())).await;
+    }
+
+    pub(crate) async fn row(&self, id: DeliveryId) -> Delivery {
+        self.db.deliveries().get(id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn outcome(&self, id: DeliveryId) -> Option<Outcome> {
+        self.row(id).await.outcome
+    }
+
+    /// Holds a delivery against how it has to have ended.
+    pub(crate) async fn assert_ended(&self, id: DeliveryId, outcome: Outcome, why: &str) {
+        let row = self.row(id).await;
+        assert_eq!((row.outcome, row.detail.as_deref(), row.due_at), (Some(outcome), Some(why), None));
+    }
+
+    async fn converting(&self, owner: UserId, name: &str, options: &Options) -> Claimed {
         let id = JobId::generate();
-        let new = NewJob { id, user_id: self.anna, video_id: VideoId::generate() };
+        let new = NewJob { id, user_id: owner, video_id: VideoId::generate() };
         self.db.jobs().create(&new).await.unwrap();
         let source = Source { name: name.into(), bytes: 10, container: "mp4".into(), ..Source::default() };
         self.db.jobs().queue(id, &source, options).await.unwrap().unwrap();
+        self.claim().await
+    }
+
+    pub(crate) async fn claim(&self) -> Claimed {
         self.db.jobs().claim_next(Duration::from_secs(60)).await.unwrap().unwrap()
     }
 
     /// A finished job of Anna's.
-    pub(crate) async fn done(&self, name: &str, options: Options, warning: Option<&str>) -> AudioReady {
-        let claimed = self.converting(name, &options).await;
+    pub(crate) async fn done(
+        &self,
+        name: &str,
+        options: Options,
+        warning: Option<&str>,
+    ) -> Ended<AudioReady> {
+        let claimed = self.converting(self.anna, name, &options).await;
+        self.finish(&claimed, warning).await
+    }
+
+    /// A finished job of somebody's.
+    pub(crate) async fn done_by(&self, owner: UserId, options: Options) -> Ended<AudioReady> {
+        let claimed = self.converting(owner, "a.mp4", &options).await;
+        self.finish(&claimed, None).await
+    }
+
+    async fn finish(&self, claimed: &Claimed, warning: Option<&str>) -> Ended<AudioReady> {
         let (id, duration) = (claimed.lease.audio_id, Duration::from_millis(187_400));
         let audio = Audio { id, bytes: 4_200_000, duration, codec: "mp3".into(), bitrate: 128_000 };
         let finished = Finished {
@@ -91,13 +162,27 @@ impl World {
             source_codec: None,
             source_duration: None,
             warning: warning.map(str::to_owned),
-            keep: Duration::from_secs(86_400),
+            keep: Duration::from_secs(7 * 86_400),
         };
-        self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap().event
+        self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap()
+    }
+
+    /// The mails of so many finished jobs of Anna's.
+    pub(crate) async fn mails_of_jobs(&self, count: usize) -> Vec<DeliveryId> {
+        let mut mails = Vec::new();
+        for _ in 0..count {
+            mails.push(only(&self.done("a.mp4", Options::default(), None).await));
+        }
+        mails
     }
 
     /// A failed job of Anna's.
-    pub(crate) async fn failed(&self, name: &str, code: FailureCode, detail: &str) -> ConversionFailed {
+    pub(crate) async fn failed(
+        &self,
+        name: &str,
+        code: FailureCode,
+        detail: &str,
+    ) -> Ended<ConversionFailed> {
         self.failed_with(name, &Options::default(), code, detail).await
     }
 
@@ -107,9 +192,27 @@ impl World {
         options: &Options,
         code: FailureCode,
         detail: &str,
-    ) -> ConversionFailed {
-        let claimed = self.converting(name, options).await;
-        self.db.jobs().fail(&claimed.lease, code, detail).await.unwrap().unwrap().event
+    ) -> Ended<ConversionFailed> {
+        let claimed = self.converting(self.anna, name, options).await;
+        self.fail(&claimed, code, detail).await
+    }
+
+    pub(crate) async fn fail(
+        &self,
+        claimed: &Claimed,
+        code: FailureCode,
+        detail: &str,
+    ) -> Ended<ConversionFailed> {
+        self.db.jobs().fail(&claimed.lease, code, detail).await.unwrap().unwrap()
+    }
+
+    /// Nobody can read the user's row any more.
+    pub(crate) fn spoil(&self, user: UserId) {
+        let sql = format!("UPDATE users SET role = 'wizard' WHERE id = '{user}'");
+        let script = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], 60); db.execute(sys.argv[2]); db.commit()";
+        let mut python = crate::servers::command("/usr/bin/python3");
+        python.args(["-c", script]).arg(self.folder.path().join("db")).arg(sql);
+        assert!(python.status().unwrap().success());
     }
 
     fn mail_folder(&self) -> PathBuf {
@@ -134,91 +237,36 @@ impl World {
     }
 }
 
-async fn user(db: &Db, email: &str, verified: bool) -> UserId {
+pub(crate) fn webhooks_anywhere() -> WebhookConfig {
+    WebhookConfig { unsafe_targets_for_tests: true, ..WebhookConfig::default() }
+}
+
+pub(crate) fn mail_server(port: u16) -> MailConfig {
+    MailConfig { url: format!("smtp://127.0.0.1:{port}?tls=none"), ..MailConfig::default() }
+}
+
+/// A webhook and no mail.
+pub(crate) fn webhook(url: &str) -> Options {
+    Options { webhook: Some(url.into()), notify: NotifyBy::None, ..Options::default() }
+}
+
+pub(crate) async fn deliver_by(notify: &Function, id: DeliveryId) {
+    let event = Envelope::of(&DeliveryDue { delivery_id: id }, Timestamp::now()).unwrap();
+    assert!(notify.deliver(event, Call::default()).await.unwrap().is_empty());
+}
+
+/// The one delivery that follows from a job's end.
+pub(crate) fn only<E>(ended: &Ended<E>) -> DeliveryId {
+    let [due] = &*ended.deliveries else { panic!("there are {}", ended.deliveries.len()) };
+    due.event.delivery_id
+}
+
+pub(crate) fn named(due: Option<Recorded<DeliveryDue>>) -> DeliveryId {
+    due.unwrap().event.delivery_id
+}
+
+async fn user(db: &Db, email: &str, verified: bool) -> (UserId, DeliveryId) {
     let new = NewUser { email: email.into(), password_hash: "x".into(), admin_if_first: false, verified };
-    db.create_user(new).await.unwrap().0.id
-}
-
-/// The header lines, unfolded.
-fn headers(mail: &str) -> Vec<String> {
-    let head = mail.split("\r\n\r\n").next().unwrap();
-    head.replace("\r\n ", " ").split("\r\n").map(str::to_owned).collect()
-}
-
-pub(crate) fn header_names(mail: &str) -> Vec<&str> {
-    let head = mail.split("\r\n\r\n").next().unwrap();
-    let lines = head.split("\r\n").filter(|line| !line.starts_with(' '));
-    lines.map(|line| line.split(':').next().unwrap()).collect()
-}
-
-pub(crate) fn header(mail: &str, name: &str) -> String {
-    let start = format!("{name}: ");
-    headers(mail).iter().find_map(|line| line.strip_prefix(&start).map(str::to_owned)).unwrap()
-}
-
-/// The text and the HTML.
-pub(crate) fn parts(mail: &str) -> (String, String) {
-    let boundary = mail.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap();
-    let parts: Vec<&str> = mail.split(&format!("--{boundary}")).collect();
-    assert_eq!(parts.len(), 4, "two parts");
-    (body(parts[1], "text/plain"), body(parts[2], "text/html"))
-}
-
-fn body(part: &str, kind: &str) -> String {
-    let (head, body) = part.trim_start().split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(&format!("Content-Type: {kind}; charset=utf-8")), "{head}");
-    if head.contains("quoted-printable") {
-        quoted_printable(&body.replace("=\r\n", "")).replace("\r\n", "\n")
-    } else if head.contains("base64") {
-        String::from_utf8(base64(body)).unwrap().replace("\r\n", "\n")
-    } else {
-        body.replace("\r\n", "\n")
-    }
-}
-
-/// A header with encoded words (RFC 2047, `b` only: the one that lettre writes).
-pub(crate) fn decoded(value: &str) -> String {
-    let mut bytes = Vec::new();
-    for (place, word) in value.split(' ').enumerate() {
-        match word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?=")) {
-            Some(word) => {
-                let before = place > 0 && !value.split(' ').nth(place - 1).unwrap().starts_with("=?");
-                bytes.extend(before.then_some(b' '));
-                bytes.extend(base64(word));
-            }
-            None => {
-                bytes.extend((place > 0).then_some(b' '));
-                bytes.extend(word.as_bytes());
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
-fn quoted_printable(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'=' {
-            let digits = [rest.next().unwrap(), rest.next().unwrap()];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let place = |byte: u8| alphabet.iter().position(|known| *known == byte);
-    let (mut bits, mut count, mut out) = (0usize, 0, Vec::new());
-    for value in text.bytes().filter_map(place) {
-        (bits, count) = ((bits << 6 | value) & 0xffff, count + 6);
-        if count >= 8 {
-            count -= 8;
-            out.push(u8::try_from(bits >> count & 0xff).unwrap());
-        }
-    }
-    out
+    let (user, registered) = db.create_user(new).await.unwrap();
+    (user.id, only(&registered))
 }
