@@ -6,7 +6,7 @@
 use std::pin::pin;
 
 use blobs::{Blob, Reader};
-use contracts::{AudioId, NotifyBy, Options};
+use contracts::{AudioId, NotifyBy, Options, Outage as _};
 use db::{Audio, Claimed, Finished, Job};
 use futures_util::TryStreamExt as _;
 
@@ -18,13 +18,14 @@ pub(crate) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
 /// The end of a job that an earlier one spares the conversion. `None`: it has to be converted.
 pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> {
     // A copy that failed has used up its audio's id, so that what follows is another attempt: that one converts.
-    if claimed.job.attempts > 1 {
+    if claimed.job.attempts > 1 || claimed.job.outages > 0 {
         return None;
     }
     let (earlier, audio) = find(deps, &claimed.job).await?;
     let stored = open(deps, &audio).await?;
     if let Err(error) = copy(deps, &stored, claimed.lease.audio_id).await {
-        return Some(Outcome::Crashed(format!("copying the audio of job {}: {error}", earlier.id)));
+        let cause = format!("copying the audio of job {}: {error}", earlier.id);
+        return Some(if error.is_outage() { Outcome::Outage(cause) } else { Outcome::Crashed(cause) });
     }
     tracing::info!(job = %claimed.job.id, earlier = %earlier.id, "answered by an earlier result");
     let audio = Audio { id: claimed.lease.audio_id, ..audio };

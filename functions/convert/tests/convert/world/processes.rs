@@ -19,10 +19,12 @@ use contracts::{Envelope, JobId, Options, UserId, VideoId};
 use db::{Db, Job, NewJob, Source};
 use servers::Vhost;
 
+use super::wav;
+
 /// Seconds after which the job of a dead worker is anybody's.
 const LEASE_SECONDS: &str = "3";
 
-pub(crate) struct World {
+pub(crate) struct Processes {
     pub(crate) db: Db,
     blobs: Blobs,
     folder: tempfile::TempDir,
@@ -32,7 +34,7 @@ pub(crate) struct World {
     sink: String,
 }
 
-impl World {
+impl Processes {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (database, files) = urls(&folder);
@@ -125,26 +127,6 @@ async fn sink(posted: Arc<Mutex<Vec<String>>>) -> String {
     let router = Router::new().route("/", post(take)).with_state(posted);
     tokio::spawn(axum::serve(listener, router).into_future());
     url
-}
-
-/// Noise in stereo at 48 kHz: it takes an encoder some time.
-fn wav(seconds: u32) -> Vec<u8> {
-    const RATE: u32 = 48_000;
-    let data = seconds * RATE * 4;
-    let mut file = Vec::with_capacity(data as usize + 44);
-    file.extend_from_slice(b"RIFF");
-    file.extend_from_slice(&(36 + data).to_le_bytes());
-    file.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x02\0");
-    file.extend_from_slice(&RATE.to_le_bytes());
-    file.extend_from_slice(&(RATE * 4).to_le_bytes());
-    file.extend_from_slice(b"\x04\0\x10\0data");
-    file.extend_from_slice(&data.to_le_bytes());
-    let mut state = 1_u32;
-    for _ in 0..seconds * RATE * 2 {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        file.extend_from_slice(&[0, (state >> 28) as u8]);
-    }
-    file
 }
 
 /// A process of ours. Dropping it is `kill -9`.

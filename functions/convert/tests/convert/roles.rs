@@ -1,14 +1,13 @@
 //! Intake and workers as processes, on a real RabbitMQ.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod world;
+use std::time::Duration;
 
-use contracts::{AudioReady, Event as _, State, Timestamp, VideoUploaded};
+use contracts::{AudioReady, Event as _, State, VideoUploaded};
+use db::Keep;
 
-use crate::world::World;
+use crate::world::{LONG, processes::Processes as World};
 
-/// Seconds of noise that keep a worker busy for long enough to be interrupted.
-const LONG: u32 = 600;
+const DAY: Duration = Duration::from_secs(86_400);
 
 #[tokio::test]
 async fn on_knative_a_posted_event_becomes_audio_and_a_posted_event() {
@@ -43,7 +42,7 @@ async fn on_amqp_alone_the_workers_hear_the_event_itself() {
     let publish = async {
         while world.job(&event).await.state == State::Queued {
             broker.publish(&event).await;
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     assert_eq!(tokio::join!(done, publish).0.attempts, 1);
@@ -57,11 +56,11 @@ async fn once_converts_one_video_and_ends() {
     let intake = world.start_on_knative(&["intake"]);
     assert_eq!(intake.post(VideoUploaded::TYPE, &first).await, 202);
     assert_eq!(intake.post(VideoUploaded::TYPE, &second).await, 202);
-    assert_eq!(world.start_on_knative(&["worker", "--once"]).ended().await, Some(0));
-    assert_eq!(world.job(&first).await.state, State::Done);
-    assert_eq!(world.job(&second).await.state, State::Queued);
-    assert_eq!(world.start_on_knative(&["worker", "--once"]).ended().await, Some(0));
-    assert_eq!(world.job(&second).await.state, State::Done);
+    for done in [1, 2] {
+        assert_eq!(world.start_on_knative(&["worker", "--once"]).ended().await, Some(0));
+        let states = [world.job(&first).await.state, world.job(&second).await.state];
+        assert_eq!(states.iter().filter(|state| **state == State::Done).count(), done);
+    }
     assert_eq!(world.start_on_knative(&["worker", "--once"]).ended().await, Some(0), "with nothing to do");
 }
 
@@ -88,7 +87,7 @@ async fn after_a_kill_in_mid_conversion_another_worker_finishes_and_the_second_a
     let broker = world.broker();
     while world.job(&event).await.state == State::Queued {
         broker.publish(&event).await;
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     drop(worker);
     assert_eq!(world.job(&event).await.state, State::Converting);
@@ -96,10 +95,13 @@ async fn after_a_kill_in_mid_conversion_another_worker_finishes_and_the_second_a
     let done = world.job_is(&event, |job| job.state == State::Done);
     // What the sweep does.
     let sweep = async {
-        while world.db.take_back_leases(Timestamp::now()).await.unwrap() == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let keep = Keep { videos: DAY, jobs: DAY };
+        let mut tickets = Vec::new();
+        while tickets.is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            tickets = world.db.jobs().look(keep, 100).await.unwrap().events;
         }
-        broker.publish_pending().await;
+        broker.publish_all(&tickets).await;
     };
     assert_eq!(tokio::join!(done, sweep).0.attempts, 2);
     assert_eq!(other.stop().await, Some(0));

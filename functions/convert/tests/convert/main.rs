@@ -1,0 +1,10 @@
+//! What a ticket leads to, how each end of a conversion is written, and the roles of `convert` as processes.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod cache;
+mod claims;
+mod config;
+mod ends;
+mod outages;
+mod roles;
+mod world;
