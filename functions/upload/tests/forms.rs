@@ -187,7 +187,7 @@ async fn an_upload_whose_job_was_removed_ends_soon() {
         }
     };
     let both = async { tokio::join!(upload, removal) };
-    let ((status, answer), _) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    let ((status, answer), _) = Box::pin(tokio::time::timeout(Duration::from_secs(60), both)).await.unwrap();
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     world.nothing_is_stored().await;
 }

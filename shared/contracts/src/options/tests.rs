@@ -1,0 +1,124 @@
+use super::*;
+
+#[test]
+fn no_fields_are_the_default() {
+    assert_eq!(Options::from_fields([]).unwrap(), Options::default());
+}
+
+#[test]
+fn an_empty_value_is_not_given_but_an_unknown_name_is_still_unknown() {
+    assert_eq!(Options::from_fields(NAMES.split(' ').map(|name| (name, " "))).unwrap(), Options::default());
+    assert_eq!(Options::from_fields([("formt", "")]).unwrap_err().option, "formt");
+    let described = serde_json::to_value(<Options as utoipa::PartialSchema>::schema()).unwrap();
+    let mut fields: Vec<_> = described["properties"].as_object().unwrap().keys().cloned().collect();
+    let mut names: Vec<_> = NAMES.split(' ').map(str::to_owned).collect();
+    fields.sort();
+    names.sort();
+    assert_eq!(fields, names);
+}
+
+#[test]
+fn times_are_seconds_or_clock_times() {
+    let options = Options::from_fields([("start", "1:30"), ("end", "1:00:00.5")]).unwrap();
+    assert_eq!((options.start, options.end), (Some(90.0), Some(3600.5)));
+    assert_eq!(Options::from_fields([("start", "12.25")]).unwrap().start, Some(12.25));
+}
+
+#[test]
+fn the_result_is_named_for_what_it_is() {
+    let named = |fields: &[(&'static str, &'static str)]| {
+        let options = Options::from_fields(fields.iter().copied()).unwrap();
+        (options.media_type(), options.extension())
+    };
+    assert_eq!(named(&[]), ("audio/mpeg", "mp3"));
+    assert_eq!(named(&[("format", "m4a"), ("bitrate", "100")]), ("audio/mp4", "m4a"));
+    assert_eq!(named(&[("format", "m4a"), ("chapters", "split")]), ("application/zip", "zip"));
+}
+
+#[test]
+fn loudness_is_a_number_or_off() {
+    let loudness = |value| Options::from_fields([("loudness", value)]).unwrap().loudness;
+    assert_eq!((loudness("off"), loudness("-16"), loudness("-23.5")), (None, Some(-16.0), Some(-23.5)));
+}
+
+#[test]
+fn each_wrong_option_is_named_with_what_is_allowed() {
+    let wrong: [(&[(&str, &str)], &str); 24] = [
+        (&[("bitrate_mode", "average")], "bitrate_mode"),
+        (&[("bitrate", "128"), ("bitrate_mode", "variable")], "bitrate_mode"),
+        (&[("format", "m4a"), ("bitrate", "128"), ("bitrate_mode", "constant")], "bitrate_mode"),
+        (&[("format", "flac"), ("bitrate", "128")], "bitrate"),
+        (&[("format", "wav"), ("quality", "2")], "quality"),
+        (&[("format", "opus"), ("sample_rate", "44100")], "sample_rate"),
+        (&[("format", "m4a"), ("bitrate", "1000")], "bitrate"),
+        (&[("loudness", "loud")], "loudness"),
+        (&[("loudness", "-4")], "loudness"),
+        (&[("track", "Klingon, please")], "track"),
+        (&[("chapters", "all")], "chapters"),
+        (&[("bitrate", "320"), ("sample_rate", "22050")], "bitrate"),
+        (&[("formt", "mp3")], "formt"),
+        (&[("format", "exe")], "format"),
+        (&[("bitrate", "129")], "bitrate"),
+        (&[("bitrate", "-1")], "bitrate"),
+        (&[("bitrate", "128"), ("quality", "2")], "quality"),
+        (&[("quality", "10")], "quality"),
+        (&[("sample_rate", "44101")], "sample_rate"),
+        (&[("channels", "3")], "channels"),
+        (&[("start", "NaN")], "start"),
+        (&[("start", "1:75")], "start"),
+        (&[("start", "20"), ("end", "10")], "end"),
+        (&[("title", "a"), ("title", "b")], "title"),
+    ];
+    for (fields, name) in wrong {
+        let error = Options::from_fields(fields.iter().copied()).unwrap_err();
+        assert_eq!(error.option, name, "{error}");
+    }
+}
+
+#[test]
+fn a_webhook_is_an_https_address() {
+    for good in ["https://example.org", "https://example.org:8443/hooks?key=1", "https://[2001:db8::1]/x"] {
+        assert_eq!(Options::from_fields([("webhook", good)]).unwrap().webhook.as_deref(), Some(good));
+    }
+    let long = format!("https://example.org/{}", "x".repeat(1000));
+    for bad in [
+        "http://example.org",
+        "https://",
+        "https:///x",
+        "https://a:b@example.org",
+        "https://b\u{fc}cher.example",
+        "https://x/ y",
+        "https://x/#y",
+        "HTTPS",
+        &long,
+    ] {
+        assert_eq!(Options::from_fields([("webhook", bad)]).unwrap_err().option, "webhook", "{bad}");
+    }
+}
+
+#[test]
+fn what_a_newer_version_has_stored_is_read_as_far_as_it_is_known() {
+    let (options, understood) = Options::from_stored(r#"{"bitrate":192,"smell":"roses","format":"mp9"}"#);
+    assert_eq!((options.bitrate, options.format, understood), (Some(192), Format::Mp3, false));
+    assert_eq!(Options::from_stored("not json"), (Options::default(), false));
+    assert_eq!(Options::from_stored("{}"), (Options::default(), true));
+}
+
+#[test]
+fn options_that_would_not_fit_into_their_column_are_refused() {
+    let quotes = "\"".repeat(500);
+    let tags = [("title", quotes.as_str()), ("artist", &quotes), ("album", &quotes)];
+    let webhook = format!("https://example.org/{}", "x".repeat(980));
+    assert!(Options::from_fields(tags).is_ok());
+    let all = tags.into_iter().chain([("webhook", webhook.as_str())]);
+    assert!(Options::from_fields(all.clone()).unwrap_err().problem.contains("too long together"));
+    assert_eq!(Options::from_fields([("title", "a\u{1}b")]).unwrap_err().option, "title");
+}
+
+#[test]
+fn options_survive_json_and_unknown_ones_do_not() {
+    let options = Options::from_fields([("bitrate", "192"), ("title", "Ümläut"), ("end", "5")]).unwrap();
+    let json = serde_json::to_string(&options).unwrap();
+    assert_eq!(serde_json::from_str::<Options>(&json).unwrap(), options);
+    assert!(serde_json::from_str::<Options>(r#"{"bitrat":1}"#).is_err());
+}
