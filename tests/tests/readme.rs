@@ -26,6 +26,36 @@ fn every_target_of_the_makefile_that_the_readme_names_exists() {
     assert!(named >= 3);
 }
 
+/// All Rust of the repository.
+fn sources(folder: &std::path::Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn each_line_of_the_threat_model_is_held_by_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut text = String::new();
+    ["functions", "shared", "tests"].iter().for_each(|folder| sources(&root.join(folder), &mut text));
+    let lines = include_str!("../THREATS.md").lines().filter(|line| line.starts_with("| **"));
+    let mut named = 0;
+    for line in lines {
+        let tests: Vec<&str> = line.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "{line}");
+        for test in tests {
+            assert!(text.contains(&format!("fn {test}()")), "{test}");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
+}
+
 #[tokio::test]
 async fn the_api_description_that_the_gateway_keeps_is_the_one_of_the_code() {
     let platform = Setup::default().start_embedded();
