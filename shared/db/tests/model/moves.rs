@@ -69,6 +69,12 @@ pub fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
 /// How long until something is due, if nobody has to act before.
 fn may_pass(state: &State) -> Option<i64> {
     let span = state.rows.next_due()?;
+    // Or blobs would pile up without end.
+    let garbage =
+        state.rows.of("garbage").filter(|row| row.ahead("due_at").is_some_and(|due| due <= 0)).count();
+    if garbage > 1 {
+        return None;
+    }
     // An upload gives a sign of life before it counts as dead, and stops soon when its job is gone.
     let arrivals = state.arrivals.iter().enumerate().all(|(number, arrival)| {
         let dies = state.job(number).and_then(|job| job.ahead("look_at"));

@@ -17,6 +17,9 @@ const FAR: i64 = 3 * TICK;
 /// After which an upload without a heartbeat counts as dead, in `db`.
 const UPLOAD_DIES_AFTER: i64 = 3_600_000;
 
+/// More attempts to deliver than this are all the same: there is no further pause in the table.
+const LAST_ATTEMPT: i64 = 13;
+
 /// The tables of a job's life, and how many columns their keys have (the first ones).
 pub const TABLES: [(&str, usize); 6] =
     [("users", 1), ("jobs", 1), ("outbox", 1), ("deliveries", 1), ("garbage", 2), ("queue", 1)];
@@ -119,6 +122,7 @@ impl Row {
             "deliveries" => {
                 self.change_all(&["created_at", "ended_at"], |_| NOW);
                 self.change("due_at", age);
+                self.change("attempts", |attempts| attempts.min(LAST_ATTEMPT));
             }
             "garbage" => self.change("due_at", past),
             "queue" => {

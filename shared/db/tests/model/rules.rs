@@ -93,11 +93,11 @@ pub fn always(world: &World, state: &State) -> Result<(), Wrong> {
 pub fn at_rest(state: &State) -> Result<(), Wrong> {
     let lost = state.memory.iter().any(|memory| memory.fate == Fate::Accepted);
     holds(!lost, "an accepted job never ends")?;
+    let untold = state.rows.of("deliveries").any(|row| row.text("outcome").is_empty());
+    holds(!untold, "an end is never told, nor dropped")?;
     holds(state.rows.of("jobs").next().is_none(), "a job's row is never removed")?;
     holds(state.blobs.is_empty(), "a blob is never removed")?;
-    holds(state.rows.of("garbage").next().is_none(), "garbage is never removed")?;
-    let untold = state.rows.of("deliveries").any(|row| row.text("outcome").is_empty());
-    holds(!untold, "an end is never told, nor dropped")
+    holds(state.rows.of("garbage").next().is_none(), "garbage is never removed")
 }
 
 fn holds(rule: bool, otherwise: &str) -> Result<(), Wrong> {

@@ -38,8 +38,11 @@ pub fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
         if state.rows.of("jobs").any(|job| job.ahead("look_at").is_some_and(|ahead| ahead <= 0)) {
             moves.push((LooksAtJobs, Kind::Fair));
         }
-        let late = (0..world.jobs).filter(|job| state.job(*job).is_some());
-        moves.extend(late.map(|job| (LooksLateAt(job), Kind::Free)));
+        for (job, row) in (0..world.jobs).filter_map(|job| Some((job, state.job(job)?))) {
+            // A rest that is cut short so is a rare thing; for all others it changes nothing.
+            let rests = row.text("state") == "queued" && row.int("queue_rank").is_none();
+            moves.push((LooksLateAt(job), if rests { Kind::Fault } else { Kind::Free }));
+        }
     }
     if state.tickets() > 0 {
         moves.push((LosesTicket, Kind::Fault));

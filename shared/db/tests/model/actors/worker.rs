@@ -19,6 +19,9 @@ const HELD: i64 = 2 * TICK;
 /// How long audio is kept.
 const KEEP: Duration = STEP.saturating_mul(2);
 
+/// While so many blobs are to be removed nobody begins anything.
+const GARBAGE: usize = 5;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
     TakesTicket,
@@ -46,7 +49,8 @@ pub fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
     let Some(busy) = &state.workers[who] else {
         // All idle workers are the same.
         let first = state.workers.iter().position(Option::is_none) == Some(who);
-        let takes = first && state.tickets() > 0;
+        // Blobs of attempts must not pile up without end.
+        let takes = first && state.tickets() > 0 && state.rows.of("garbage").count() < GARBAGE;
         return if takes {
             vec![(TakesTicket, Kind::Fair), (TakesTicketTwice, Kind::Fault)]
         } else {
