@@ -45,12 +45,13 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Track {
-    /// The one that players take: marked as default, else with the most channels and bits.
+    /// The one that players take: the first of those that are marked as default, else the first. Comments and sounds for
+    /// those who hear or see little come behind the others, and what can't be decoded is not taken.
     #[default]
     Best,
     /// The sound of this number among the sounds, from 0.
     Number(u32),
-    /// The best of those in a language, as the file has it: commonly three letters.
+    /// The first of those in a language, by the same order, as the file has it: commonly three letters.
     Language(String),
 }
 

@@ -37,9 +37,40 @@ async fn of_equals_the_first_is_taken_whatever_its_bits() {
         assert!(!has_tone(&pcm, 440.0), "{name}");
         assert_eq!(summary.warnings, [], "{name}");
     }
-    recipe.run(&format!("{two} -disposition:a:0 0 -disposition:a:1 default"), "second.mkv");
-    let (summary, pcm) = recipe.samples("second.mkv", Settings::default()).await;
-    assert!(!has_tone(&pcm, 440.0));
+}
+
+#[tokio::test]
+async fn what_the_file_itself_says_to_take_is_taken_without_a_word() {
+    let recipe = Recipe::empty();
+    let two = "-f lavfi -i sine=440:d=3:r=48000 -f lavfi -i sine=880:d=3:r=48000 -map 0 -map 1 -c:a aac";
+    for (marks, tone, name) in [
+        ("-disposition:a:0 default -disposition:a:1 0", 440.0, "first.mp4"),
+        ("-disposition:a:0 0 -disposition:a:1 default", 880.0, "second.mkv"),
+        ("-disposition:a:0 visual_impaired -disposition:a:1 0", 880.0, "described.ts"),
+    ] {
+        recipe.run(&format!("{two} {marks}"), name);
+        let (summary, pcm) = recipe.samples(name, Settings::default()).await;
+        assert!(has_tone(&pcm, tone), "{name}");
+        assert_eq!(summary.warnings, [], "{name}");
+        let copy = Settings { format: Format::M4a, copy: true, ..Settings::default() };
+        assert_eq!(recipe.convert(name, copy).await.unwrap().0.warnings, [], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_sound_that_stands_in_for_one_that_cannot_be_decoded_is_told() {
+    let recipe = Recipe::empty();
+    recipe.run(
+        "-f lavfi -i sine=440:d=3:r=48000 -f lavfi -i sine=880:d=3:r=48000 -map 0 -map 1 -c:a pcm_s16le \
+         -disposition:a:0 default -disposition:a:1 0",
+        "two.mov",
+    );
+    let mut bytes = recipe.read("two.mov");
+    let at = bytes.windows(4).position(|name| name == b"sowt").unwrap();
+    bytes[at..at + 4].copy_from_slice(b"zZ9x");
+    recipe.write("odd.mov", &bytes);
+    let (summary, pcm) = recipe.samples("odd.mov", Settings::default()).await;
+    assert!(has_tone(&pcm, 880.0));
     assert_eq!(summary.warnings, [Warning::OtherTracks { taken: 1, count: 2 }]);
 }
 

@@ -61,28 +61,35 @@ impl Input {
         self.streams().filter(|stream| kind(stream) == Kind::Audio)
     }
 
-    /// How many sounds there are, and the number of this one among them.
-    pub(crate) fn numbers(&self, sound: Sound) -> (u32, u32) {
-        let place = self.sounds().position(|stream| stream.index as u32 == sound.index);
-        (self.sounds().count() as u32, place.unwrap_or(0) as u32)
+    /// How many sounds there are, and the number of this one among them, if the file doesn't say by itself that this is
+    /// the one to take: others can be taken as well, or one that goes before it can't be decoded.
+    pub(crate) fn unsure(&self, sound: Sound) -> Option<(u32, u32)> {
+        let place = self.sounds().position(|stream| stream.index as u32 == sound.index)?;
+        let this = self.sounds().nth(place).map(rank)?;
+        let mut others = self.sounds().filter(|stream| stream.index as u32 != sound.index);
+        let stands =
+            |stream: &ff::AVStream| rank(stream) > this || rank(stream) == this && decoder(stream).is_some();
+        others.any(stands).then(|| (self.sounds().count() as u32, place as u32))
     }
 }
 
-/// The one that players take: the first of those that are marked as default, else the first. Sounds for those who hear or
-/// see little come last, and so do those of which nothing was found.
+/// The one that players take: the first of those that go before the others.
 fn first_of<'a>(sounds: impl Iterator<Item = &'a ff::AVStream>) -> Option<&'a ff::AVStream> {
-    let has = |stream: &ff::AVStream, flags: c_int| stream.disposition & flags != 0;
-    let special = (ff::AV_DISPOSITION_HEARING_IMPAIRED
+    // The first of equals.
+    sounds.min_by_key(|stream| Reverse(rank(stream)))
+}
+
+/// What the file says of a sound, the higher the sooner it is taken: those that are marked as default come first; sounds
+/// for those who hear or see little come last, and so do those of which nothing was found.
+fn rank(stream: &ff::AVStream) -> (u8, bool) {
+    const SPECIAL: c_int = (ff::AV_DISPOSITION_HEARING_IMPAIRED
         | ff::AV_DISPOSITION_VISUAL_IMPAIRED
         | ff::AV_DISPOSITION_COMMENT) as c_int;
+    let has = |flags: c_int| stream.disposition & flags != 0;
+    let default = has(ff::AV_DISPOSITION_DEFAULT as c_int);
     // SAFETY: a stream has parameters as long as it lives.
-    let seen = |stream: &ff::AVStream| unsafe { (*stream.codecpar).sample_rate > 0 };
-    let rank = |stream: &&ff::AVStream| {
-        let default = has(stream, ff::AV_DISPOSITION_DEFAULT as c_int);
-        Reverse((u8::from(!has(stream, special)) + u8::from(default), seen(stream)))
-    };
-    // The first of equals.
-    sounds.min_by_key(rank)
+    let seen = unsafe { (*stream.codecpar).sample_rate > 0 };
+    (u8::from(!has(SPECIAL)) + u8::from(default), seen)
 }
 
 fn taken(stream: &ff::AVStream) -> Result<Sound, Barred> {

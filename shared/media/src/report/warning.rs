@@ -59,7 +59,7 @@ pub enum Warning {
         /// Samples in a thousand.
         permille: u32,
     },
-    /// The source has other sounds, and nobody said which one is wanted.
+    /// The source has other sounds, and neither the user nor a mark in the source itself says which one is wanted.
     OtherTracks {
         /// The number of the one that was taken, from 0.
         taken: u32,

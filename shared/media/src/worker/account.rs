@@ -35,7 +35,7 @@ pub(super) struct Account {
     pub(super) taken_over: u32,
     /// The most channels of what was mixed into one though nobody asked for it.
     pub(super) became_mono: Option<u32>,
-    /// How many sounds there are, and the number of the one that was taken, if nobody chose it.
+    /// How many sounds there are, and the number of the one that was taken, if neither the user nor the file chose it.
     pub(super) unchosen: Option<(u32, u32)>,
 }
 
@@ -43,7 +43,6 @@ impl Account {
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let Oddities { holes: count, silence, sets } = self.times;
         let silence = Some(silence).filter(|silence| *silence >= LEAST_SILENCE);
-        let others = self.unchosen.filter(|(count, _)| *count > 1);
         let found = [
             self.truncated(),
             (self.damaged > 0).then_some(Warning::Damaged { packets: self.damaged }),
@@ -53,7 +52,7 @@ impl Account {
             (self.missing > 0)
                 .then(|| Warning::Changed { missing: Duration::from_nanos(self.missing as u64) }),
             self.became_mono.map(|channels| Warning::BecameMono { channels }),
-            others.map(|(count, taken)| Warning::OtherTracks { taken, count }),
+            self.unchosen.map(|(count, taken)| Warning::OtherTracks { taken, count }),
         ];
         found.into_iter().flatten().collect()
     }
@@ -119,7 +118,6 @@ mod tests {
             declared: Some(10 * second),
             found: Some(9 * second),
             times: Oddities { holes: 3, silence: SECOND / 3, sets: 0 },
-            unchosen: Some((1, 0)),
             ..Account::default()
         };
         assert_eq!(codes(account), [""; 0]);

@@ -54,7 +54,7 @@ pub(super) fn run(
     input.select(sound.index);
     let mut times = Times::new(extract::clock(&input, declared));
     let found = packets(&mut input, (sound, &mut times), rate, &mut muxer, &mut output)?;
-    let unchosen = (settings.track == Track::Best).then(|| input.numbers(sound));
+    let unchosen = input.unsure(sound).filter(|_| settings.track == Track::Best);
     let (times, missing) = (times.clock().oddities(), times.missing());
     let account = Account {
         declared,

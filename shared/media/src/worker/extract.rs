@@ -80,7 +80,7 @@ impl Extract {
             input.select(sound.index);
         }
         let best = settings.track == Track::Best;
-        let unchosen = best.then(|| input.numbers(sound));
+        let unchosen = input.unsure(sound).filter(|_| best);
         let (whole, declared) = (declared.is_none(), declared.or(input.duration()));
         let mut extract = Self {
             account: Account { declared, guessed: input.is_guess(), unchosen, ..Account::default() },
