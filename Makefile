@@ -97,6 +97,7 @@ else
 endif
 
 deploy: ## Put Tapedeck on the cluster: make deploy [OVERLAY=stores] [WITH="keda/long-videos ..."] [REGISTRY=...] [TAG=...]
+	@knative/check.sh
 	@knative/overlay.sh target/deploy
 	kubectl delete job migrate --namespace tapedeck --ignore-not-found
 	kubectl apply --kustomize target/deploy --selector tapedeck.dev/step=first
@@ -106,6 +107,8 @@ deploy: ## Put Tapedeck on the cluster: make deploy [OVERLAY=stores] [WITH="keda
 	kubectl wait job/migrate --for=condition=Complete --timeout=300s --namespace tapedeck
 	kubectl apply --kustomize target/deploy
 	kubectl wait ksvc --all --for=condition=Ready --timeout=300s --namespace tapedeck
+	kubectl wait trigger --all --for=condition=Ready --timeout=120s --namespace tapedeck
+	kubectl wait pingsource --all --for=condition=Ready --timeout=60s --namespace tapedeck
 	@knative/status.sh
 
 undeploy: ## Take Tapedeck off the cluster; stores, queues, volumes and Secrets stay

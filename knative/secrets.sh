@@ -9,6 +9,7 @@
 #     MAIL_URL                 smtps://user:password@host, or as README.md's table says
 #     RABBITMQ_MANAGEMENT_URL  http://host:15672, without a user; RABBITMQ_USERNAME and RABBITMQ_PASSWORD of an administrator
 #     RABBITMQ_PORT            AMQP's port, 5672 if unset
+#     DATABASE_CA              the file of the authority (PEM) that MySQL's certificate is of, for knative/database-ca
 #     BROKER_URL               for the work queue; amqp://user:password@host:port/%2f of the above if unset
 set -euo pipefail
 
@@ -43,6 +44,7 @@ addresses() {
   local host=${RABBITMQ_MANAGEMENT_URL#*://} port=${RABBITMQ_PORT:-5672}
   local user=$RABBITMQ_USERNAME password=$RABBITMQ_PASSWORD
   secret database "url=$DATABASE_URL"
+  if [ -n "${DATABASE_CA:-}" ]; then secret database-ca "ca.pem=$(cat "$DATABASE_CA")"; fi
   secret blobs "url=$BLOBS_URL"
   secret mail "url=$MAIL_URL"
   secret broker "url=${BROKER_URL:-amqp://$user:$password@${host%%:*}:$port/%2f}"

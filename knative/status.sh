@@ -6,7 +6,8 @@ get() { kubectl --namespace tapedeck get "$@"; }
 echo "# Functions"
 get ksvc --output custom-columns='NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].status,URL:.status.url'
 echo; echo "# Triggers and ticks"
-get trigger --output custom-columns='NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].status,EVENT:.spec.filter.attributes.type,FUNCTION:.spec.subscriber.ref.name'
+# Whatever keeps one from being Ready stands at its end.
+get trigger --output custom-columns='NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].status,EVENT:.spec.filter.attributes.type,FUNCTION:.spec.subscriber.ref.name,WHY:.status.conditions[?(@.type=="Ready")].message'
 get pingsource --output custom-columns='NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].status,SCHEDULE:.spec.schedule'
 echo; echo "# Workers"
 get scaledobject,scaledjob --output custom-columns='NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].status,ACTIVE:.status.conditions[?(@.type=="Active")].status' 2>/dev/null || true

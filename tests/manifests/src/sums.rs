@@ -22,8 +22,10 @@ pub struct Requests {
 pub fn requests(resources: &[Resource], which: impl Fn(&Resource) -> bool) -> Requests {
     let mut sum = Requests::default();
     for resource in resources.iter().filter(|one| which(one)) {
-        let Some(pod) = pod(resource) else { continue };
-        for container in list(pod, "/containers") {
+        // A RabbitmqCluster's pods are its operator's; what they ask for stands in it.
+        let pods = pod(resource)
+            .map_or(std::slice::from_ref(&resource.value["spec"]), |pod| list(pod, "/containers"));
+        for container in pods {
             sum.cpu += thousandths(text(container, "/resources/requests/cpu"));
             sum.memory += mebibytes(text(container, "/resources/requests/memory"));
         }

@@ -24,7 +24,7 @@ fn mounts() -> Vec<(String, BTreeSet<String>, Value)> {
 #[test]
 fn each_service_sees_the_keys_that_it_needs_and_auth_alone_the_private_one() {
     let expected = [
-        ("auth", vec!["proofs-key", "signing-key"]),
+        ("auth", vec!["proofs-key", "public-key", "signing-key"]),
         ("upload", vec!["public-key"]),
         ("jobs", vec!["public-key"]),
         ("download", vec!["links-key", "public-key"]),
@@ -56,4 +56,17 @@ fn each_service_that_names_a_key_mounts_it() {
             }
         }
     }
+}
+
+#[test]
+fn its_images_are_those_that_make_images_builds() {
+    let text = fs::read_to_string(root().join("tests/compose.yaml")).unwrap();
+    let images: Vec<_> =
+        text.split("image: ").skip(1).filter_map(|rest| rest.split([',', '\n', ' ']).next()).collect();
+    let ours: Vec<_> = images.iter().filter(|image| image.contains("tapedeck/")).collect();
+    assert_eq!(ours.len(), 10, "{ours:?}");
+    let built = |image: &&&str| {
+        image.starts_with("dev.local/tapedeck/") && image.ends_with(concat!(":", env!("CARGO_PKG_VERSION")))
+    };
+    assert!(ours.iter().all(|image| built(image)), "{ours:?}");
 }

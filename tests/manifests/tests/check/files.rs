@@ -10,7 +10,7 @@ fn assert_none(problems: &[String]) {
 }
 
 /// Builds a folder, or says loudly that it could not.
-fn build(folder: &Path) -> Option<Vec<Resource>> {
+pub(crate) fn build(folder: &Path) -> Option<Vec<Resource>> {
     let built = kustomize(folder).unwrap_or_else(|error| panic!("{error}"));
     if built.is_none() {
         assert!(!in_ci(), "kubectl is missing, and in CI the manifests must be built");
@@ -20,7 +20,7 @@ fn build(folder: &Path) -> Option<Vec<Resource>> {
 }
 
 /// The folder of the kustomization that `make deploy` would apply.
-fn deployment(name: &str, variables: &[(&str, &str)]) -> std::path::PathBuf {
+pub(crate) fn deployment(name: &str, variables: &[(&str, &str)]) -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let script = root().join("knative/overlay.sh").display().to_string();
     run("bash", &[&script, folder.to_str().unwrap()], variables).unwrap().expect("bash is not there");
@@ -55,7 +55,7 @@ fn the_overlay_for_outside_stores_makes_no_store_and_no_volume() {
 fn every_component_builds_on_top_and_agrees() {
     let folders = kustomizations(&root()).unwrap();
     let components: Vec<_> = folders.iter().filter(|(_, one)| one["kind"] == "Component").collect();
-    assert_eq!(components.len(), 4);
+    assert_eq!(components.len(), 5);
     for (component, _) in components {
         let name = component.replace('/', "-");
         let folder = deployment(&name, &[("WITH", component), ("HOST", "audio.example.org")]);

@@ -51,8 +51,10 @@ pub(crate) fn secrets() -> Vec<Resource> {
     fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
     let script = root().join("knative/secrets.sh").display().to_string();
     let print = |what: &str| {
-        let tapedeck = [("TAPEDECK", stub.to_str().unwrap())];
-        let yaml = run("bash", &[&script, what], &tapedeck).unwrap().expect("bash is not there");
+        let stub = stub.to_str().unwrap();
+        let yaml = run("bash", &[&script, what], &[("TAPEDECK", stub), ("DATABASE_CA", stub)])
+            .unwrap()
+            .expect("bash is not there");
         parse("knative/secrets.sh", &yaml).unwrap()
     };
     print("keys").into_iter().chain(print("stores")).collect()

@@ -1,0 +1,133 @@
+//! What `make deploy` does around the manifests, and what the pages say that they take.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::PermissionsExt as _,
+};
+
+use crate::files::{build, deployment};
+use crate::world::{code, plain, root, secrets};
+use manifests::{Resource, connections, dispatchers, problems, requests, run};
+
+/// The lines of a target's recipe.
+fn recipe(target: &str) -> Vec<String> {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let after = makefile.split(&format!("\n{target}: ")).nth(1).unwrap();
+    after
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with('\t'))
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+fn place(recipe: &[String], part: &str) -> usize {
+    recipe
+        .iter()
+        .position(|line| line.contains(part))
+        .unwrap_or_else(|| panic!("{part} is not in {recipe:#?}"))
+}
+
+#[test]
+fn the_triggers_are_waited_for_once_their_functions_are_there() {
+    let deploy = recipe("deploy");
+    let order = [
+        "knative/check.sh",
+        "--selector tapedeck.dev/step=first",
+        "wait broker/tapedeck",
+        "wait sinkbinding --all",
+        "wait job/migrate",
+        "wait ksvc --all",
+        "wait trigger --all --for=condition=Ready",
+        "wait pingsource --all --for=condition=Ready",
+        "knative/status.sh",
+    ];
+    let places: Vec<_> = order.iter().map(|part| place(&deploy, part)).collect();
+    assert!(places.is_sorted(), "{places:?} in {deploy:#?}");
+}
+
+/// What `check.sh` says to a cluster that knows all but these definitions.
+fn checked(absent: &[&str]) -> Result<Option<String>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let stub = folder.path().join("kubectl");
+    let pattern = if absent.is_empty() { "none".to_owned() } else { absent.join("|") };
+    fs::write(&stub, format!("#!/bin/sh\ncase \"$3\" in {pattern}) exit 1;; esac\n")).unwrap();
+    fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    run("bash", &[&root().join("knative/check.sh").display().to_string()], &[("PATH", &path)])
+}
+
+#[test]
+fn a_cluster_that_has_all_is_deployed_to_and_one_that_lacks_a_part_is_told_which() {
+    assert_eq!(checked(&[]).unwrap().as_deref(), Some(""));
+    let refused = checked(&["rabbitmqclusters.rabbitmq.com", "scaledobjects.keda.sh"]).unwrap_err();
+    assert!(
+        refused.contains("rabbitmqclusters.rabbitmq.com. Install RabbitMQ's cluster operator"),
+        "{refused}"
+    );
+    assert!(refused.contains("scaledobjects.keda.sh. Install KEDA"), "{refused}");
+    assert!(!refused.contains("Knative Serving"), "{refused}");
+}
+
+#[test]
+fn every_definition_that_the_manifests_need_is_asked_for() {
+    let script = fs::read_to_string(root().join("knative/check.sh")).unwrap();
+    let asked: BTreeSet<_> =
+        script.lines().filter_map(|line| line.strip_prefix("need ")?.split(' ').next()).collect();
+    let custom = |one: &&Resource| one.group().contains('.') && !one.group().ends_with("k8s.io");
+    // With knative/domain and knative/gateway-api come their own.
+    let on_top = |one: &&Resource| one.kind() != "DomainMapping";
+    let resources = plain(|_, text| text);
+    for one in resources.iter().filter(custom).filter(on_top) {
+        let kind = one.kind().to_lowercase();
+        let plural =
+            if let Some(stem) = kind.strip_suffix('y') { format!("{stem}ies") } else { format!("{kind}s") };
+        let name = format!("{plural}.{}", one.group());
+        assert!(asked.contains(name.as_str()), "nobody asks for {name}");
+    }
+}
+
+#[test]
+fn with_an_authority_of_your_own_whoever_uses_the_database_verifies_it() {
+    for (number, with) in ["knative/database-ca", "keda/long-videos knative/database-ca"].iter().enumerate() {
+        let folder = deployment(&format!("database-ca-{number}"), &[("WITH", with)]);
+        let Some(mut built) = build(&folder) else { return };
+        built.extend(secrets());
+        assert_eq!(problems(&built, &code(), None), Vec::<String>::new());
+        let said = |one: &&Resource, variable: &str| {
+            one.value.to_string().contains(&format!("\"name\":\"{variable}\""))
+        };
+        let users: BTreeMap<_, _> = built
+            .iter()
+            .filter(|one| said(one, "DATABASE_URL"))
+            .map(|one| (one.name(), said(&one, "DATABASE_CA_FILE")))
+            .collect();
+        assert_eq!(users.len(), 8, "{users:?}");
+        assert!(users.values().all(|verifies| *verifies), "{users:?}");
+    }
+}
+
+#[test]
+fn the_page_says_what_an_installation_takes() {
+    let page = fs::read_to_string(root().join("knative/README.md")).unwrap();
+    let resources = plain(|_, text| text);
+    let base = |folder: &'static str| move |one: &Resource| one.file.starts_with(folder);
+    let mut said = Vec::new();
+    for (what, sum) in [
+        ("Broker and Triggers", dispatchers(&resources)),
+        ("every function once", requests(&resources, |one| one.is_function())),
+        ("ten workers", {
+            let one = requests(&resources, base("keda/worker.yaml"));
+            manifests::Requests { cpu: 10 * one.cpu, memory: 10 * one.memory }
+        }),
+        ("the stores of `stores/`", requests(&resources, base("knative/stores/"))),
+    ] {
+        said.push(format!("| {what} | {}m | {} Mi |", sum.cpu, sum.memory));
+    }
+    let external: Vec<_> = resources.into_iter().filter(|one| !one.file.contains("long-videos")).collect();
+    let (functions, workers) = connections(&external, &code());
+    said.push(format!("All functions with as many pods as may be: {functions}; ten workers: {workers}"));
+    for line in said {
+        assert!(page.contains(&line), "knative/README.md does not say: {line}");
+    }
+}
