@@ -68,5 +68,5 @@ fn its_images_are_those_that_make_images_builds() {
     let built = |image: &&&str| {
         image.starts_with("dev.local/tapedeck/") && image.ends_with(concat!(":", env!("CARGO_PKG_VERSION")))
     };
-    assert!(ours.iter().all(|image| built(image)), "{ours:?}");
+    assert!(ours.iter().all(built), "{ours:?}");
 }

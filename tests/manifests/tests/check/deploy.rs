@@ -46,12 +46,13 @@ fn the_triggers_are_waited_for_once_their_functions_are_there() {
     assert!(places.is_sorted(), "{places:?} in {deploy:#?}");
 }
 
-/// What `check.sh` says to a cluster that knows all but these definitions.
-fn checked(absent: &[&str]) -> Result<Option<String>, String> {
+/// What `check.sh` says to a cluster that answers so when it is asked for one of these definitions.
+fn checked(absent: &[&str], answer: &str) -> Result<Option<String>, String> {
     let folder = tempfile::tempdir().unwrap();
     let stub = folder.path().join("kubectl");
     let pattern = if absent.is_empty() { "none".to_owned() } else { absent.join("|") };
-    fs::write(&stub, format!("#!/bin/sh\ncase \"$3\" in {pattern}) exit 1;; esac\n")).unwrap();
+    fs::write(&stub, format!("#!/bin/sh\ncase \"$3\" in {pattern}) echo '{answer}' >&2; exit 1;; esac\n"))
+        .unwrap();
     fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", folder.path().display());
     run("bash", &[&root().join("knative/check.sh").display().to_string()], &[("PATH", &path)])
@@ -59,14 +60,16 @@ fn checked(absent: &[&str]) -> Result<Option<String>, String> {
 
 #[test]
 fn a_cluster_that_has_all_is_deployed_to_and_one_that_lacks_a_part_is_told_which() {
-    assert_eq!(checked(&[]).unwrap().as_deref(), Some(""));
-    let refused = checked(&["rabbitmqclusters.rabbitmq.com", "scaledobjects.keda.sh"]).unwrap_err();
+    assert_eq!(checked(&[], "").unwrap().as_deref(), Some(""));
+    let absent = ["rabbitmqclusters.rabbitmq.com", "scaledobjects.keda.sh"];
+    let refused = checked(&absent, "Error from server (NotFound)").unwrap_err();
     assert!(
         refused.contains("rabbitmqclusters.rabbitmq.com. Install RabbitMQ's cluster operator"),
         "{refused}"
     );
     assert!(refused.contains("scaledobjects.keda.sh. Install KEDA"), "{refused}");
     assert!(!refused.contains("Knative Serving"), "{refused}");
+    assert_eq!(checked(&absent, "Error from server (Forbidden)").unwrap().as_deref(), Some(""));
 }
 
 #[test]
