@@ -28,7 +28,7 @@ use tokio_rustls::{
 use crate::{Error, WebhookConfig, target::Target};
 
 /// From the look-up of the name to the answer's status.
-const LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const LIMIT: Duration = Duration::from_secs(15);
 const USER_AGENT: &str = concat!("Tapedeck/", env!("CARGO_PKG_VERSION"));
 
 /// Calls webhooks; cheap to clone.
@@ -59,7 +59,9 @@ pub(crate) enum Called {
     Unwanted,
     /// We don't call such a URL.
     Forbidden,
-    /// Perhaps later: why.
+    /// Perhaps later: why. The receiver is there.
+    Declined(String),
+    /// Perhaps later: why. The receiver is away or has too much to do.
     Failed(String),
 }
 
@@ -85,7 +87,11 @@ impl Webhooks {
         match tokio::time::timeout(LIMIT, self.post(message)).await {
             Ok(Ok(status)) if status.is_success() => Called::Taken,
             Ok(Ok(StatusCode::GONE)) => Called::Unwanted,
-            Ok(Ok(status)) => Called::Failed(format!("the receiver answered {}", status.as_u16())),
+            Ok(Ok(status)) => {
+                let cause = format!("the receiver answered {}", status.as_u16());
+                let busy = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+                if busy { Called::Failed(cause) } else { Called::Declined(cause) }
+            }
             Ok(Err(error)) if error.kind() == ErrorKind::PermissionDenied => Called::Forbidden,
             Ok(Err(error)) => Called::Failed(error.to_string()),
             Err(_) => Called::Failed(format!("no answer within {} s", LIMIT.as_secs())),

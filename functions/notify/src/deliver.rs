@@ -2,66 +2,93 @@
 
 use std::time::{Duration, Instant};
 
-use contracts::{Channel, DeliveryDue, DeliveryId};
+use contracts::{Channel, DeliveryDue, DeliveryId, Outage as _};
 use db::{Attempt, Delivery};
-use runtime::{Context, Failure};
+use runtime::{Context, Failure, OrFail as _};
+use tracing::Instrument as _;
 
-use crate::{Notify, mails, webhook};
+use crate::{Notify, caller, mails, smtp, webhook};
 
 /// How long a sender may take before another one takes over.
-const CLAIM: Duration = Duration::from_secs(60);
-/// How long one event keeps its slot at work; below the time after which a Trigger gives up.
+const CLAIM: Duration = Duration::from_secs(120);
+// Else a receiver that is slow, and no more, would be told twice.
+const _: () = assert!(
+    smtp::LONGEST.as_secs() + NOTE < CLAIM.as_secs() && caller::LIMIT.as_secs() + NOTE < CLAIM.as_secs()
+);
+/// Seconds that it may take to note what became of an attempt.
+const NOTE: u64 = 30;
+/// How long one event keeps its slot at work.
 const AT_WORK: Duration = Duration::from_secs(45);
 /// How many that are due are looked at in one turn.
 const TURN: u32 = 16;
 
-/// Delivers what the event names, and then whatever else is due by the same channel. Without a free slot nothing is done:
-/// those who have one will come to it.
+/// Delivers what the event names, and then whatever else is due by the same channel.
+///
+/// In a task of its own: a transport that gives up waiting must not cut off a mail that the server may have taken.
 pub(crate) async fn delivery_due(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
-    let Some(delivery) = cx.db.deliveries().get(event.delivery_id).await.map_err(Failure::of)? else {
+    tokio::spawn(work(cx, event).in_current_span()).await.or_retry()?
+}
+
+/// Without a free slot nothing is done: those who have one will come to it.
+async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
+    let deliveries = cx.db.deliveries();
+    let Some(delivery) = deliveries.get(event.delivery_id).await.map_err(Failure::of)? else {
         return Ok(());
     };
-    let Some(_slot) = cx.gate.slot(delivery.channel) else { return Ok(()) };
     let until = Instant::now() + AT_WORK;
-    let mut may_go_on = deliver(&cx, event.delivery_id).await?;
-    while may_go_on {
-        let due =
-            cx.db.deliveries().due(delivery.channel, Duration::ZERO, TURN).await.map_err(Failure::of)?;
-        if due.is_empty() {
-            return Ok(());
-        }
-        for id in due {
-            if !may_go_on || Instant::now() >= until || cx.call.shutdown.is_cancelled() {
+    let mut turn = vec![delivery.id];
+    while !turn.is_empty() {
+        let Some(slot) = cx.gate.slot(delivery.channel) else { return Ok(()) };
+        for id in turn {
+            let over = Instant::now() >= until || cx.call.shutdown.is_cancelled();
+            if over || !deliver(&cx, id).await? {
                 return Ok(());
             }
-            may_go_on = deliver(&cx, id).await?;
         }
+        // First the slot is free, then comes the look: whoever found none relies on it.
+        drop(slot);
+        turn = deliveries.due(delivery.channel, Duration::ZERO, TURN).await.map_err(Failure::of)?;
     }
     Ok(())
 }
 
 /// Whether others by the same channel may go: not while the one mail server is left alone.
 async fn deliver(cx: &Notify, id: DeliveryId) -> Result<bool, Failure> {
-    let Some(claim) = cx.db.deliveries().claim(id, CLAIM).await.map_err(Failure::of)? else {
-        return Ok(true);
+    let claim = match cx.db.deliveries().claim(id, CLAIM).await {
+        Ok(Some(claim)) => claim,
+        Ok(None) => return Ok(true),
+        Err(error) if error.is_outage() => return Err(Failure::of(error)),
+        Err(error) => {
+            // Another version has written it, and will make it. It holds up nobody.
+            tracing::error!(delivery = %id, %error, "can't be read");
+            return Ok(true);
+        }
     };
     let attempt = attempt(cx, &claim.delivery).await.map_err(Failure::of)?;
+    log(&claim.delivery, &attempt);
     let postponed = matches!(attempt, Attempt::Postponed(_));
-    match &attempt {
-        Attempt::Failed(cause) => {
-            tracing::warn!(delivery = %id, attempt = claim.delivery.attempts, cause, "not delivered");
-        }
-        Attempt::Refused(cause) => tracing::warn!(delivery = %id, cause, "refused"),
-        Attempt::Dropped(cause) => tracing::info!(delivery = %id, cause, "dropped"),
-        Attempt::Sent | Attempt::Postponed(_) => {}
-    }
     cx.db.deliveries().settle(&claim, attempt).await.map_err(Failure::of)?;
     Ok(!postponed || claim.delivery.channel == Channel::Webhook)
 }
 
 async fn attempt(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt> {
-    match delivery.channel {
+    let attempt = match delivery.channel {
         Channel::Mail => mails::send(cx, delivery).await,
         Channel::Webhook => webhook::call(cx, delivery).await,
+    };
+    match attempt {
+        // A row that can't be read: somebody may mend it.
+        Err(error) if !error.is_outage() => Ok(Attempt::Failed(error.to_string())),
+        attempt => attempt,
+    }
+}
+
+fn log(delivery: &Delivery, attempt: &Attempt) {
+    let Delivery { id, attempts, .. } = delivery;
+    match attempt {
+        Attempt::Failed(cause) => tracing::warn!(delivery = %id, attempts, cause, "not delivered"),
+        Attempt::Refused(cause) => tracing::warn!(delivery = %id, cause, "refused"),
+        Attempt::Dropped(cause) => tracing::info!(delivery = %id, cause, "dropped"),
+        Attempt::Sent | Attempt::Postponed(_) => {}
     }
 }

@@ -112,6 +112,8 @@ impl Drop for Visit {
         known.at_work = known.at_work.saturating_sub(1);
         match self.failed {
             Some(false) => known.failures = 0,
+            // It was begun before the receiver was left alone: no news.
+            Some(true) if known.rests_until > Instant::now() => {}
             Some(true) => {
                 known.failures = known.failures.saturating_add(1);
                 if let Some(more) = known.failures.checked_sub(FAILURES) {
@@ -145,6 +147,14 @@ mod tests {
         gate.enter("example.org", 2).unwrap().answered();
         let _both = (gate.enter("example.org", 2).unwrap(), gate.enter("example.org", 2).unwrap());
         assert_eq!(gate.enter("example.org", 2).unwrap_err(), BUSY_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_failures_at_once_are_one_outage() {
+        let gate = Gate::new(8, 8);
+        let visits: Vec<_> = (0..8).map(|_| gate.enter("example.org", 8).unwrap()).collect();
+        visits.into_iter().for_each(Visit::failed);
+        assert_eq!(gate.enter("example.org", 8).unwrap_err(), FIRST_PAUSE);
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub enum Error {
     /// The mail server will not take this mail, now or later.
     #[error("mail refused: {0}")]
     Refused(String),
+    /// The mail server is there, but will not take this mail yet.
+    #[error("mail put off: {0}")]
+    Deferred(String),
     /// Could not be sent this time; trying again later may help.
     #[error("mail can't be sent: {0}")]
     Unavailable(String),
@@ -108,7 +111,7 @@ impl Mailer {
     /// Sends `mail`. Sending it again under the same id is harmless.
     ///
     /// # Errors
-    /// [`Error::Address`] and [`Error::Refused`] for good, [`Error::Unavailable`] for now.
+    /// [`Error::Address`] and [`Error::Refused`] for good, [`Error::Deferred`] and [`Error::Unavailable`] for now.
     pub async fn send(&self, mail: &Mail) -> Result<(), Error> {
         let message = self.message(mail)?;
         match &self.way {

@@ -37,6 +37,11 @@ pub(crate) async fn send(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
             visit.failed();
             Attempt::Failed(cause)
         }
+        // About this recipient: the others need not wait.
+        Err(Error::Deferred(cause)) => {
+            visit.answered();
+            Attempt::Failed(cause)
+        }
         Err(error) => {
             visit.answered();
             Attempt::Refused(error.to_string())

@@ -1,8 +1,8 @@
 //! SMTP: one connection per mail.
 //!
 //! No pool: a job takes minutes and its mail milliseconds, and a connection that is given back in mid-answer (a
-//! timeout, a task that was dropped) would take the next mail's answer for this one's. How many at once is up to the
-//! broker.
+//! timeout, a task that was dropped) would take the next mail's answer for this one's. How many at once is up to
+//! `gate.rs`.
 
 use std::{path::Path, time::Duration};
 
@@ -26,6 +26,8 @@ const OPEN: Duration = Duration::from_secs(20);
 /// From sender to the server's yes, which may wait for its filters.
 const SEND: Duration = Duration::from_secs(60);
 const QUIT: Duration = Duration::from_secs(2);
+/// All of it.
+pub(crate) const LONGEST: Duration = Duration::from_secs(OPEN.as_secs() + SEND.as_secs() + QUIT.as_secs());
 
 /// A mail server, and how to talk to it.
 pub(crate) struct Smtp {
@@ -92,7 +94,7 @@ impl Smtp {
 }
 
 /// A server that does not like us or our sender may like us tomorrow, when somebody has seen to it. What it says about
-/// this recipient and this mail is said for good.
+/// this recipient and this mail is about no other, and mostly said for good.
 async fn hand_over(connection: &mut AsyncSmtpConnection, mail: &Message) -> Result<(), Error> {
     let sender = Mail::new(mail.envelope().from().cloned(), Vec::new());
     connection.command(sender).await.map_err(unavailable("MAIL"))?;
@@ -119,7 +121,9 @@ fn refused(step: &'static str) -> impl Fn(smtp::Error) -> Error {
         // Log in first, or a command that the server does not know: nothing that this mail could help.
         Some(500..=504 | 530) => Error::Unavailable(said(step, &error)),
         Some(500..) => Error::Refused(said(step, &error)),
-        _ => Error::Unavailable(said(step, &error)),
+        // It is about to close.
+        Some(421) | None => Error::Unavailable(said(step, &error)),
+        Some(_) => Error::Deferred(said(step, &error)),
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
         Called::Taken => Attempt::Sent,
         Called::Unwanted => Attempt::Refused("the receiver wants no more (410)".into()),
         Called::Forbidden => Attempt::Refused("private addresses are not called".into()),
-        Called::Failed(cause) => Attempt::Failed(cause),
+        Called::Declined(cause) | Called::Failed(cause) => Attempt::Failed(cause),
     })
 }
 

@@ -73,7 +73,7 @@ async fn what_is_said_of_the_recipient_is_for_good_and_all_else_is_for_now() {
     assert!(matches!(unknown, Error::Refused(_)), "{unknown}");
     assert_eq!(unknown.to_string(), "mail refused: the mail server answered 550 to RCPT", "no address in it");
     let busy = refusal(&url, &ca, "busy@example.org").await;
-    assert!(matches!(&busy, Error::Unavailable(cause) if cause.ends_with("answered 451 to RCPT")), "{busy}");
+    assert!(matches!(&busy, Error::Deferred(cause) if cause.ends_with("answered 451 to RCPT")), "{busy}");
     let url = format!("smtp://tape%40deck:wrong@127.0.0.1:{}", server.port);
     let login = refusal(&url, &ca, "anna@example.org").await;
     assert!(

@@ -257,8 +257,8 @@ pub(crate) async fn deliver_by(notify: &Function, id: DeliveryId) {
 
 /// The one delivery that follows from a job's end.
 pub(crate) fn only<E>(ended: &Ended<E>) -> DeliveryId {
-    let [due] = &*ended.deliveries else { panic!("there are {}", ended.deliveries.len()) };
-    due.event.delivery_id
+    assert_eq!(ended.deliveries.len(), 1);
+    ended.deliveries[0].event.delivery_id
 }
 
 pub(crate) fn named(due: Option<Recorded<DeliveryDue>>) -> DeliveryId {
