@@ -98,7 +98,7 @@ mod tests {
             ("tags", "none"),
             ("cover", "none"),
             ("chapters", "none"),
-            ("title", ""),
+            ("title", "Live"),
             ("artist", "Ann"),
             ("album", "Hits"),
         ];

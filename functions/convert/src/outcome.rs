@@ -63,3 +63,24 @@ impl From<blobs::Error> for Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_full_or_away_is_an_outage_and_lost_bytes_are_the_end() {
+        let engine = |error: blobs::Error| Outcome::from(media::Error::Sink(io::Error::other(error)));
+        let away = || blobs::Error::Unavailable(io::ErrorKind::TimedOut.into());
+        for outcome in [engine(blobs::Error::Full), engine(away()), blobs::Error::Full.into(), away().into()]
+        {
+            assert!(matches!(outcome, Outcome::Outage(_)));
+        }
+        let damaged = || blobs::Error::Damaged("chunk 3 is missing".into());
+        let source = media::Error::Source(io::Error::other(damaged()));
+        for outcome in [engine(damaged()), damaged().into(), source.into()] {
+            let Outcome::Failed(FailureCode::Internal, detail) = outcome else { panic!("it is tried again") };
+            assert_eq!(detail, "the stored video is damaged: upload it again");
+        }
+    }
+}

@@ -3,17 +3,14 @@
 use std::time::{Duration, Instant};
 
 use blobs::Blob;
-use contracts::SweepDue;
+use contracts::{EventId, SweepDue};
 use db::{Garbage, Task};
 use futures_util::{StreamExt as _, stream};
 use runtime::{Context, Failure, OrFail as _};
+use tokio::time::timeout;
 
-use crate::{Sweep, days};
+use crate::{BUDGET, LEASE, Sweep, days};
 
-/// How long one look goes on; the next tick goes on where it ended.
-const BUDGET: Duration = Duration::from_secs(45);
-/// How long the lease is: longer than a look.
-const LEASE: Duration = Duration::from_secs(120);
 /// Jobs or blobs of one page.
 const PAGE: u32 = 500;
 /// Blobs that are removed at once.
@@ -24,58 +21,78 @@ const UNHEARD: Duration = Duration::from_secs(10);
 const ANNOUNCED: u32 = 8;
 
 pub(crate) async fn due(cx: Context<Sweep>, _: SweepDue) -> Result<(), Failure> {
-    let tickets =
-        cx.db.jobs().issue_tickets(Duration::from_secs(cx.config.ticket_seconds)).await.or_retry()?;
+    tickets(&cx).await?;
+    let (next, now) = (cx.db.next_due().await.or_retry()?, cx.db.now().await.or_retry()?);
+    if next.is_none_or(|next| next > now) {
+        return Ok(());
+    }
+    let owner = EventId::generate();
+    if cx.db.take_lease(Task::Sweep, owner, LEASE).await.or_retry()?.is_none() {
+        return Ok(());
+    }
+    let looked = timeout(BUDGET, look(&cx)).await;
+    cx.db.release_lease(Task::Sweep, owner, "").await.or_retry()?;
+    looked.unwrap_or(Ok(()))
+}
+
+/// Has a turn of its own in the database, and needs no lease.
+async fn tickets(cx: &Sweep) -> Result<(), Failure> {
+    let after = Duration::from_secs(cx.config.ticket_seconds);
+    let tickets = cx.db.jobs().issue_tickets(after).await.or_retry()?;
     let tickets: Vec<_> = tickets.into_iter().map(|ticket| ticket.envelope).collect();
     if !tickets.is_empty() {
         tracing::warn!(tickets = tickets.len(), "jobs wait and nobody takes them: tickets are issued again");
         cx.broker.publish_all(&tickets).await;
     }
-    let (next, now) = (cx.db.next_due().await.or_retry()?, cx.db.now().await.or_retry()?);
-    if next.is_none_or(|next| next > now) {
-        return Ok(());
-    }
-    if cx.db.take_lease(Task::Sweep, cx.owner, LEASE).await.or_retry()?.is_none() {
-        return Ok(());
-    }
-    let looked = tokio::time::timeout(BUDGET, look(&cx)).await;
-    cx.db.release_lease(Task::Sweep, cx.owner, "").await.or_retry()?;
-    looked.unwrap_or(Ok(()))
+    Ok(())
 }
 
-/// Each part goes on until nothing of it is due. Being cut off in the middle loses nothing.
+/// Each part goes on until nothing of it is due, and one that fails does not keep the others from their turn. Being cut
+/// off anywhere loses nothing: rows stay due, and events stay in the outbox.
 async fn look(cx: &Context<Sweep>) -> Result<(), Failure> {
     cx.broker.publish_pending().await;
-    while let Some(events) = jobs(cx).await? {
-        cx.broker.publish_all(&events).await;
+    let parts = [jobs(cx).await, deliveries(cx).await, garbage(cx).await, forget(cx).await];
+    parts.into_iter().collect()
+}
+
+/// What a page has written to the outbox is published before the next one is asked for. At the shutdown the page in hand
+/// is the last one.
+async fn jobs(cx: &Context<Sweep>) -> Result<(), Failure> {
+    loop {
+        let looked = cx.db.jobs().look(cx.config.keep(), PAGE).await.or_retry()?;
+        if !looked.events.is_empty() {
+            tracing::info!(jobs = looked.jobs, events = looked.events.len(), "jobs were due");
+            cx.broker.publish_all(&looked.events).await;
+        }
+        if looked.jobs == 0 || cx.call.shutdown.is_cancelled() {
+            return Ok(());
+        }
     }
+}
+
+/// Says again that they are due.
+async fn deliveries(cx: &Sweep) -> Result<(), Failure> {
     let announced = cx.db.deliveries().announce(UNHEARD, ANNOUNCED).await.or_retry()?;
     let announced: Vec<_> = announced.into_iter().map(|due| due.envelope).collect();
     cx.broker.publish_all(&announced).await;
-    garbage(cx).await?;
+    Ok(())
+}
+
+/// Rows that nobody asks for any more.
+async fn forget(cx: &Sweep) -> Result<(), Failure> {
     cx.db.forget_expired_tokens(PAGE).await.or_retry()?;
     let before = cx.db.now().await.or_retry()?.before(days(cx.config.keep_deliveries_days));
     cx.db.deliveries().forget(before, PAGE).await.or_retry()?;
     Ok(())
 }
 
-/// A page of jobs; `None` when none was due.
-async fn jobs(cx: &Context<Sweep>) -> Result<Option<Vec<contracts::Envelope>>, Failure> {
-    let looked = cx.db.jobs().look(cx.config.keep(), PAGE).await.or_retry()?;
-    let go_on = looked.jobs > 0 && !cx.call.shutdown.is_cancelled();
-    if !looked.events.is_empty() {
-        tracing::info!(jobs = looked.jobs, events = looked.events.len(), "jobs were due");
-    }
-    Ok(go_on.then_some(looked.events))
-}
-
 /// Removes blobs until none is due. What can't be removed now is due again later.
 async fn garbage(cx: &Context<Sweep>) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut removed = 0;
-    loop {
+    while !cx.call.shutdown.is_cancelled() {
         let due = cx.db.due_garbage(PAGE).await.or_retry()?;
-        if due.is_empty() || cx.call.shutdown.is_cancelled() {
+        if due.is_empty() {
             break;
         }
         let mut done = stream::iter(due).map(|blob| remove(cx, blob)).buffer_unordered(AT_ONCE);

@@ -6,7 +6,7 @@
 //! | `sweep.due` | `due.rs`: expired leases, retention, events that nobody published, lost tickets, deliveries, garbage |
 //! | `sweep.blobs` | `walk.rs`: holds the blob store against the rows, a part of it at a time |
 //!
-//! One process does each at a time: the one that has its lease.
+//! One call does each at a time: the one that has its lease.
 
 mod due;
 mod walk;
@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use blobs::Blobs;
 use broker::Broker;
-use contracts::EventId;
 use db::{Db, Keep};
 use runtime::{Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
@@ -27,15 +26,13 @@ pub struct Sweep {
     blobs: Blobs,
     broker: Broker,
     config: SweepConfig,
-    /// By which this process takes leases.
-    owner: EventId,
 }
 
 impl Sweep {
     /// Of its parts.
     #[must_use]
     pub fn new(db: Db, blobs: Blobs, broker: Broker, config: SweepConfig) -> Self {
-        Self { db, blobs, broker, config, owner: EventId::generate() }
+        Self { db, blobs, broker, config }
     }
 }
 
@@ -100,6 +97,11 @@ impl SweepConfig {
 fn days(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(86_400))
 }
+
+/// How long a lease is: longer than a look or a walk. After a crash nobody looks for as long.
+const LEASE: Duration = Duration::from_secs(60);
+/// How long one look or walk goes on; the next tick goes on where it ended.
+const BUDGET: Duration = Duration::from_secs(45);
 
 /// The function.
 pub fn function(deps: Sweep) -> Function {

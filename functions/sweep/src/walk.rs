@@ -7,73 +7,104 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use blobs::{Blob, Bucket, Stored};
-use contracts::SweepBlobs;
+use blobs::{Blob, Bucket};
+use contracts::{EventId, SweepBlobs};
 use db::{Garbage, Task};
 use runtime::{Context, Failure, OrFail as _};
 
-use crate::Sweep;
+use crate::{BUDGET, LEASE, Sweep};
 
-/// How long one tick walks.
-const BUDGET: Duration = Duration::from_secs(45);
-/// How long the lease is: longer than a walk.
-const LEASE: Duration = Duration::from_secs(120);
 /// Blobs of one page: a directory is listed once for each.
 const PAGE: usize = 2000;
 
-/// What is walked over, in this order: whole blobs, then what interrupted writes have left.
-const STAGES: [(&str, Bucket, bool); 4] = [
-    ("videos", Bucket::Videos, false),
-    ("audios", Bucket::Audios, false),
-    ("video-partials", Bucket::Videos, true),
-    ("audio-partials", Bucket::Audios, true),
+/// A part of the blob store.
+struct Stage {
+    name: &'static str,
+    bucket: Bucket,
+    /// What interrupted writes have left, not whole blobs.
+    partials: bool,
+}
+
+/// What is walked over, in this order.
+const STAGES: [Stage; 4] = [
+    Stage { name: "videos", bucket: Bucket::Videos, partials: false },
+    Stage { name: "audios", bucket: Bucket::Audios, partials: false },
+    Stage { name: "video-partials", bucket: Bucket::Videos, partials: true },
+    Stage { name: "audio-partials", bucket: Bucket::Audios, partials: true },
 ];
 
-pub(crate) async fn walk(cx: Context<Sweep>, _: SweepBlobs) -> Result<(), Failure> {
-    let Some(progress) = cx.db.take_lease(Task::Blobs, cx.owner, LEASE).await.or_retry()? else {
-        return Ok(());
-    };
-    let until = Instant::now() + BUDGET;
-    let (mut stage, mut after) = place(&progress);
-    while stage < STAGES.len() && Instant::now() < until && !cx.call.shutdown.is_cancelled() {
-        match page(&cx, stage, after.as_deref()).await? {
-            Some(last) => after = Some(last),
-            None => (stage, after) = (stage + 1, None),
+/// How far the walk is.
+#[derive(Debug, PartialEq)]
+struct Place {
+    /// Of [`STAGES`]; their number at the end.
+    stage: usize,
+    /// The id that was looked at last.
+    after: Option<String>,
+}
+
+impl Place {
+    /// From `STAGE/ID`, as the last walk has noted it. The beginning if it came to its end.
+    fn noted(progress: &str) -> Self {
+        let (name, id) = progress.split_once('/').unwrap_or_default();
+        match STAGES.iter().position(|stage| stage.name == name) {
+            Some(stage) => Self { stage, after: Some(id.to_owned()).filter(|id| !id.is_empty()) },
+            None => Self { stage: 0, after: None },
         }
     }
-    let progress = STAGES
-        .get(stage)
-        .map_or(String::new(), |(name, ..)| format!("{name}/{}", after.as_deref().unwrap_or_default()));
-    cx.db.release_lease(Task::Blobs, cx.owner, &progress).await.or_retry()
+
+    fn note(&self) -> String {
+        let note = |stage: &Stage| format!("{}/{}", stage.name, self.after.as_deref().unwrap_or_default());
+        STAGES.get(self.stage).map_or_else(String::new, note)
+    }
 }
 
-/// `STAGE/ID` as the last walk has left it; the beginning if it came to its end.
-fn place(progress: &str) -> (usize, Option<String>) {
-    let (name, id) = progress.split_once('/').unwrap_or_default();
-    let stage = STAGES.iter().position(|(stage, ..)| *stage == name).unwrap_or(0);
-    (stage, Some(id.to_owned()).filter(|id| !id.is_empty()))
+pub(crate) async fn walk(cx: Context<Sweep>, _: SweepBlobs) -> Result<(), Failure> {
+    let owner = EventId::generate();
+    let Some(progress) = cx.db.take_lease(Task::Blobs, owner, LEASE).await.or_retry()? else {
+        return Ok(());
+    };
+    let mut place = Place::noted(&progress);
+    let walked = go_on(&cx, &mut place).await;
+    // After an error too: the next walk goes on with the page that failed.
+    let released = cx.db.release_lease(Task::Blobs, owner, &place.note()).await.or_retry();
+    walked.and(released)
 }
 
-/// Looks at one page; returns where it ends, `None` for the last one.
-async fn page(cx: &Sweep, stage: usize, after: Option<&str>) -> Result<Option<String>, Failure> {
-    let (_, bucket, partials) = STAGES[stage];
-    let stored = if partials {
-        cx.blobs.partials(bucket, after, PAGE).await.or_retry()?
+/// Walks to the end, or until the time is up.
+async fn go_on(cx: &Context<Sweep>, place: &mut Place) -> Result<(), Failure> {
+    let until = Instant::now() + BUDGET;
+    while let Some(stage) = STAGES.get(place.stage) {
+        if Instant::now() >= until || cx.call.shutdown.is_cancelled() {
+            break;
+        }
+        *place = match page(cx, stage, place.after.as_deref()).await? {
+            Some(last) => Place { stage: place.stage, after: Some(last) },
+            None => Place { stage: place.stage + 1, after: None },
+        };
+    }
+    Ok(())
+}
+
+/// Looks at one page; returns the id at which it ends, `None` if nothing is left.
+async fn page(cx: &Sweep, stage: &Stage, after: Option<&str>) -> Result<Option<String>, Failure> {
+    let stored = if stage.partials {
+        cx.blobs.partials(stage.bucket, after, PAGE).await.or_retry()?
     } else {
-        cx.blobs.page(bucket, after, PAGE).await.or_retry()?
+        cx.blobs.page(stage.bucket, after, PAGE).await.or_retry()?
     };
     let age = Duration::from_secs(cx.config.orphan_seconds);
     let before = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
     let old: Vec<Blob> =
         stored.iter().filter(|stored| stored.stored_at <= before).map(|stored| stored.blob).collect();
-    for garbage in unnamed(cx, &old).await.or_retry()? {
-        tracing::warn!(?garbage, "no row names it: it will be removed");
-        cx.db.name_garbage(garbage).await.or_retry()?;
+    for orphan in orphans(cx, &old).await.or_retry()? {
+        tracing::warn!(?orphan, "no row names it: it will be removed");
+        cx.db.name_garbage(orphan).await.or_retry()?;
     }
-    Ok(stored.last().map(|last: &Stored| last.blob.id()))
+    Ok(stored.last().map(|last| last.blob.id()))
 }
 
-async fn unnamed(cx: &Sweep, blobs: &[Blob]) -> db::Result<Vec<Garbage>> {
+/// Those that no row names.
+async fn orphans(cx: &Sweep, blobs: &[Blob]) -> db::Result<Vec<Garbage>> {
     let (mut videos, mut audios) = (Vec::new(), Vec::new());
     for blob in blobs {
         match blob {
@@ -95,9 +126,15 @@ mod tests {
 
     #[test]
     fn a_walk_goes_on_where_the_last_one_has_ended() {
-        assert_eq!(place(""), (0, None));
-        assert_eq!(place("audios/01h"), (1, Some("01h".into())));
-        assert_eq!(place("video-partials/"), (2, None));
-        assert_eq!(place("of an older version/01h"), (0, Some("01h".into())));
+        let place = |stage, after: Option<&str>| Place { stage, after: after.map(str::to_owned) };
+        for (note, stage, after) in
+            [("", 0, None), ("audios/01h", 1, Some("01h")), ("video-partials/", 2, None)]
+        {
+            assert_eq!(Place::noted(note), place(stage, after));
+        }
+        assert_eq!(Place::noted("of an older version/01h"), place(0, None));
+        assert_eq!(place(1, Some("01h")).note(), "audios/01h");
+        assert_eq!(place(2, None).note(), "video-partials/");
+        assert_eq!(place(4, None).note(), "");
     }
 }
