@@ -53,9 +53,8 @@ impl Post {
             while let Ok((stream, _)) = listener.accept().await {
                 let post = serving.clone();
                 tokio::spawn(async move {
-                    post.begin();
+                    post.state.lock().unwrap().connections += 1;
                     post.converse(BufReader::new(stream)).await;
-                    post.state.lock().unwrap().at_once -= 1;
                 });
             }
         });
@@ -106,7 +105,6 @@ impl Post {
 
     fn begin(&self) {
         let mut state = self.state.lock().unwrap();
-        state.connections += 1;
         state.at_once += 1;
         state.most_at_once = state.most_at_once.max(state.at_once);
     }
@@ -122,7 +120,12 @@ impl Post {
                 "RCPT" if self.mood() == Mood::Greylists && command.contains("<busy@") => {
                     Some("451 4.7.1 greylisted")
                 }
-                "DATA" => self.take(&mut stream).await,
+                "DATA" => {
+                    self.begin();
+                    let answer = self.take(&mut stream).await;
+                    self.state.lock().unwrap().at_once -= 1;
+                    answer
+                }
                 "QUIT" => None,
                 _ => Some("250 ok"),
             };
