@@ -14,12 +14,12 @@ use crate::{
 };
 
 /// One step of time.
-pub const STEP: Duration = Duration::from_millis(TICK.unsigned_abs());
+pub(crate) const STEP: Duration = Duration::from_millis(TICK.unsigned_abs());
 
 /// Rows that are remembered, so as not to be read again.
 const KNOWN: usize = 5000;
 
-pub struct Bench {
+pub(crate) struct Bench {
     db: Db,
     raw: SqliteConnection,
     /// What is in the database.
@@ -28,13 +28,13 @@ pub struct Bench {
     known: HashMap<String, Arc<Row>>,
     query: String,
     used: bool,
-    pub bug: Option<Bug>,
+    pub(crate) bug: Option<Bug>,
     _folder: TempDir,
 }
 
 impl Bench {
     /// A database with two users, in memory where the system has a place for files there.
-    pub async fn open(bug: Option<Bug>) -> Self {
+    pub(crate) async fn open(bug: Option<Bug>) -> Self {
         let memory = Path::new("/dev/shm");
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
@@ -69,7 +69,7 @@ impl Bench {
     }
 
     /// The database, in this state.
-    pub async fn at(&mut self, rows: &Rows) -> Db {
+    pub(crate) async fn at(&mut self, rows: &Rows) -> Db {
         if !self.used {
             self.used = true;
             let script = difference(&self.held, rows);
@@ -81,18 +81,18 @@ impl Bench {
     }
 
     /// Whether a step has used the database; then its rows are to be read.
-    pub fn was_used(&mut self) -> bool {
+    pub(crate) fn was_used(&mut self) -> bool {
         std::mem::take(&mut self.used)
     }
 
-    pub async fn sql(&mut self, script: &str) {
+    pub(crate) async fn sql(&mut self, script: &str) {
         // Waits for what the last call has still to roll back.
         self.db.ping().await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut self.raw).await.unwrap();
     }
 
     /// All rows, tidied up.
-    pub async fn read(&mut self) -> Rows {
+    pub(crate) async fn read(&mut self) -> Rows {
         self.db.ping().await.unwrap();
         let rows = sqlx::query(AssertSqlSafe(&*self.query)).fetch_all(&mut self.raw).await.unwrap();
         if self.known.len() > KNOWN {

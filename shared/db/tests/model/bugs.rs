@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bug {
+pub(crate) enum Bug {
     /// A3: a mail that fails has nobody who tries it again.
     FailedMailIsForgotten,
     /// A4: who starts takes the jobs of all others for lost.
@@ -53,7 +53,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::FailedMailIsForgotten,
         Self::RestartTakesAllLeases,
         Self::OutageIsNotCounted,
@@ -75,8 +75,8 @@ impl Bug {
     ];
 
     /// A world that is large enough to show it.
-    pub fn ground(self, world: &World) -> World {
-        let world = World { name: "", ..*world };
+    pub(crate) fn ground(self, world: &World) -> World {
+        let world = *world;
         let quiet = World { mail: Mail::Unwanted, ..world };
         match self {
             Self::FailedMailIsForgotten
@@ -99,7 +99,7 @@ impl Bug {
     }
 
     /// What the bug does to the rows after `chosen`. Some are not in the rows, but in what the actors do.
-    pub fn sql(self, chosen: Move, before: &State) -> Option<String> {
+    pub(crate) fn sql(self, chosen: Move, before: &State) -> Option<String> {
         match (self, chosen) {
             (Self::FailedMailIsForgotten, Move::Sender(_, sender::Move::CannotSend)) => {
                 Some("UPDATE deliveries SET due_at = NULL".into())

@@ -12,7 +12,7 @@ use std::{
 /// How far a colour sees: from a blob by its job and delivery to who sends it.
 const ROUNDS: usize = 4;
 
-pub fn key(lines: &[String]) -> u128 {
+pub(crate) fn key(lines: &[String]) -> u128 {
     let mut ids = BTreeMap::new();
     let lines: Vec<(u64, Vec<usize>)> = lines.iter().map(|line| parse(line, &mut ids)).collect();
     let mut colours = vec![0; ids.len()];

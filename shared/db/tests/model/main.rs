@@ -28,11 +28,10 @@ mod world;
 
 use bugs::Bug;
 use moves::Move;
-use search::{Found, explore};
+use search::explore;
 use world::{Mail, Media, World};
 
 const WORLD: World = World {
-    name: "",
     jobs: 1,
     uploads: false,
     workers: 1,
@@ -44,43 +43,50 @@ const WORLD: World = World {
     mail: Mail::Works,
 };
 
-/// Small worlds, each of which is explored to its end.
-const WORLDS: [World; 9] = [
-    World { name: "an upload and a fault", uploads: true, faults: 1, ..WORLD },
-    World { name: "two converters and a fault", workers: 2, faults: 1, ..WORLD },
-    World { name: "an owner who changes their mind", wishes: 2, ..WORLD },
-    World { name: "an owner and a fault", faults: 1, wishes: 1, ..WORLD },
-    World { name: "two senders and a fault", senders: 2, faults: 1, ..WORLD },
-    World { name: "two users and two sweeps", jobs: 2, removers: 2, mail: Mail::Unwanted, ..WORLD },
-    World { name: "a video that crashes every converter", media: Media::Crash, ..WORLD },
-    World { name: "a store that stays away", media: Media::Outage, ..WORLD },
-    World { name: "a mail server that stays away", mail: Mail::Away, ..WORLD },
-];
-
-/// The same with more faults and wishes, for minutes.
-const LONG: [World; 7] = [
-    World { name: "an upload, an owner and a fault", uploads: true, faults: 1, wishes: 1, ..WORLD },
-    World { name: "two converters and two faults", workers: 2, faults: 2, ..WORLD },
-    World { name: "an owner who changes their mind often", wishes: 3, ..WORLD },
-    World { name: "two converters, an owner and a fault", workers: 2, faults: 1, wishes: 1, ..WORLD },
-    World { name: "senders and sweeps side by side", senders: 2, removers: 2, faults: 1, ..WORLD },
-    World { name: "two users, two converters", jobs: 2, workers: 2, mail: Mail::Unwanted, ..WORLD },
-    World { name: "crashes of all kinds", media: Media::Crash, faults: 1, ..WORLD },
-];
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_ends_well_whatever_fails_once() {
+    let small = World { uploads: true, faults: 1, ..WORLD };
+    holds_in("an upload", small, World { wishes: 1, ..small }).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_job_is_lost_or_doubled_whoever_crashes_when() {
-    let worlds = if is_long() { &LONG[..] } else { &WORLDS };
-    let mut all = Found::default();
-    for world in worlds {
-        let found = explore(*world, None).await;
-        println!("{found}  {}", world.name);
-        if let Some((wrong, way)) = &found.wrong {
-            panic!("{}: {wrong}\nafter\n  {}", world.name, way_of(way));
-        }
-        all.add(&found);
-    }
-    println!("{all}  in all");
+async fn converters_that_crash_stall_and_lose_answers_neither_lose_nor_double_a_job() {
+    let small = World { workers: 2, faults: 1, ..WORLD };
+    holds_in("two converters", small, World { faults: 2, ..small }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owners_may_cancel_retry_and_delete_and_be_locked_at_any_time() {
+    let small = World { wishes: 2, ..WORLD };
+    holds_in("an owner", small, World { wishes: 3, ..small }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_owner_wants_while_something_fails_leaves_nothing_behind() {
+    let small = World { faults: 1, wishes: 1, mail: Mail::Unwanted, ..WORLD };
+    holds_in("an owner and a fault", small, World { workers: 2, mail: Mail::Works, ..small }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_end_is_told_once_but_for_the_window_of_smtp() {
+    let small = World { senders: 2, faults: 1, ..WORLD };
+    holds_in("two senders", small, World { removers: 2, faults: 2, ..small }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_users_wait_for_each_other_but_not_for_long() {
+    let small = World { jobs: 2, removers: 2, mail: Mail::Unwanted, ..WORLD };
+    holds_in("two users", small, World { workers: 2, wishes: 1, ..small }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_works_comes_to_an_end() {
+    let crash = World { media: Media::Crash, ..WORLD };
+    holds_in("a video that crashes every converter", crash, World { faults: 1, ..crash }).await;
+    let outage = World { media: Media::Outage, ..WORLD };
+    holds_in("a store that stays away", outage, World { wishes: 1, ..outage }).await;
+    let away = World { mail: Mail::Away, ..WORLD };
+    holds_in("a mail server that stays away", away, World { wishes: 1, ..away }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,13 +94,25 @@ async fn every_bug_that_is_put_in_is_found() {
     for bug in Bug::ALL {
         let found = explore(bug.ground(&WORLD), Some(bug)).await;
         let Some((wrong, way)) = &found.wrong else { panic!("{bug:?} was not found: {found}") };
-        println!("{found}  {bug:?}: {}", wrong.lines().next().unwrap_or_default());
-        println!("    {}", way.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join(", "));
+        println!(
+            "{found}  {bug:?}: {}, after {}",
+            wrong.lines().next().unwrap_or_default(),
+            way_of(way, ", ")
+        );
     }
 }
 
-fn way_of(way: &[Move]) -> String {
-    way.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join("\n  ")
+/// Explores the first world, or where the test is to take long the second one.
+async fn holds_in(name: &str, small: World, large: World) {
+    let found = explore(if is_long() { large } else { small }, None).await;
+    println!("{found}  {name}");
+    if let Some((wrong, way)) = &found.wrong {
+        panic!("{name}: {wrong}\nafter\n  {}", way_of(way, "\n  "));
+    }
+}
+
+fn way_of(way: &[Move], between: &str) -> String {
+    way.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join(between)
 }
 
 #[expect(clippy::disallowed_methods, reason = "asked for by whoever starts the test")]

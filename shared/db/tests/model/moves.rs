@@ -9,7 +9,7 @@ use crate::{
 
 /// One thing that happens. The numbers say to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
+pub(crate) enum Move {
     Upload(usize, upload::Move),
     Worker(usize, worker::Move),
     Sender(usize, sender::Move),
@@ -21,7 +21,7 @@ pub enum Move {
 
 /// Why it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// By itself, sooner or later.
     Fair,
     /// It need not, and costs nothing.
@@ -33,10 +33,10 @@ pub enum Kind {
 }
 
 /// Why a step can't be right.
-pub type Wrong = String;
+pub(crate) type Wrong = String;
 
 /// All that may happen in this state.
-pub fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
+pub(crate) fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
     let mut moves = Vec::new();
     for job in 0..world.jobs {
         moves.extend(
@@ -92,7 +92,7 @@ fn may_pass(state: &State) -> Option<i64> {
 ///
 /// # Errors
 /// If something was answered that can't be right.
-pub async fn step(
+pub(crate) async fn step(
     world: &World,
     bench: &mut Bench,
     before: &State,
@@ -106,7 +106,10 @@ pub async fn step(
         Move::Sender(who, step) => sender::step(bench, &mut state, who, step).await,
         Move::Sweeper(step) => sweeper::step(bench, &mut state, step).await,
         Move::Owner(job, step) => owner::step(bench, &mut state, job, step).await,
-        Move::Time => Ok(pass(&mut state, may_pass(before).unwrap_or(TICK))),
+        Move::Time => {
+            pass(&mut state, may_pass(before).unwrap_or(TICK));
+            Ok(())
+        }
     };
     done?;
     if let Some(sql) = bench.bug.and_then(|bug| bug.sql(chosen, before)) {
@@ -131,11 +134,11 @@ fn pass(state: &mut State, span: i64) {
 }
 
 /// A database that fails is not part of the model.
-pub fn failed(error: db::Error) -> Wrong {
+pub(crate) fn failed(error: db::Error) -> Wrong {
     format!("the database failed: {error}")
 }
 
 /// Whether nothing happens any more by itself.
-pub fn is_rest(world: &World, state: &State) -> bool {
+pub(crate) fn is_rest(world: &World, state: &State) -> bool {
     !moves(world, state).iter().any(|(_, kind)| *kind == Kind::Fair)
 }

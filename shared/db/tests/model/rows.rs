@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 
 /// What the database's clock says, in milliseconds.
-pub const NOW: i64 = 1_700_000_000_000;
+pub(crate) const NOW: i64 = 1_700_000_000_000;
 /// A step of time, in milliseconds.
-pub const TICK: i64 = 200_000;
+pub(crate) const TICK: i64 = 200_000;
 /// Longer pauses are cut to this.
 const FAR: i64 = 3 * TICK;
 /// After which an upload without a heartbeat counts as dead, in `db`.
@@ -21,17 +21,17 @@ const UPLOAD_DIES_AFTER: i64 = 3_600_000;
 const LAST_ATTEMPT: i64 = 13;
 
 /// The tables of a job's life, and how many columns their keys have (the first ones).
-pub const TABLES: [(&str, usize); 6] =
+pub(crate) const TABLES: [(&str, usize); 6] =
     [("users", 1), ("jobs", 1), ("outbox", 1), ("deliveries", 1), ("garbage", 2), ("queue", 1)];
 /// The columns of each table, as the database says.
-pub static COLUMNS: OnceLock<Vec<Vec<String>>> = OnceLock::new();
+pub(crate) static COLUMNS: OnceLock<Vec<Vec<String>>> = OnceLock::new();
 
 #[derive(Clone, Debug)]
-pub struct Row {
-    pub table: usize,
-    pub cells: Vec<Value>,
+pub(crate) struct Row {
+    pub(crate) table: usize,
+    pub(crate) cells: Vec<Value>,
     /// All of it.
-    pub line: String,
+    pub(crate) line: String,
 }
 
 impl PartialEq for Row {
@@ -42,12 +42,12 @@ impl PartialEq for Row {
 
 impl Row {
     /// `cells` as a JSON list.
-    pub fn read(table: usize, cells: &str) -> Self {
+    pub(crate) fn read(table: usize, cells: &str) -> Self {
         Self { table, cells: serde_json::from_str(cells).unwrap(), line: format!("{table} {cells}") }
     }
 
     /// The row after `change`; shared if it is the same.
-    pub fn changed(self: &Arc<Self>, change: impl Fn(&mut Self)) -> Arc<Self> {
+    pub(crate) fn changed(self: &Arc<Self>, change: impl Fn(&mut Self)) -> Arc<Self> {
         let mut row = Self::clone(self);
         change(&mut row);
         if row.cells == self.cells {
@@ -62,26 +62,26 @@ impl Row {
         columns.iter().position(|name| name == column).unwrap_or_else(|| panic!("no column {column}"))
     }
 
-    pub fn is_of(&self, table: &str) -> bool {
+    pub(crate) fn is_of(&self, table: &str) -> bool {
         TABLES[self.table].0 == table
     }
 
     /// A text; empty for null.
-    pub fn text(&self, column: &str) -> &str {
+    pub(crate) fn text(&self, column: &str) -> &str {
         self.cells[self.place(column)].as_str().unwrap_or_default()
     }
 
     /// A number; `None` for null.
-    pub fn int(&self, column: &str) -> Option<i64> {
+    pub(crate) fn int(&self, column: &str) -> Option<i64> {
         self.cells[self.place(column)].as_i64()
     }
 
     /// How far a time lies ahead (above 0) or back.
-    pub fn ahead(&self, column: &str) -> Option<i64> {
+    pub(crate) fn ahead(&self, column: &str) -> Option<i64> {
         self.int(column).map(|time| time - NOW)
     }
 
-    pub fn key(&self) -> &[Value] {
+    pub(crate) fn key(&self) -> &[Value] {
         &self.cells[..TABLES[self.table].1]
     }
 
@@ -97,7 +97,7 @@ impl Row {
     }
 
     /// Times that nobody compares are all the same; others as the head of this file says.
-    pub fn tidy(&mut self, virtual_time: i64) {
+    pub(crate) fn tidy(&mut self, virtual_time: i64) {
         let (past, age) = (|time| settled(time, 0), |time| settled(time, TICK));
         match TABLES[self.table].0 {
             "users" => {
@@ -156,24 +156,24 @@ fn settled(time: i64, age: i64) -> i64 {
 
 /// All rows. Rows that did not change are shared between states.
 #[derive(Clone, Debug, Default)]
-pub struct Rows(pub Vec<Arc<Row>>);
+pub(crate) struct Rows(pub(crate) Vec<Arc<Row>>);
 
 impl Rows {
-    pub fn of(&self, table: &'static str) -> impl Iterator<Item = &Row> {
+    pub(crate) fn of(&self, table: &'static str) -> impl Iterator<Item = &Row> {
         self.0.iter().map(AsRef::as_ref).filter(move |row| row.is_of(table))
     }
 
-    pub fn find(&self, table: &'static str, id: &str) -> Option<&Row> {
+    pub(crate) fn find(&self, table: &'static str, id: &str) -> Option<&Row> {
         self.of(table).find(|row| row.cells[0] == id)
     }
 
     /// Events of this type on their way.
-    pub fn events(&self, kind: &'static str) -> impl Iterator<Item = &Row> {
+    pub(crate) fn events(&self, kind: &'static str) -> impl Iterator<Item = &Row> {
         self.of("outbox").filter(move |row| row.text("kind") == kind)
     }
 
     /// Time passes.
-    pub fn pass(&mut self, span: i64) {
+    pub(crate) fn pass(&mut self, span: i64) {
         for row in &mut self.0 {
             *row = row.changed(|row| {
                 row.pass(span);
@@ -183,7 +183,7 @@ impl Rows {
     }
 
     /// How long until something is due that is not due yet; `None` if nothing will be.
-    pub fn next_due(&self) -> Option<i64> {
+    pub(crate) fn next_due(&self) -> Option<i64> {
         let columns = [("jobs", "look_at"), ("deliveries", "due_at"), ("garbage", "due_at")];
         let due = columns
             .into_iter()
@@ -194,7 +194,7 @@ impl Rows {
     }
 
     /// When tickets are issued again, if a job waits.
-    pub fn ticket_due(&self) -> Option<i64> {
+    pub(crate) fn ticket_due(&self) -> Option<i64> {
         let waiting = self.of("jobs").filter(|row| row.int("queue_rank").is_some());
         let oldest = waiting.filter_map(|row| row.ahead("updated_at")).min()?;
         let queue = self.of("queue").next()?;

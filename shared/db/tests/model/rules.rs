@@ -14,7 +14,7 @@ use crate::{
 ///
 /// # Errors
 /// If an accepted job is gone.
-pub fn remember(before: &State, state: &mut State, chosen: Move) -> Result<(), Wrong> {
+pub(crate) fn remember(before: &State, state: &mut State, chosen: Move) -> Result<(), Wrong> {
     for row in before.rows.0.iter().chain(&state.rows.0).filter(|row| row.is_of("outbox")) {
         let memory = state.memory.get_mut(number_or_none(row.text("subject")));
         match (row.text("kind"), memory) {
@@ -65,7 +65,7 @@ fn fate(fate: Fate, row: Option<&Row>, deleted: bool) -> Result<Fate, Wrong> {
 ///
 /// # Errors
 /// What is not.
-pub fn always(world: &World, state: &State) -> Result<(), Wrong> {
+pub(crate) fn always(world: &World, state: &State) -> Result<(), Wrong> {
     for row in state.rows.of("jobs") {
         blobs_exist(state, row)?;
         is_told(world, state, row)?;
@@ -90,7 +90,7 @@ pub fn always(world: &World, state: &State) -> Result<(), Wrong> {
 ///
 /// # Errors
 /// What is not.
-pub fn at_rest(state: &State) -> Result<(), Wrong> {
+pub(crate) fn at_rest(state: &State) -> Result<(), Wrong> {
     let lost = state.memory.iter().any(|memory| memory.fate == Fate::Accepted);
     holds(!lost, "an accepted job never ends")?;
     let untold = state.rows.of("deliveries").any(|row| row.text("outcome").is_empty());

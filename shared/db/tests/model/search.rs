@@ -20,25 +20,15 @@ use crate::{
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Found {
-    pub states: usize,
-    pub transitions: usize,
+pub(crate) struct Found {
+    pub(crate) states: usize,
+    pub(crate) transitions: usize,
     /// States in which nothing is left to be done.
-    pub rests: usize,
-    pub depth: usize,
-    pub took: Duration,
+    pub(crate) rests: usize,
+    pub(crate) depth: usize,
+    pub(crate) took: Duration,
     /// What is wrong, and how it came about.
-    pub wrong: Option<(Wrong, Vec<Move>)>,
-}
-
-impl Found {
-    pub fn add(&mut self, other: &Self) {
-        self.states += other.states;
-        self.transitions += other.transitions;
-        self.rests += other.rests;
-        self.depth = self.depth.max(other.depth);
-        self.took += other.took;
-    }
+    pub(crate) wrong: Option<(Wrong, Vec<Move>)>,
 }
 
 impl fmt::Display for Found {
@@ -67,7 +57,7 @@ struct Graph {
 }
 
 /// Explores `world` with as many databases as there are processors.
-pub async fn explore(world: World, bug: Option<Bug>) -> Found {
+pub(crate) async fn explore(world: World, bug: Option<Bug>) -> Found {
     let began = Instant::now();
     let lanes = std::thread::available_parallelism().map_or(2, |count| count.get().min(8));
     let mut benches = Vec::new();

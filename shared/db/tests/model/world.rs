@@ -14,26 +14,25 @@ use crate::{
 
 /// How large a world is, and what may go wrong in it.
 #[derive(Clone, Copy, Debug)]
-pub struct World {
-    pub name: &'static str,
+pub(crate) struct World {
     /// Jobs, each of another user.
-    pub jobs: usize,
+    pub(crate) jobs: usize,
     /// Whether their videos are still to arrive; else they wait for a converter.
-    pub uploads: bool,
-    pub workers: usize,
-    pub senders: usize,
-    pub removers: usize,
+    pub(crate) uploads: bool,
+    pub(crate) workers: usize,
+    pub(crate) senders: usize,
+    pub(crate) removers: usize,
     /// Crashes, lost messages, lost answers, stalls, damage: so many in all.
-    pub faults: u8,
+    pub(crate) faults: u8,
     /// What owners and administrators may do, so often in all.
-    pub wishes: u8,
-    pub media: Media,
-    pub mail: Mail,
+    pub(crate) wishes: u8,
+    pub(crate) media: Media,
+    pub(crate) mail: Mail,
 }
 
 /// What converting leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Media {
+pub(crate) enum Media {
     /// Audio, unless something goes wrong.
     Audio,
     /// Each time a crash of the converter.
@@ -43,7 +42,7 @@ pub enum Media {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mail {
+pub(crate) enum Mail {
     Works,
     /// Nobody wants any.
     Unwanted,
@@ -53,7 +52,7 @@ pub enum Mail {
 
 /// A video on its way in, of a living process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
+pub(crate) enum Arrival {
     Named,
     Arriving,
     Stored,
@@ -61,19 +60,19 @@ pub enum Arrival {
 
 /// A worker that has a job, or believes so.
 #[derive(Clone, Debug)]
-pub struct Busy {
-    pub claimed: Claimed,
-    pub at: At,
+pub(crate) struct Busy {
+    pub(crate) claimed: Claimed,
+    pub(crate) at: At,
     /// How long its lease still lasts by its own clock. When that is over it stops before anything else happens.
-    pub held: i64,
+    pub(crate) held: i64,
     /// Its heartbeats do not get through.
-    pub stalled: bool,
+    pub(crate) stalled: bool,
     /// Somebody had the right to take the job away, and did.
-    pub taken: bool,
+    pub(crate) taken: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
+pub(crate) enum At {
     Claimed,
     Converting,
     Stored,
@@ -81,21 +80,21 @@ pub enum At {
 
 /// A sender that has a delivery.
 #[derive(Clone, Debug)]
-pub struct Sending {
-    pub claim: DeliveryClaim,
+pub(crate) struct Sending {
+    pub(crate) claim: DeliveryClaim,
     /// The claim as its row names it.
-    pub name: String,
+    pub(crate) name: String,
     /// The mail server has the mail; the row does not say so yet.
-    pub sent: bool,
+    pub(crate) sent: bool,
     /// How long the claim still lasts.
-    pub left: i64,
+    pub(crate) left: i64,
     /// It takes longer than its claim.
-    pub stalled: bool,
+    pub(crate) stalled: bool,
 }
 
 /// What has become of a job, as its owner was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Nobody has begun to upload it.
     Unborn,
     Uploading,
@@ -108,39 +107,39 @@ pub enum Fate {
 
 /// What is remembered of a job for the rules.
 #[derive(Clone, Debug)]
-pub struct Memory {
-    pub fate: Fate,
+pub(crate) struct Memory {
+    pub(crate) fate: Fate,
     /// How often it was published that it is done, and that it failed.
-    pub ready: u8,
-    pub failed: u8,
+    pub(crate) ready: u8,
+    pub(crate) failed: u8,
     /// How many others were claimed while it waited.
-    pub passed: u8,
+    pub(crate) passed: u8,
     /// By the number of its end: how many mails have left the house, and how many of them may be one too many.
-    pub mails: BTreeMap<u32, (u8, u8)>,
+    pub(crate) mails: BTreeMap<u32, (u8, u8)>,
 }
 
 #[derive(Clone, Debug)]
-pub struct State {
-    pub rows: Rows,
+pub(crate) struct State {
+    pub(crate) rows: Rows,
     /// The blob store: whether each blob is whole.
-    pub blobs: BTreeMap<String, bool>,
-    pub arrivals: Vec<Option<Arrival>>,
-    pub workers: Vec<Option<Busy>>,
-    pub senders: Vec<Option<Sending>>,
+    pub(crate) blobs: BTreeMap<String, bool>,
+    pub(crate) arrivals: Vec<Option<Arrival>>,
+    pub(crate) workers: Vec<Option<Busy>>,
+    pub(crate) senders: Vec<Option<Sending>>,
     /// Blobs that were deleted and whose garbage rows are still there.
-    pub removers: Vec<Option<Garbage>>,
-    pub memory: Vec<Memory>,
-    pub faults: u8,
-    pub wishes: u8,
+    pub(crate) removers: Vec<Option<Garbage>>,
+    pub(crate) memory: Vec<Memory>,
+    pub(crate) faults: u8,
+    pub(crate) wishes: u8,
 }
 
-pub fn user_id(number: usize) -> UserId {
+pub(crate) fn user_id(number: usize) -> UserId {
     fixed(&format!("e{number}")).parse().unwrap()
 }
-pub fn job_id(number: usize) -> JobId {
+pub(crate) fn job_id(number: usize) -> JobId {
     fixed(&format!("j{number}")).parse().unwrap()
 }
-pub fn video_id(number: usize) -> VideoId {
+pub(crate) fn video_id(number: usize) -> VideoId {
     fixed(&format!("v{number}")).parse().unwrap()
 }
 
@@ -149,12 +148,12 @@ fn fixed(name: &str) -> String {
 }
 
 /// Which job this is.
-pub fn number(id: &str) -> usize {
+pub(crate) fn number(id: &str) -> usize {
     id[25..].parse().unwrap()
 }
 
 impl State {
-    pub async fn start(world: &World, bench: &mut Bench) -> Self {
+    pub(crate) async fn start(world: &World, bench: &mut Bench) -> Self {
         let fate = Fate::Unborn;
         let memory = Memory { fate, ready: 0, failed: 0, passed: 0, mails: BTreeMap::new() };
         let mut state = Self {
@@ -183,26 +182,26 @@ impl State {
         }
     }
 
-    pub fn job(&self, number: usize) -> Option<&Row> {
+    pub(crate) fn job(&self, number: usize) -> Option<&Row> {
         self.rows.find("jobs", &job_id(number).to_string())
     }
 
-    pub fn is_whole(&self, blob: &str) -> bool {
+    pub(crate) fn is_whole(&self, blob: &str) -> bool {
         self.blobs.get(blob) == Some(&true)
     }
 
     /// How many tickets are on their way.
-    pub fn tickets(&self) -> usize {
+    pub(crate) fn tickets(&self) -> usize {
         self.rows.events(VideoUploaded::TYPE).count()
     }
 
     /// Whoever converts the job may find that it is gone.
-    pub fn take_away(&mut self, job: JobId) {
+    pub(crate) fn take_away(&mut self, job: JobId) {
         let theirs = self.workers.iter_mut().flatten().filter(|busy| busy.claimed.lease.job_id == job);
         theirs.for_each(|busy| busy.taken = true);
     }
 
-    pub fn pay(&mut self, kind: Kind) {
+    pub(crate) fn pay(&mut self, kind: Kind) {
         match kind {
             Kind::Fault => self.faults -= 1,
             Kind::Wish => self.wishes -= 1,
@@ -211,7 +210,7 @@ impl State {
     }
 
     /// All that makes this state this one, a line each.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let rows = self.rows.0.iter().map(|row| row.line.clone());
         let blobs = self.blobs.iter().map(|(id, whole)| format!("blob {id} {whole}"));
         let workers = self.workers.iter().flatten().map(|busy| {

@@ -9,14 +9,14 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
+pub(crate) enum Move {
     Cancels,
     Retries,
     Deletes,
     IsLocked,
 }
 
-pub fn moves(state: &State, job: usize) -> Vec<Move> {
+pub(crate) fn moves(state: &State, job: usize) -> Vec<Move> {
     let mut moves = Vec::new();
     let user = state.rows.find("users", &user_id(job).to_string());
     if user.is_some_and(|user| user.int("disabled_at").is_none()) {
@@ -32,7 +32,7 @@ pub fn moves(state: &State, job: usize) -> Vec<Move> {
     moves
 }
 
-pub async fn step(bench: &mut Bench, state: &mut State, job: usize, step: Move) -> Result<(), Wrong> {
+pub(crate) async fn step(bench: &mut Bench, state: &mut State, job: usize, step: Move) -> Result<(), Wrong> {
     let db = bench.at(&state.rows).await;
     let id = job_id(job);
     match step {

@@ -18,7 +18,7 @@ const CLAIM: Duration = STEP.saturating_mul(2);
 const LEFT: i64 = 2 * TICK;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
+pub(crate) enum Move {
     /// It hears that something is due; of several hints this one.
     Hears(usize),
     /// A hint comes to nobody.
@@ -31,7 +31,7 @@ pub enum Move {
     Crashes,
 }
 
-pub fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
+pub(crate) fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
     use Move::*;
     let Some(sending) = &state.senders[who] else {
         let first = state.senders.iter().position(Option::is_none) == Some(who);
@@ -54,7 +54,7 @@ pub fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
     moves
 }
 
-pub async fn step(bench: &mut Bench, state: &mut State, who: usize, step: Move) -> Result<(), Wrong> {
+pub(crate) async fn step(bench: &mut Bench, state: &mut State, who: usize, step: Move) -> Result<(), Wrong> {
     if let Move::Hears(hint) | Move::IsNotHeard(hint) = step {
         let Some(row) = state.rows.events(DeliveryDue::TYPE).nth(hint) else { return Ok(()) };
         let (event, about) = (row.text("id").to_owned(), row.text("subject").to_owned());

@@ -16,7 +16,7 @@ use crate::{
 const KEEP: Keep = Keep { videos: STEP, jobs: STEP.saturating_mul(3) };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
+pub(crate) enum Move {
     LooksAtJobs,
     /// It looks at a job that was due when it made its list, and is not any more.
     LooksLateAt(usize),
@@ -31,7 +31,7 @@ pub enum Move {
     Crashes(usize),
 }
 
-pub fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
+pub(crate) fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
     use Move::*;
     let mut moves = Vec::new();
     if !state.rows.of("jobs").any(|job| is_out_of_time(state, job)) {
@@ -78,7 +78,7 @@ fn is_unheard(state: &State, delivery: &Row) -> bool {
     delivery.ahead("due_at").is_some_and(|due| due <= -TICK) && !hints(delivery.text("id"))
 }
 
-pub async fn step(bench: &mut Bench, state: &mut State, step: Move) -> Result<(), Wrong> {
+pub(crate) async fn step(bench: &mut Bench, state: &mut State, step: Move) -> Result<(), Wrong> {
     if let Move::Crashes(who) = step {
         state.removers[who] = None;
         return Ok(());
@@ -105,8 +105,9 @@ pub async fn step(bench: &mut Bench, state: &mut State, step: Move) -> Result<()
                 return db.garbage_stays(garbage).await.map_err(failed);
             }
             state.blobs.remove(&blob_id(garbage));
-            let free = state.removers.iter_mut().find(|who| who.is_none());
-            free.map(|who| *who = Some(garbage));
+            if let Some(free) = state.removers.iter_mut().find(|who| who.is_none()) {
+                *free = Some(garbage);
+            }
         }
         Move::ForgetsBlob(who) => {
             let garbage = state.removers[who].take().ok_or("nothing to forget")?;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
+pub(crate) enum Move {
     Begins,
     Arrives,
     IsStored,
@@ -25,7 +25,7 @@ pub enum Move {
     Crashes,
 }
 
-pub fn moves(state: &State, job: usize) -> Vec<(Move, Kind)> {
+pub(crate) fn moves(state: &State, job: usize) -> Vec<(Move, Kind)> {
     use Move::*;
     let Some(arrival) = state.arrivals[job] else {
         let unborn = state.memory[job].fate == Fate::Unborn;
@@ -44,7 +44,7 @@ pub fn moves(state: &State, job: usize) -> Vec<(Move, Kind)> {
     moves
 }
 
-pub async fn step(
+pub(crate) async fn step(
     world: &World,
     bench: &mut Bench,
     state: &mut State,

@@ -23,7 +23,7 @@ const KEEP: Duration = STEP.saturating_mul(2);
 const GARBAGE: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
+pub(crate) enum Move {
     TakesTicket,
     /// It takes a ticket that comes a second time.
     TakesTicketTwice,
@@ -44,7 +44,7 @@ pub enum Move {
     Crashes,
 }
 
-pub fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
+pub(crate) fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
     use Move::*;
     let Some(busy) = &state.workers[who] else {
         // All idle workers are the same.
@@ -84,7 +84,7 @@ pub fn moves(world: &World, state: &State, who: usize) -> Vec<(Move, Kind)> {
     moves
 }
 
-pub async fn step(bench: &mut Bench, state: &mut State, who: usize, step: Move) -> Result<(), Wrong> {
+pub(crate) async fn step(bench: &mut Bench, state: &mut State, who: usize, step: Move) -> Result<(), Wrong> {
     match step {
         Move::TakesTicket | Move::TakesTicketTwice => {
             let ticket = state.rows.events(VideoUploaded::TYPE).next().map(|row| row.text("id").to_owned());
@@ -110,7 +110,7 @@ pub async fn step(bench: &mut Bench, state: &mut State, who: usize, step: Move) 
         Move::Heartbeat => {
             let db = bench.at(&state.rows).await;
             let kept = db.jobs().extend_lease(&busy.claimed.lease, LEASE, 0.5).await.map_err(failed)?;
-            state.workers[who] = kept.then(|| Busy { held: HELD, stalled: false, ..busy });
+            state.workers[who] = kept.then_some(Busy { held: HELD, stalled: false, ..busy });
             return Ok(());
         }
         _ => {
