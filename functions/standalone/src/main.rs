@@ -3,7 +3,8 @@
 //! - `platform.rs`: every function merged, on the parts that three URLs choose. There is no second architecture
 //!   for one process.
 //! - `serve.rs`: `tapedeck serve`. `data.rs`: its data folder. `settings.rs`: its part of the environment.
-//! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately; `tapedeck admin`.
+//! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately; `tapedeck admin`,
+//!   `tapedeck deliveries` and `tapedeck jobs`.
 //! - `convert.rs`: `tapedeck convert`, without a server. `probe.rs`: `tapedeck probe`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 

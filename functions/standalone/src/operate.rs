@@ -1,8 +1,9 @@
-//! What an operator does by hand: the schema and the keys of functions that run as processes of their own, and an
-//! administrator where there is none.
+//! What an operator does by hand: the schema and the keys of functions that run as processes of their own, an
+//! administrator where there is none, dead letters, and jobs that have failed.
 
 use std::{
     error::Error,
+    fmt::Display,
     fs,
     path::{Path, PathBuf},
 };
@@ -103,11 +104,11 @@ pub(crate) async fn deliveries(what: Deliveries) -> Result {
             for delivery in place.open()?.deliveries().ended(outcome, limit, None).await? {
                 let about = delivery.about.map_or_else(String::new, |(job, _)| format!(" of job {job}"));
                 println!(
-                    "{} {} {}{about} after {} attempts, {}: {}",
+                    "{} {} {}{about} after {}, {}: {}",
                     delivery.id,
                     delivery.channel,
                     delivery.message,
-                    delivery.attempts,
+                    counted(delivery.attempts, "attempt", "attempts"),
                     delivery.ended_at.map_or_else(String::new, |time| time.to_string()),
                     delivery.detail.unwrap_or_default(),
                 );
@@ -146,8 +147,12 @@ fn time(text: &str) -> std::result::Result<Timestamp, String> {
 pub(crate) async fn jobs(what: Jobs) -> Result {
     let Jobs::Retry { failed_since, place } = what;
     let retried = place.open()?.jobs().retry_failed(failed_since).await?;
-    println!("{} jobs wait again.", retried.len());
+    println!("{} again.", counted(retried.len(), "job waits", "jobs wait"));
     Ok(())
+}
+
+fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == N::from(1) { one } else { many })
 }
 
 /// Public keys that are there stay: what they have signed is good until it ends.

@@ -1,5 +1,5 @@
 //! What a look at the rows that are due does, and a walk over the blob store.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod config;
 mod cut_off;
