@@ -1,4 +1,4 @@
-//! Who may send now: slots per channel, calls at once per receiver, and a circuit breaker per receiver.
+//! Who may send now: slots per channel, calls at once per receiver and per account, and a circuit breaker per receiver.
 //!
 //! A channel whose slots are taken is not waited for: who has one goes on with whatever else is due. So mails and
 //! webhooks never wait for each other, and a receiver that is silent holds up two calls and no more.

@@ -13,6 +13,8 @@ use crate::{
 
 /// Calls at once to one receiver.
 const AT_ONCE: usize = 2;
+/// Calls at once for one account, whose owner may know many names of a receiver that is silent.
+const AT_ONCE_FOR_ONE: usize = 4;
 
 pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt> {
     let (user, job) = match subject(cx, delivery).await? {
@@ -23,9 +25,10 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
     let (Some(url), Some(body)) = (job.options.webhook.clone(), news(delivery, &job)) else {
         return Ok(Attempt::Dropped("there is nothing to say".into()));
     };
-    let visit = match cx.gate.enter(receiver(&url), AT_ONCE) {
-        Ok(visit) => visit,
-        Err(pause) => return Ok(Attempt::Postponed(pause)),
+    let of_account = cx.gate.enter(&user.id.to_string(), AT_ONCE_FOR_ONE);
+    let (_of_account, visit) = match (of_account, cx.gate.enter(&receiver(&url), AT_ONCE)) {
+        (Ok(of_account), Ok(visit)) => (of_account, visit),
+        (Err(pause), _) | (_, Err(pause)) => return Ok(Attempt::Postponed(pause)),
     };
     let secret = cx.proofs.webhook_secret(&user);
     let message = Message { url, id: delivery.id.to_string(), body, secret };
@@ -44,9 +47,9 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
 }
 
 /// The host and port of an `https` address that was checked when the job was made.
-fn receiver(url: &str) -> &str {
+fn receiver(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?']).next().unwrap_or(rest)
+    rest.split(['/', '?', '#']).next().unwrap_or(rest).to_ascii_lowercase()
 }
 
 /// The event that told of the job's end, as CloudEvents 1.0 in structured mode.

@@ -8,9 +8,9 @@ use crate::{
     world::{World, deliver_by, mail_server, only, webhook, webhooks_anywhere},
 };
 use contracts::{Channel, DeliveryDue, DeliveryId, Envelope, Options, Outcome, Timestamp};
-use db::Attempt;
-use notify::{MailConfig, WebhookConfig};
-use runtime::{Call, Config as _};
+use db::{Attempt, Db};
+use notify::{MailConfig, Notify, WebhookConfig};
+use runtime::{Call, Config as _, Failure};
 use tokio::task::JoinHandle;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -170,6 +170,47 @@ async fn a_silent_receiver_holds_up_no_webhook_to_another_host() {
     world.deliver(call).await;
     assert_eq!((other.heard().len(), world.outcome(call).await), (1, Some(Outcome::Sent)));
     assert_eq!((silent.heard().len(), on_their_way(&calls)), (2, 2));
+}
+
+#[tokio::test]
+async fn an_account_with_many_silent_receivers_leaves_slots_to_the_others() {
+    let other = Receiver::answering("204 No Content").await;
+    let world = World::new().await;
+    let (bob, _) = world.user("bob@example.org", true).await;
+    let bobs = only(&world.done_by(bob, webhook(&other.url)).await);
+    let claim = world.db.deliveries().claim(bobs, MINUTE).await.unwrap().unwrap();
+    let (mut silent, mut calls) = (Vec::new(), Vec::new());
+    for _ in 0..16 {
+        let receiver = Receiver::silent().await;
+        calls.extend(webhooks(&world, &receiver, 1).await);
+        silent.push(receiver);
+    }
+    let call = |id| {
+        let notify = world.notify.clone();
+        tokio::spawn(async move { deliver_by(&notify, id).await })
+    };
+    let calls: Vec<_> = calls.into_iter().map(call).collect();
+    let heard = || silent.iter().map(|receiver| receiver.heard().len()).sum::<usize>();
+    while heard() < 4 || on_their_way(&calls) > 4 {
+        tokio::task::yield_now().await;
+    }
+    world.db.deliveries().settle(&claim, Attempt::Postponed(Duration::ZERO)).await.unwrap();
+    world.deliver(bobs).await;
+    assert_eq!((world.outcome(bobs).await, heard()), (Some(Outcome::Sent), 4));
+}
+
+#[tokio::test]
+async fn only_a_database_that_is_away_is_a_failure_of_the_event() {
+    let world = World::new().await;
+    let mail = MailConfig { url: format!("file:{}", world.folder.path().display()), ..MailConfig::default() };
+    let away = Db::open("mysql://nobody@127.0.0.1:1/nothing", 1).unwrap();
+    let keys = (world.links.clone(), world.proofs.clone());
+    let config = (&mail, &webhooks_anywhere());
+    let notify = notify::function(Notify::new(away, keys, config, "https://tapedeck.example.org").unwrap());
+    let event = DeliveryDue { delivery_id: DeliveryId::generate() };
+    let event = Envelope::of(&event, Timestamp::now()).unwrap();
+    let answer = notify.deliver(event, Call::default()).await;
+    assert!(matches!(answer, Err(Failure::Retry(_))), "{answer:?}");
 }
 
 #[tokio::test]
