@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -85,6 +85,9 @@ pub(crate) struct Fleet {
     pub(crate) home: String,
     pub(crate) smtp: Smtp,
     pub(crate) place: Place,
+    /// What all processes are told.
+    variables: Vec<(String, String)>,
+    log: PathBuf,
 }
 
 impl Fleet {
@@ -111,18 +114,51 @@ impl Fleet {
         }
         shared.extend(variables.iter().cloned());
         operate(&["migrate"], &shared, folder);
-        let mut fleet = Self { processes: BTreeMap::new(), ports, home, smtp, place };
-        for (name, words) in PROGRAMS {
-            let mut own = shared.clone();
-            own.push(("PORT".into(), fleet.ports[name].to_string()));
-            let mut command = program(name, &own, &folder.join("log"));
-            command.args(words).stdout(Stdio::null());
-            fleet.processes.insert(name, Process::start_quietly(command));
+        let (processes, log) = (BTreeMap::new(), folder.join("log"));
+        let mut fleet = Self { processes, ports, home, smtp, place, variables: shared, log };
+        for (name, _) in PROGRAMS {
+            let process = fleet.spawn(name, fleet.ports[name]);
+            fleet.processes.insert(name, process);
         }
         for (name, _) in PROGRAMS {
-            listening(name, fleet.ports[name], folder);
+            listening(name, fleet.ports[name], &fleet.log);
         }
         fleet
+    }
+
+    fn spawn(&self, function: &str, port: u16) -> Process {
+        let mut own = self.variables.clone();
+        own.push(("PORT".into(), port.to_string()));
+        let (_, words) = PROGRAMS.iter().find(|(name, _)| *name == function).unwrap();
+        let mut command = program(function, &own, &self.log);
+        command.args(*words).stdout(Stdio::null());
+        Process::start_quietly(command)
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self, function: &str) {
+        drop(self.processes.remove(function).unwrap());
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) async fn stop_one(&mut self, function: &str) -> Option<i32> {
+        self.processes.remove(function).unwrap().stop().await
+    }
+
+    /// After it was killed or stopped; waits until it listens.
+    pub(crate) fn start_one(&mut self, function: &'static str) {
+        let port = self.ports[function];
+        let process = self.spawn(function, port);
+        listening(function, port, &self.log);
+        assert!(self.processes.insert(function, process).is_none(), "{function} runs");
+    }
+
+    /// One more of a function; waits until it listens.
+    pub(crate) fn start_second(&self, function: &str) -> Process {
+        let port = free_port();
+        let process = self.spawn(function, port);
+        listening(function, port, &self.log);
+        process
     }
 
     pub(crate) fn address(&self, function: &str) -> String {
@@ -154,10 +190,10 @@ fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn listening(name: &str, port: u16, folder: &Path) {
+fn listening(name: &str, port: u16, log: &Path) {
     let until = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        let log = || std::fs::read_to_string(log).unwrap_or_default();
         assert!(Instant::now() < until, "{name} does not listen:\n{}", log());
         std::thread::sleep(Duration::from_millis(10));
     }

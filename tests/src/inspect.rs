@@ -1,6 +1,6 @@
 //! A look at what the platform keeps: orphans, dead letters, mails.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::SystemTime};
 
 use blobs::{Blob, Blobs, Bucket, Stored};
 use contracts::Outcome;
@@ -44,6 +44,8 @@ pub(crate) async fn leftovers(blobs: &Blobs, db: &Db) -> Leftovers {
 pub struct Mail {
     /// All of it, headers too, as it went over the wire.
     pub raw: String,
+    /// When it came.
+    pub at: SystemTime,
 }
 
 impl Mail {
@@ -90,7 +92,11 @@ impl Mail {
 /// Each file of a folder as a mail.
 pub(crate) fn mail_files(folder: &Path) -> Vec<Mail> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries.map(|entry| Mail { raw: fs::read_to_string(entry.unwrap().path()).unwrap() }).collect()
+    let mail = |path: &Path| Mail {
+        raw: fs::read_to_string(path).unwrap(),
+        at: fs::metadata(path).unwrap().modified().unwrap(),
+    };
+    entries.map(|entry| mail(&entry.unwrap().path())).collect()
 }
 
 /// A line of `/proc/PID/status` (proc(5)) in MiB: `VmRSS:` is memory now, `VmHWM:` the most there ever was.

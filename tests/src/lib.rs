@@ -27,7 +27,7 @@ mod user;
 pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
 pub use fleet::OwnServers;
 pub use inspect::{Leftovers, Mail, memory_mib};
-pub use platform::{Platform, Setup};
+pub use platform::{Platform, Second, Setup};
 pub use sound::{close, listen, probe};
 pub use user::{Ended, User};
 

@@ -7,6 +7,7 @@ use std::{
 
 use blobs::Blobs;
 use db::Db;
+use servers::Smtp;
 use tempfile::TempDir;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     embedded::{self, Embedded},
     fleet::{Fleet, OwnServers, Place},
     inspect,
+    process::Process,
 };
 
 /// How a platform is to be started.
@@ -77,6 +79,12 @@ pub struct Platform {
     finished: bool,
 }
 
+/// A second process of a function. Dropping it is `kill -9`.
+#[derive(Debug)]
+pub struct Second {
+    _process: Process,
+}
+
 #[derive(Debug)]
 enum World {
     Embedded(Embedded),
@@ -113,6 +121,44 @@ impl Platform {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.home())
+    }
+
+    /// Whether all functions are one process.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.world(), World::Embedded(_))
+    }
+
+    fn fleet(&mut self) -> &mut Fleet {
+        match self.world.as_mut().expect("running") {
+            World::Fleet(fleet) => fleet,
+            World::Embedded(_) => panic!("all functions are one process"),
+        }
+    }
+
+    /// `kill -9` of one function, where each has its own process.
+    pub fn kill_function(&mut self, function: &'static str) {
+        self.fleet().kill(function);
+    }
+
+    /// SIGTERM to one function, where each has its own process; the exit code.
+    pub async fn stop_function(&mut self, function: &'static str) -> Option<i32> {
+        self.fleet().stop_one(function).await
+    }
+
+    /// Starts a function again after [`Platform::kill_function`] or [`Platform::stop_function`].
+    pub fn start_function(&mut self, function: &'static str) {
+        self.fleet().start_one(function);
+    }
+
+    /// Starts one more process of a function beside the first one; it ends with the value.
+    pub fn start_second(&mut self, function: &'static str) -> Second {
+        Second { _process: self.fleet().start_second(function) }
+    }
+
+    /// The mail server, where it is a process of its own.
+    pub fn smtp(&mut self) -> &mut Smtp {
+        &mut self.fleet().smtp
     }
 
     /// The process of an embedded platform.
@@ -202,8 +248,13 @@ impl Platform {
 
     /// Waits until no event is to be delivered, no job is on its way and every owner has been told.
     pub async fn settle(&self) {
+        self.settle_within(Duration::from_secs(120)).await;
+    }
+
+    /// The same with another patience.
+    pub async fn settle_within(&self, patience: Duration) {
         let db = self.db();
-        let until = Instant::now() + Duration::from_secs(120);
+        let until = Instant::now() + patience;
         loop {
             // A busy database is no rest.
             let jobs = db.jobs().count_unfinished().await.unwrap_or(1);

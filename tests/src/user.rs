@@ -98,6 +98,19 @@ impl User {
         self.get(&format!("/jobs/{id}")).await.json().await.unwrap()
     }
 
+    /// All jobs as the API lists them, page by page.
+    pub async fn all_jobs(&self) -> Vec<Value> {
+        let (mut jobs, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page: Value = self.get(&format!("/jobs?limit=100{cursor}")).await.json().await.unwrap();
+            jobs.extend(page["jobs"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return jobs,
+            }
+        }
+    }
+
     /// Waits for the end of a job, by long polls.
     pub async fn ended(&self, id: &str) -> Ended {
         let until = Instant::now() + Duration::from_secs(120);

@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use tapedeck_tests::{OwnServers, Platform, Setup, User, fixture};
 use tokio::task::JoinSet;
 
@@ -53,18 +52,6 @@ async fn reached(accepted: &AtomicUsize, count: usize) {
     }
 }
 
-async fn all_jobs(user: &User) -> Vec<Value> {
-    let (mut jobs, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page: Value = user.get(&format!("/jobs?limit=100{cursor}")).await.json().await.unwrap();
-        jobs.extend(page["jobs"].as_array().unwrap().iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return jobs,
-        }
-    }
-}
-
 /// Every job is done, and about each there is one mail.
 async fn each_is_done_and_told_once(platform: &Platform, user: &User) -> usize {
     platform.settle().await;
@@ -72,7 +59,7 @@ async fn each_is_done_and_told_once(platform: &Platform, user: &User) -> usize {
     for mail in platform.mails() {
         *mails.entry(mail.job().to_owned()).or_default() += 1;
     }
-    let jobs = all_jobs(user).await;
+    let jobs = user.all_jobs().await;
     for job in &jobs {
         assert_eq!(job["state"], "done", "{job}");
         assert_eq!(mails.get(job["id"].as_str().unwrap()), Some(&1), "{job}");

@@ -11,20 +11,32 @@ use crate::process::{Process, command, free_port};
 pub struct Smtp {
     folder: TempDir,
     port: u16,
-    _process: Process,
+    process: Option<Process>,
 }
 
 impl Smtp {
     /// Starts it and waits until it listens.
     #[must_use]
     pub fn start() -> Self {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let mut smtp = command("/usr/bin/python3", folder.path());
-        smtp.args(["-m", "aiosmtpd", "--nosetuid", "--listen", &format!("127.0.0.1:{port}")]);
-        smtp.args(["--class", "aiosmtpd.handlers.Mailbox"]).arg(folder.path().join("mails"));
+        let mut server = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), process: None };
+        server.restart();
+        server
+    }
+
+    /// Starts it again after [`Smtp::stop`], with the mails that it has.
+    pub fn restart(&mut self) {
+        let folder = self.folder.path();
+        let mut smtp = command("/usr/bin/python3", folder);
+        smtp.args(["-m", "aiosmtpd", "--nosetuid", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        smtp.args(["--class", "aiosmtpd.handlers.Mailbox"]).arg(folder.join("mails"));
         let mut process = Process::start(smtp);
-        process.ready(port, folder.path());
-        Self { folder, port, _process: process }
+        process.ready(self.port, folder);
+        self.process = Some(process);
+    }
+
+    /// Stops it.
+    pub fn stop(&mut self) {
+        self.process.take().expect("running").stop();
     }
 
     /// The address, as `MAIL_URL` wants it.
