@@ -10,6 +10,8 @@
 
 mod conditions;
 mod find;
+#[doc(hidden)]
+pub mod fuzz;
 mod get;
 mod link;
 mod name;

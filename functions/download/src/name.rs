@@ -23,7 +23,8 @@ pub(crate) fn disposition(job: &Job) -> String {
     named(job.title().as_deref().unwrap_or_default(), job.options.extension())
 }
 
-fn named(title: &str, extension: &str) -> String {
+/// The same for this title and extension.
+pub(crate) fn named(title: &str, extension: &str) -> String {
     // Characters that some file system or shell gives a meaning to, and dots that hide a file.
     let plain = |c: char| if "/\\:*?\"<>|%".contains(c) || c.is_control() { '_' } else { c };
     let full: String = title.trim_start_matches(['.', ' ']).chars().map(plain).collect();

@@ -5,7 +5,7 @@
 //! - `publisher.rs`: with confirms; what must be heard is mandatory. `consumer.rs`: supervised; `settle.rs`: what becomes of a delivery.
 
 pub(crate) mod consumer;
-mod layout;
+pub(crate) mod layout;
 mod link;
 pub(crate) mod publisher;
 pub(crate) mod settle;

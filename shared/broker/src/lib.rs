@@ -25,6 +25,8 @@ mod amqp;
 mod clock;
 mod config;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod knative;
 mod local;
 mod publish;

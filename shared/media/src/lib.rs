@@ -36,6 +36,8 @@ mod engine;
 mod error;
 mod files;
 mod format;
+#[doc(hidden)]
+pub mod fuzz;
 mod lame;
 mod libav;
 mod mp4;

@@ -11,6 +11,7 @@ mod copy;
 mod encode;
 mod extract;
 mod frame;
+pub(crate) mod fuzz;
 mod level;
 mod library;
 mod link;

@@ -55,7 +55,7 @@ where
     }
 }
 
-async fn read(mut request: Request) -> Result<Envelope, Problem> {
+pub(crate) async fn read(mut request: Request) -> Result<Envelope, Problem> {
     mode(&mut request)?;
     let reading = tokio::time::timeout(BODY_TIME, CloudEvent::from_request(request, &()));
     let event = reading.await.map_err(|_| late_body())?.map_err(|refusal| {
@@ -110,7 +110,7 @@ fn unsupported(detail: &str) -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
 }
 
-fn answer(outcome: Result<Vec<Envelope>, Failure>) -> Response {
+pub(crate) fn answer(outcome: Result<Vec<Envelope>, Failure>) -> Response {
     match outcome {
         Ok(replies) => match replies.first().map(from_envelope) {
             None => StatusCode::ACCEPTED.into_response(),

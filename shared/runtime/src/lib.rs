@@ -38,6 +38,8 @@ mod edge;
 mod extract;
 mod failure;
 mod function;
+#[doc(hidden)]
+pub mod fuzz;
 mod health;
 mod patient;
 mod problem;

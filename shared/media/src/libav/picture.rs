@@ -49,6 +49,11 @@ impl Picture {
         attached || file && kind().is_some_and(|kind| kind.starts_with("image/"))
     }
 
+    /// Whatever these bytes are, taken for one of each kind: for fuzzing.
+    pub(crate) fn of_each_kind(data: &[u8]) -> [Self; 2] {
+        [Kind::Png, Kind::Jpeg].map(|kind| Self { kind, data: data.to_vec() })
+    }
+
     /// Its media type.
     pub(crate) fn media_type(&self) -> &'static str {
         match self.kind {
