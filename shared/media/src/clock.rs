@@ -124,9 +124,9 @@ impl Clock {
         silence
     }
 
-    /// The next piece was gone to, and begins at this time: what is before it is as it is.
-    pub(crate) fn go_to(&mut self, at: Nanos) {
-        (self.end, self.behind, self.first) = (Some(at), 0, None);
+    /// A piece was gone to that ends at this time: what is before it is as it is.
+    pub(crate) fn go_to(&mut self, end: Nanos) {
+        (self.end, self.behind, self.first) = (Some(end), 0, None);
         self.lately.clear();
     }
 

@@ -94,6 +94,15 @@ async fn in_transport_streams_it_is_exact() {
 }
 
 #[tokio::test]
+async fn frames_that_are_longer_than_the_shortest_hole_leave_none() {
+    for name in ["long.mp4", "long.mkv", "long.ts"] {
+        is_the_same(&made("aac -aac_pns 0", 16000, name), name, Settings::default(), 0.0).await;
+    }
+    let codec = "libopus -frame_duration 120 -application audio";
+    is_the_same(&made(codec, 48000, "long.mkv"), "long.mkv", Settings::default(), 0.02).await;
+}
+
+#[tokio::test]
 async fn decoders_that_remember_for_long_come_close() {
     // Opus converges; the noise that AC-3 and AAC put where nothing was kept is another each time.
     for (codec, name) in [("libopus", "long.webm"), ("ac3", "long.mkv"), ("aac", "long.mp4")] {

@@ -125,7 +125,7 @@ impl Extract {
         }
         self.resampler = Some(Resampler::new(frame, self.shape).map_err(super::unmixable)?);
         self.timeline.go_to((before + part) / (from / common) * (to / common));
-        self.clock.go_to(at);
+        self.clock.go_to(at.saturating_add(frame.piece().length));
         self.passed = self.passed.max(Duration::from_nanos(at.max(0).cast_unsigned()));
         (self.placed, self.silence, self.part) = (true, 0, part as u32);
         Ok(true)
