@@ -7,16 +7,10 @@ use db::{Attempt, Delivery};
 use runtime::{Context, Failure, OrFail as _};
 use tracing::Instrument as _;
 
-use crate::{Notify, caller, mails, smtp, webhook};
+use crate::{Notify, caller, mails, webhook};
 
-/// How long a sender may take before another one takes over.
-const CLAIM: Duration = Duration::from_secs(120);
-// Else a receiver that is slow, and no more, would be told twice.
-const _: () = assert!(
-    smtp::LONGEST.as_secs() + NOTE < CLAIM.as_secs() && caller::LIMIT.as_secs() + NOTE < CLAIM.as_secs()
-);
-/// Seconds that it may take to note what became of an attempt.
-const NOTE: u64 = 30;
+/// How long it may take to note what became of an attempt, and a bit.
+const NOTE: Duration = Duration::from_secs(22);
 /// How long one event keeps its slot at work.
 const AT_WORK: Duration = Duration::from_secs(45);
 /// How many that are due are looked at in one turn.
@@ -35,13 +29,17 @@ async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
     let Some(delivery) = deliveries.get(event.delivery_id).await.map_err(Failure::of)? else {
         return Ok(());
     };
+    let longest = match delivery.channel {
+        Channel::Mail => cx.mailer.longest(),
+        Channel::Webhook => caller::LIMIT,
+    };
     let until = Instant::now() + AT_WORK;
     let mut turn = vec![delivery.id];
     while !turn.is_empty() {
         let Some(slot) = cx.gate.slot(delivery.channel) else { return Ok(()) };
         for id in turn {
             let over = Instant::now() >= until || cx.call.shutdown.is_cancelled();
-            if over || !deliver(&cx, id).await? {
+            if over || !deliver(&cx, id, longest + NOTE).await? {
                 return Ok(());
             }
         }
@@ -52,9 +50,10 @@ async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether others by the same channel may go: not while the one mail server is left alone.
-async fn deliver(cx: &Notify, id: DeliveryId) -> Result<bool, Failure> {
-    let claim = match cx.db.deliveries().claim(id, CLAIM).await {
+/// Whether others by the same channel may go: not while the one mail server is left alone. Another sender takes over
+/// after `span`: a receiver that is slow, and no more, is not told twice.
+async fn deliver(cx: &Notify, id: DeliveryId, span: Duration) -> Result<bool, Failure> {
+    let claim = match cx.db.deliveries().claim(id, span).await {
         Ok(Some(claim)) => claim,
         Ok(None) => return Ok(true),
         Err(error) if error.is_outage() => return Err(Failure::of(error)),

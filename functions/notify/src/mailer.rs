@@ -4,6 +4,7 @@ use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use lettre::{
@@ -11,7 +12,13 @@ use lettre::{
     message::{Mailbox, MultiPart},
 };
 
-use crate::{MailConfig, folder, smtp::Smtp};
+use crate::{
+    MailConfig, folder,
+    smtp::{self, Smtp},
+};
+
+/// How long it may take to write a file on a disk that is busy. Written twice, it is the same file.
+const FILE: Duration = Duration::from_secs(10);
 
 /// Why there is no mailer, or a mail was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +124,14 @@ impl Mailer {
         match &self.way {
             Way::Folder(directory) => Ok(folder::store(directory, mail, message.formatted()).await?),
             Way::Smtp(smtp) => smtp.send(&message).await,
+        }
+    }
+
+    /// How long [`Mailer::send`] may take.
+    pub(crate) fn longest(&self) -> Duration {
+        match &self.way {
+            Way::Folder(_) => FILE,
+            Way::Smtp(_) => smtp::LONGEST,
         }
     }
 

@@ -24,7 +24,7 @@ use crate::Error;
 /// Connect, TLS, log in.
 const OPEN: Duration = Duration::from_secs(20);
 /// From sender to the server's yes, which may wait for its filters.
-const SEND: Duration = Duration::from_secs(60);
+const SEND: Duration = Duration::from_secs(45);
 const QUIT: Duration = Duration::from_secs(2);
 /// All of it.
 pub(crate) const LONGEST: Duration = Duration::from_secs(OPEN.as_secs() + SEND.as_secs() + QUIT.as_secs());
