@@ -28,7 +28,7 @@ pub(super) fn iso_media(head: &[u8]) -> Option<&'static str> {
         if length < 8 {
             return None;
         }
-        at += usize::try_from(length).ok()?;
+        at = at.saturating_add(usize::try_from(length).ok()?);
         if at >= head.len() {
             // The one that tells comes later.
             return Some("mov");

@@ -32,6 +32,16 @@ fn a_first_box_of_mp4_may_say_nothing() {
     assert_eq!(container(&file(b"free", 4)), None, "shorter than its own head");
 }
 
+#[test]
+fn a_box_longer_than_all_files_ends_the_walk() {
+    let first = b"\0\0\0\x10free________";
+    for length in [u64::MAX, u64::MAX - 15, u64::MAX - 7] {
+        let second = [&b"\0\0\0\x01free"[..], &length.to_be_bytes(), &[0; 64]].concat();
+        // Added up, the lengths would lead back to the first box, for ever.
+        assert_eq!(container(&[&first[..], &second].concat()), Some("mov"), "{length}");
+    }
+}
+
 /// 20 frames of `length` bytes that begin with `header`.
 fn frames(header: &[u8], length: usize) -> Vec<u8> {
     let mut frame = header.to_vec();
