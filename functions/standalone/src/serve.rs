@@ -14,7 +14,8 @@ use identity::{Links, Proofs, SigningKey};
 use media::Engine;
 use notify::MailConfig;
 use runtime::{
-    CancellationToken, Function, PartsConfig, Tasks, http_router, serve_with, shutdown_signal, start_logging,
+    CancellationToken, Function, PartsConfig, Tasks, give_memory_back, http_router, serve_with,
+    shutdown_signal, start_logging,
 };
 use tokio::net::TcpListener;
 
@@ -64,6 +65,7 @@ pub(crate) enum Error {
 const CONNECTIONS: u32 = 4;
 
 pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
+    give_memory_back();
     let settings = Settings::from_env()?;
     start_logging(&settings.log);
     for variable in &settings.unused {

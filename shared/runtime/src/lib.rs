@@ -25,7 +25,7 @@
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
 //! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
-//!   environment and logs.
+//!   environment and logs. `memory.rs`: the allocator.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
 //! (it would be linked into every function).
@@ -41,6 +41,7 @@ mod function;
 #[doc(hidden)]
 pub mod fuzz;
 mod health;
+mod memory;
 mod patient;
 mod problem;
 mod serve;
@@ -55,6 +56,7 @@ pub use drain::drain;
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
+pub use memory::give_memory_back;
 pub use problem::Problem;
 pub use serve::{ServeConfig, http_router, serve, shutdown_signal};
 pub use service::{Missing, PartsConfig, Service, ended, required};

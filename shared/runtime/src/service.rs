@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Checked, Config, LogConfig, ServeConfig, Tasks, http_router, serve_with, shutdown_signal, start_logging,
+    Checked, Config, LogConfig, ServeConfig, Tasks, give_memory_back, http_router, serve_with,
+    shutdown_signal, start_logging,
 };
 
 /// Where a function finds its parts. Each function reads those that it needs.
@@ -161,6 +162,7 @@ impl Service {
     /// # Errors
     /// A variable that can't be read, or a port that is taken.
     pub async fn start() -> Result<Self, Box<dyn Error>> {
+        give_memory_back();
         let log = LogConfig::from_env();
         // What is wrong with it must be said somewhere.
         start_logging(log.as_ref().unwrap_or(&LogConfig::default()));
