@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use contracts::{Event as _, VideoUploaded};
 use serde_json::Value;
 
 /// What the database's clock says, in milliseconds.
@@ -118,7 +119,16 @@ impl Row {
                     _ => self.change("updated_at", |_| NOW),
                 }
             }
-            "outbox" => self.change_all(&["time", "due_at"], |_| NOW),
+            "outbox" => {
+                self.change_all(&["time", "due_at"], |_| NOW);
+                if self.text("kind") == VideoUploaded::TYPE {
+                    // Whoever takes a ticket takes the fairest job, whatever the ticket says.
+                    for column in ["subject", "data"] {
+                        let place = self.place(column);
+                        self.cells[place] = "a ticket".into();
+                    }
+                }
+            }
             "deliveries" => {
                 self.change_all(&["created_at", "ended_at"], |_| NOW);
                 self.change("due_at", age);

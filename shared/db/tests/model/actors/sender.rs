@@ -83,7 +83,9 @@ pub(crate) async fn step(bench: &mut Bench, state: &mut State, who: usize, step:
 async fn hear(bench: &mut Bench, state: &mut State, who: usize, about: &str) -> Result<(), Wrong> {
     let db = bench.at(&state.rows).await;
     let mut ids = vec![about.parse().map_err(|_| "a hint at nothing")?];
-    ids.extend(db.deliveries().due(Channel::Mail, Duration::ZERO, 16).await.map_err(failed)?);
+    let mut due = db.deliveries().due(Channel::Mail, Duration::ZERO, 16).await.map_err(failed)?;
+    due.sort_by_key(|id| state.rows.find("deliveries", &id.to_string()).and_then(|row| row.int("end_no")));
+    ids.extend(due);
     for id in ids {
         if let Some(claim) = db.deliveries().claim(id, CLAIM).await.map_err(failed)? {
             let rows = bench.read().await;

@@ -55,8 +55,7 @@ pub(crate) fn moves(world: &World, state: &State) -> Vec<(Move, Kind)> {
         moves.push((Announces, Kind::Fair));
     }
     if state.removers.iter().any(Option::is_none) {
-        let due =
-            state.rows.of("garbage").filter(|row| row.ahead("due_at").is_some_and(|due| due <= 0)).count();
+        let due = due_blobs(state).count();
         moves.extend(
             (0..due).flat_map(|blob| [(DeletesBlob(blob), Kind::Fair), (CannotDelete(blob), Kind::Fault)]),
         );
@@ -99,8 +98,11 @@ pub(crate) async fn step(bench: &mut Bench, state: &mut State, step: Move) -> Re
         }
         Move::Announces => drop(db.deliveries().announce(STEP, 8).await.map_err(failed)?),
         Move::DeletesBlob(blob) | Move::CannotDelete(blob) => {
+            // The order of those that are due since the same time is the database's.
+            let wanted = due_blobs(state).nth(blob).map(|row| row.text("blob_id").to_owned());
             let due = db.due_garbage(500).await.map_err(failed)?;
-            let garbage = *due.get(blob).ok_or("garbage is due and not told")?;
+            let garbage = due.into_iter().find(|garbage| Some(blob_id(*garbage)) == wanted);
+            let garbage = garbage.ok_or("garbage is due and not told")?;
             if step == Move::CannotDelete(blob) {
                 return db.garbage_stays(garbage).await.map_err(failed);
             }
@@ -116,6 +118,10 @@ pub(crate) async fn step(bench: &mut Bench, state: &mut State, step: Move) -> Re
         Move::Crashes(_) => {}
     }
     Ok(())
+}
+
+fn due_blobs(state: &State) -> impl Iterator<Item = &Row> {
+    state.rows.of("garbage").filter(|row| row.ahead("due_at").is_some_and(|due| due <= 0))
 }
 
 fn blob_id(garbage: Garbage) -> String {
