@@ -15,7 +15,9 @@ use runtime::{Context, Failure, OrFail as _};
 use crate::{BUDGET, LEASE, Sweep};
 
 /// Blobs of one page: a directory is listed once for each.
-const PAGE: usize = 2000;
+const PAGE: usize = 10_000;
+/// Blobs that one query asks for.
+const ASKED: usize = 1000;
 
 /// A part of the blob store.
 struct Stage {
@@ -96,9 +98,11 @@ async fn page(cx: &Sweep, stage: &Stage, after: Option<&str>) -> Result<Option<S
     let before = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
     let old: Vec<Blob> =
         stored.iter().filter(|stored| stored.stored_at <= before).map(|stored| stored.blob).collect();
-    for orphan in orphans(cx, &old).await.or_retry()? {
-        tracing::warn!(?orphan, "no row names it: it will be removed");
-        cx.db.name_garbage(orphan).await.or_retry()?;
+    for some in old.chunks(ASKED) {
+        for orphan in orphans(cx, some).await.or_retry()? {
+            tracing::warn!(?orphan, "no row names it: it will be removed");
+            cx.db.name_garbage(orphan).await.or_retry()?;
+        }
     }
     Ok(stored.last().map(|last| last.blob.id()))
 }

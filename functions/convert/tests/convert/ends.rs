@@ -98,3 +98,24 @@ async fn the_conversion_of_a_canceled_job_stops_and_its_audio_is_garbage() {
     let audio = partial.file_name().into_string().unwrap().parse().unwrap();
     assert_eq!(world.db.due_garbage(10).await.unwrap(), [Garbage::Audio(audio)]);
 }
+
+#[tokio::test]
+async fn a_converter_that_has_lost_its_lease_stops_and_leaves_one_audio_of_the_other() {
+    let world = World::new().await;
+    let id = world.uploaded_noise(LONG).await;
+    let late = world.converting(id, Call::default()).await;
+    // Its heartbeats don't come through for as long as the lease is.
+    let mut tickets = Vec::new();
+    while tickets.is_empty() {
+        world.clock.advance(Duration::from_secs(30));
+        tickets = world.look().await;
+    }
+    assert_eq!(kinds(&tickets), [VideoUploaded::TYPE]);
+    let other = world.deliver(id, engine()).await.unwrap();
+    assert_eq!(other[0].kind, AudioReady::TYPE);
+    assert!(late.await.unwrap().unwrap().is_empty());
+    let job = world.job(id).await;
+    assert_eq!((job.state, job.attempts, job.end_no), (State::Done, 2, 1));
+    assert_eq!(world.count("partial/audios") + world.count("audios"), 1);
+    assert!(world.audio(&job).exists());
+}

@@ -74,12 +74,23 @@ async fn a_walk_goes_on_behind_the_blob_that_the_last_one_has_noted() {
 #[tokio::test]
 async fn more_blobs_than_a_page_are_walked_over() {
     let world = World::new().await;
-    for _ in 0..2001 {
+    for _ in 0..10_001 {
         world.file(Blob::Video(VideoId::generate()));
     }
     let last = world.orphan(2 * DAY);
     world.tick::<SweepBlobs>().await.unwrap();
     assert_eq!(garbage(&world).await, [Garbage::Audio(last)]);
+}
+
+#[tokio::test]
+async fn more_orphans_than_a_query_asks_for_are_all_found_and_removed() {
+    let world = World::new().await;
+    for _ in 0..1010 {
+        world.orphan(2 * DAY);
+    }
+    world.tick::<SweepBlobs>().await.unwrap();
+    world.tick::<SweepDue>().await.unwrap();
+    assert_eq!(world.count("audios"), 0);
 }
 
 #[tokio::test]
