@@ -1,0 +1,98 @@
+//! Every parser, over good inputs, over those that broke one before, and over thousands that are damaged.
+
+use std::panic::catch_unwind;
+use std::path::PathBuf;
+
+use fuzz::random::{Random, damage};
+use fuzz::targets::target;
+
+/// Of damaged inputs for each parser.
+const DAMAGED: u64 = 4000;
+
+fn holds(name: &str) {
+    let target = target(name);
+    let found = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("found").join(name);
+    let found = std::fs::read_dir(found).into_iter().flatten();
+    let found = found.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let seeds: Vec<Vec<u8>> = (target.seeds)().into_iter().chain(found).collect();
+    let damaged = (0..DAMAGED).map(|number| {
+        let mut random = Random::new(0x7461_7065_6465_636b, number);
+        let (seed, other) = (random.one(&seeds).unwrap(), random.one(&seeds).unwrap());
+        damage(&mut random, seed, other, 16 << 10)
+    });
+    for input in seeds.iter().cloned().chain(damaged) {
+        if catch_unwind(|| (target.run)(&input)).is_err() {
+            panic!("{name} breaks on b\"{}\"", input.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn forms_say_the_same_however_they_are_cut() {
+    holds("form");
+}
+
+#[test]
+fn names_of_files_come_in_as_they_are_and_go_out_without_paths() {
+    holds("names");
+}
+
+#[test]
+fn options_that_are_taken_are_stored_and_read_as_they_are() {
+    holds("options");
+}
+
+#[test]
+fn ranges_are_within_the_file() {
+    holds("range");
+}
+
+#[test]
+fn heads_that_are_passed_on_say_nothing_of_the_connection_and_no_strangers_word() {
+    holds("proxy");
+}
+
+#[test]
+fn events_that_are_taken_are_cloudevents_and_travel_on_as_they_are() {
+    holds("event");
+}
+
+#[test]
+fn messages_that_are_taken_are_cloudevents_and_travel_on_as_they_are() {
+    holds("message");
+}
+
+#[test]
+fn ids_and_times_that_are_read_can_be_written() {
+    holds("ids");
+}
+
+#[test]
+fn the_kind_of_any_bytes_is_told_by_their_beginning() {
+    holds("sniff");
+}
+
+#[test]
+fn views_of_mp4_files_are_as_long_as_these_and_frames_lie_within() {
+    holds("mp4");
+}
+
+#[test]
+fn messages_of_workers_mean_the_same_when_written_again() {
+    holds("worker");
+}
+
+#[test]
+fn tags_are_as_long_as_they_say_and_joined_pieces_are_whole_frames() {
+    holds("mp3");
+}
+
+#[test]
+fn every_parser_is_held_and_has_a_program_for_libfuzzer() {
+    let manifest = include_str!("../libfuzzer/Cargo.toml");
+    let here = include_str!("parsers.rs");
+    for target in &fuzz::TARGETS {
+        assert!(here.contains(&format!("holds(\"{}\")", target.name)), "{}", target.name);
+        assert!(manifest.contains(&format!("name = \"{}\"", target.name)), "{}", target.name);
+    }
+}
