@@ -75,7 +75,9 @@ async fn a_database_that_is_cut_while_the_end_is_written_costs_no_second_convers
     let config = ConvertConfig { lease_seconds: 300, ..ConvertConfig::default() };
     let function = convert::function(Convert { db: far, blobs, engine: engine(), config });
     let conversion = tokio::spawn(async move { function.deliver(ticket.envelope, Call::default()).await });
-    while near.jobs().get(new.id).await.unwrap().unwrap().state != State::Converting {
+    // The first heartbeat: the converter knows that the job is its own.
+    while near.jobs().get(new.id).await.unwrap().unwrap().progress == 0.0 {
+        assert!(!conversion.is_finished(), "it must take long enough to be cut off");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     line.stall();
