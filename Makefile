@@ -9,7 +9,7 @@ CARGO  := $(FFMPEG) cargo
 PORT   ?= 8080
 DATA   ?= data
 
-.PHONY: help demo run test lint bench setup build clean-data
+.PHONY: help demo run test lint bench chaos setup build clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ bench: setup ## Measure start, memory, 2 GiB through one process, 1 GiB through 
 	PYTHONPATH=target/bench target/release/servers run -- sh -c 'target/release/examples/gridfs-bench "$$TEST_MONGODB_URI/bench" 256 5'
 	PYTHONPATH=target/bench target/release/engine-bench 60 3 /usr/bin/python3
 	taskset --cpu-list 0 target/release/engine-bench 10 3 none
+
+chaos: setup ## Kill and stop parts of a platform at random while clients upload: make chaos [JOBS=1000] [SEED=...]
+	@tests/servers/install.sh target/servers
+	$(CARGO) build --release --workspace --bins
+	target/release/chaos $(or $(JOBS),1000) $(SEED)
 
 build: setup ## Build the release binary target/release/tapedeck
 	$(CARGO) build --release --package standalone

@@ -15,19 +15,23 @@
 //! test that forgets to call it fails too.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod chaos;
 mod embedded;
 mod fixtures;
 mod fleet;
 mod inspect;
 mod platform;
 mod process;
+mod random;
 mod sound;
 mod user;
 
+pub use chaos::{Chaos, Fault, Report, Server};
 pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
 pub use fleet::OwnServers;
 pub use inspect::{Leftovers, Mail, memory_mib};
 pub use platform::{Platform, Second, Setup};
+pub use random::Random;
 pub use sound::{close, listen, probe};
 pub use user::{Ended, User};
 

@@ -37,7 +37,7 @@ impl Setup {
     pub async fn start(self) -> Platform {
         let folder = tempfile::tempdir().unwrap();
         let world = if real() {
-            World::Fleet(Fleet::start(folder.path(), &self.variables, Place::shared().await).await)
+            World::Fleet(Box::new(Fleet::start(folder.path(), &self.variables, Place::shared().await).await))
         } else {
             World::Embedded(Embedded::start(folder.path(), &self.variables))
         };
@@ -55,7 +55,8 @@ impl Setup {
     /// Starts a process per function on servers of the test's own.
     pub async fn start_on(self, servers: &OwnServers) -> Platform {
         let folder = tempfile::tempdir().unwrap();
-        let world = World::Fleet(Fleet::start(folder.path(), &self.variables, servers.place()).await);
+        let world =
+            World::Fleet(Box::new(Fleet::start(folder.path(), &self.variables, servers.place()).await));
         Platform { world: Some(world), folder, setup: self, finished: false }
     }
 }
@@ -88,7 +89,7 @@ pub struct Second {
 #[derive(Debug)]
 enum World {
     Embedded(Embedded),
-    Fleet(Fleet),
+    Fleet(Box<Fleet>),
 }
 
 impl Platform {
@@ -154,6 +155,20 @@ impl Platform {
     /// Starts one more process of a function beside the first one; it ends with the value.
     pub fn start_second(&mut self, function: &'static str) -> Second {
         Second { _process: self.fleet().start_second(function) }
+    }
+
+    /// Starts the functions again that have ended by themselves; their names.
+    pub(crate) fn revive(&mut self) -> Vec<&'static str> {
+        self.fleet().revive()
+    }
+
+    /// Ends the processes of a fleet whatever was found; what did not end in good order.
+    pub(crate) async fn let_go(mut self) -> Vec<String> {
+        self.finished = true;
+        match self.world.take().expect("running") {
+            World::Fleet(fleet) => fleet.stop().await,
+            World::Embedded(_) => panic!("all functions are one process"),
+        }
     }
 
     /// The mail server, where it is a process of its own.
@@ -242,7 +257,10 @@ impl Platform {
     pub async fn stop(&mut self) -> Option<i32> {
         match self.world.take().expect("running") {
             World::Embedded(embedded) => embedded.stop().await,
-            World::Fleet(fleet) => fleet.stop().await,
+            World::Fleet(fleet) => {
+                assert_eq!(fleet.stop().await, Vec::<String>::new());
+                Some(0)
+            }
         }
     }
 
@@ -253,6 +271,13 @@ impl Platform {
 
     /// The same with another patience.
     pub async fn settle_within(&self, patience: Duration) {
+        if let Err(left) = self.rest_within(patience).await {
+            panic!("work is left behind: {left}\n{}", self.log());
+        }
+    }
+
+    /// The same; what is not at rest in time.
+    pub(crate) async fn rest_within(&self, patience: Duration) -> Result<(), String> {
         let db = self.db();
         let until = Instant::now() + patience;
         loop {
@@ -261,10 +286,11 @@ impl Platform {
             let events = db.outbox().any_waiting().await.unwrap_or(true);
             let deliveries = db.deliveries().any_waiting().await.unwrap_or(true);
             if jobs == 0 && !events && !deliveries {
-                return;
+                return Ok(());
             }
-            let left = format!("{jobs} jobs, events: {events}, deliveries: {deliveries}");
-            assert!(Instant::now() < until, "work is left behind: {left}\n{}", self.log());
+            if Instant::now() > until {
+                return Err(format!("{jobs} jobs, events: {events}, deliveries: {deliveries}"));
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

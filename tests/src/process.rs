@@ -56,6 +56,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// SIGTERM; the exit code.
     pub(crate) async fn stop(mut self) -> Option<i32> {
         let pid = libc::pid_t::try_from(self.child.id()).unwrap();

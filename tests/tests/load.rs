@@ -1,7 +1,12 @@
 //! Many at once: everybody is answered, every job ends once and is told once, memory stays small, and nobody waits for
 //! somebody else's five hundred.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it measured"
+)]
 
 use std::{
     collections::{BTreeMap, HashMap},

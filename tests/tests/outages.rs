@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tapedeck_tests::{OwnServers, Platform, Setup, User, fixture};
+use tapedeck_tests::{Chaos, OwnServers, Platform, Setup, User, fixture};
 use tokio::task::JoinSet;
 
 const UPLOADS: usize = 100;
@@ -145,4 +145,13 @@ async fn without_a_blob_store_uploads_are_answered_503_and_jobs_wait_for_it() {
     assert_eq!(ann.ended(&id).await["state"], "done");
     assert_eq!(each_is_done_and_told_once(&platform, &ann).await, 2);
     platform.finish().await;
+}
+
+/// `make chaos` is the long form: more jobs, all faults.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_and_stopped_while_sixty_videos_come_nothing_is_lost_doubled_or_left() {
+    let report = Chaos::short(60, 20_261_126).run().await;
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+    assert!(report.accepted == 60 && report.faults.len() > 2, "{report}");
 }

@@ -5,23 +5,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use serde_json::Value;
-use tapedeck_tests::{Setup, User, fixture};
+use tapedeck_tests::{Random, Setup, User, fixture};
 use tokio::task::JoinSet;
 
 const KILLS: u64 = 24;
-
-/// A small generator (Steele et al., SplitMix64): the moments of the kills differ, and a run can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
-    }
-}
 
 /// Uploads until the connection breaks; the ids that got a 202. A title of its own makes each round convert anew what the
 /// rounds before have converted; within a round every video comes again.
@@ -42,7 +29,7 @@ async fn upload_until_killed(user: User, title: String) -> Vec<String> {
 #[tokio::test]
 async fn every_accepted_job_ends_once_with_one_mail_however_often_the_process_is_killed() {
     let seed = 20_261_121;
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut platform = Setup::default().start_embedded();
     let ann = platform.new_user().await;
     let mut accepted = Vec::new();
