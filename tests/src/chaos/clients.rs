@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -12,6 +13,7 @@ use std::{
 use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::Chaos;
 use crate::{Platform, Random, User, fixture};
 
 const CLIENTS: u64 = 8;
@@ -53,14 +55,15 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Registers them and lets them upload until `jobs` are accepted.
-    pub(super) async fn start(platform: &Platform, jobs: usize, seed: u64) -> Self {
+    /// Registers them and lets them upload until as many jobs are accepted as are wanted.
+    pub(super) async fn start(platform: &Platform, chaos: &Chaos) -> Self {
         let (begun, answers) = (Arc::new(AtomicUsize::new(0)), Answers::default());
         let mut clients = JoinSet::new();
         for number in 1..=CLIENTS {
-            let (user, random) = (platform.new_user().await, Random::new(seed ^ number));
-            let client = Client { user, random, number, answers: answers.clone() };
-            clients.spawn(client.work(begun.clone(), jobs));
+            let (user, random) = (platform.new_user().await, Random::new(chaos.seed ^ number));
+            let (answers, thinks) = (answers.clone(), chaos.thinks.clone());
+            let client = Client { user, random, number, answers, thinks };
+            clients.spawn(client.work(begun.clone(), chaos.jobs));
         }
         Self { work: tokio::spawn(clients.join_all()), answers }
     }
@@ -81,6 +84,7 @@ struct Client {
     random: Random,
     number: u64,
     answers: Answers,
+    thinks: Range<u64>,
 }
 
 impl Client {
@@ -99,6 +103,7 @@ impl Client {
             let id = self.upload(video, &title).await;
             accepted.push(Accepted { id: id.clone(), sound: video != "silent-movie.mp4" });
             self.look_after(&id).await;
+            tokio::time::sleep(self.random.time(&self.thinks)).await;
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Chaos {
     pub faults: Vec<Fault>,
     /// Milliseconds from one fault to the next, and that what was stopped stays away.
     pub pauses: Range<u64>,
+    /// Milliseconds that a client waits before its next upload: the shorter, the fewer faults come meanwhile.
+    pub thinks: Range<u64>,
     /// How long all may take to come to rest afterwards.
     pub patience: Duration,
 }
@@ -50,14 +52,15 @@ impl Chaos {
     /// pauses after a mail server was away (five at most).
     #[must_use]
     pub fn long(jobs: usize, seed: u64) -> Self {
-        Self { jobs, seed, faults: Fault::all(), pauses: 200..3000, patience: Duration::from_secs(900) }
+        let (faults, patience) = (Fault::all(), Duration::from_secs(900));
+        Self { jobs, seed, faults, pauses: 100..2000, thinks: 1..1500, patience }
     }
 
-    /// What passes within a minute: no mail needs to wait.
+    /// What passes in a minute or so: no mail needs to wait, at most an event whose publisher was killed.
     #[must_use]
     pub fn short(jobs: usize, seed: u64) -> Self {
         let faults = Fault::all().into_iter().filter(|fault| !fault.can_double_a_mail()).collect();
-        Self { jobs, seed, faults, pauses: 50..600, patience: Duration::from_secs(120) }
+        Self { jobs, seed, faults, pauses: 20..400, thinks: 1..1500, patience: Duration::from_secs(120) }
     }
 
     /// Does it, on servers of its own, and ends everything.
@@ -69,7 +72,7 @@ impl Chaos {
             .set("AUTH_ACCESS_MINUTES", 1440);
         let mut platform = setup.start_on(&servers).await;
         let begun = Instant::now();
-        let clients = Clients::start(&platform, self.jobs, self.seed).await;
+        let clients = Clients::start(&platform, self).await;
         let (mut random, mut happened) = (Random::new(self.seed), Vec::new());
         while !clients.are_done() {
             tokio::time::sleep(random.time(&self.pauses)).await;
