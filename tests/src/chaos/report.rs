@@ -91,8 +91,12 @@ impl Report {
                 let code = job["error"]["code"].as_str().unwrap_or("no code").to_owned();
                 *failed.entry(code).or_default() += 1;
             }
-            state => self.lost.push(format!("{id}: {}", state.unwrap_or("unknown"))),
+            _ => self.unended(id, job),
         }
+    }
+
+    fn unended(&mut self, id: &str, job: &Value) {
+        self.lost.push(format!("{id}: {}", job["state"].as_str().unwrap_or("unknown")));
     }
 
     fn mails_of(&mut self, id: &str, job: &Value, mails: &Mails, heard: bool) {
@@ -190,5 +194,58 @@ impl fmt::Display for Report {
         }
         let verdict = if self.is_good() { "good" } else { "NOT GOOD" };
         writeln!(f, "{verdict}: the same faults again by `make chaos SEED={}`", self.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Fault;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// Mails about the job `a` at these seconds, and a death of the sender from 100 to 102.
+    fn mails(seconds: &[u64]) -> Mails {
+        let death = Happened { fault: Fault::Kill("notify"), from: at(100), to: at(102) };
+        let came = seconds.iter().map(|&second| at(second)).collect();
+        Mails { came: HashMap::from([("a".to_owned(), came)]), deaths: vec![death] }
+    }
+
+    fn told(seconds: &[u64]) -> Report {
+        let mut report = Report::default();
+        report.mails_of("a", &json!({"state": "done"}), &mails(seconds), true);
+        report
+    }
+
+    #[test]
+    fn a_second_mail_is_smtps_own_only_if_the_sender_died_beside_the_first() {
+        let once = told(&[50]);
+        assert!(once.is_good() && once.told == 1);
+        let by_smtp = told(&[99, 220]);
+        assert!(by_smtp.is_good() && by_smtp.doubled_by_smtp == 1);
+        for twice in [[50, 99], [50, 220], [103, 220]] {
+            let report = told(&twice);
+            assert!(!report.is_good() && report.doubled.len() == 1, "{twice:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_without_a_mail_is_bad_and_says_which() {
+        let mut report = Report::default();
+        report.mails_of("b", &json!({"state": "failed"}), &mails(&[50]), true);
+        assert!(!report.is_good() && report.to_string().contains("! b"), "{report}");
+    }
+
+    #[test]
+    fn a_job_that_is_gone_or_never_ends_is_lost() {
+        for (state, said) in [(json!(null), "c: unknown"), (json!({"state": "queued"}), "c: queued")] {
+            let mut report = Report::default();
+            report.unended("c", &state);
+            assert!(!report.is_good() && report.lost == [said], "{report}");
+        }
     }
 }
