@@ -5,7 +5,10 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// A point in time with millisecond resolution.
+/// The first millisecond of the year 0, and the last of the year 9999: RFC 3339 has no others.
+const WRITABLE: (i64, i64) = (-62_167_219_200_000, 253_402_300_799_999);
+
+/// A point in time with millisecond resolution, in the years 0 to 9999: what lies beyond is the nearest of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
@@ -14,13 +17,17 @@ impl Timestamp {
     #[must_use]
     pub fn now() -> Self {
         let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
-        Self(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX))
+        Self::of_nanos(nanos)
     }
 
     /// From milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        Self(millis.clamp(WRITABLE.0, WRITABLE.1))
+    }
+
+    fn of_nanos(nanos: i128) -> Self {
+        Self::from_millis(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -32,13 +39,13 @@ impl Timestamp {
     /// This long after; saturates at the end of time.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(millis_of(span)))
+        Self::from_millis(self.0.saturating_add(millis_of(span)))
     }
 
     /// This long before; saturates at the beginning of time.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(millis_of(span)))
+        Self::from_millis(self.0.saturating_sub(millis_of(span)))
     }
 
     fn date_time(self) -> OffsetDateTime {
@@ -66,7 +73,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let time = OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
-        Ok(Self(i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)))
+        Ok(Self::of_nanos(time.unix_timestamp_nanos()))
     }
 }
 
@@ -92,5 +99,20 @@ mod tests {
         let json = serde_json::to_string(&time).unwrap();
         assert_eq!(json, "\"2023-11-14T22:13:20.123Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);
+    }
+
+    #[test]
+    fn a_time_that_rfc_3339_has_no_words_for_is_the_nearest_that_it_has() {
+        let now = Timestamp::now();
+        for (time, text) in [
+            (Timestamp::from_millis(i64::MIN), "0000-01-01T00:00:00Z"),
+            (Timestamp::from_millis(i64::MAX), "9999-12-31T23:59:59.999Z"),
+            (now.after(Duration::MAX), "9999-12-31T23:59:59.999Z"),
+            (now.before(Duration::MAX), "0000-01-01T00:00:00Z"),
+            (serde_json::from_str("\"0000-01-01T00:00:00+00:01\"").unwrap(), "0000-01-01T00:00:00Z"),
+            (serde_json::from_str("\"9999-12-31T23:59:59-00:01\"").unwrap(), "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(time.to_string(), text);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Every parser, over good inputs, over those that broke one before, and over thousands that are damaged.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 

@@ -97,7 +97,8 @@ async fn registering_answers_the_account_and_the_first_is_the_administrators() {
     assert_eq!((first.field("email"), first.field("role")), ("ada@example.org".into(), "admin".into()));
     let second = house.post("/register", "", json!({"email": "bob@example.org", "password": PASSWORD})).await;
     assert_eq!(second.field("role"), "user");
-    let due = house.db.deliveries().due(contracts::Channel::Mail, std::time::Duration::ZERO, 10).await.unwrap();
+    let due =
+        house.db.deliveries().due(contracts::Channel::Mail, std::time::Duration::ZERO, 10).await.unwrap();
     assert_eq!(due.len(), 2, "each waits for its mail");
 }
 
@@ -116,7 +117,13 @@ async fn a_taken_address_is_answered_like_a_new_one_and_its_owner_is_told() {
     assert_eq!((again.status, again.field("email")), (201, "ada@example.org".into()));
     assert_eq!(house.db.users(10, None).await.unwrap().len(), 1);
     let due = async || {
-        house.db.deliveries().due(contracts::Channel::Mail, std::time::Duration::ZERO, 10).await.unwrap().len()
+        house
+            .db
+            .deliveries()
+            .due(contracts::Channel::Mail, std::time::Duration::ZERO, 10)
+            .await
+            .unwrap()
+            .len()
     };
     // The welcome, and the mail that says that there is an account.
     while due().await < 2 {

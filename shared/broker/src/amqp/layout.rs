@@ -46,7 +46,10 @@ pub(crate) fn properties(envelope: &Envelope) -> BasicProperties {
 /// What is wrong with it; delivering it again will not help.
 pub(crate) fn envelope(properties: &BasicProperties, body: &[u8]) -> Result<Envelope, String> {
     let attribute = |name: &str| header(properties, name);
-    let required = |name: &str| attribute(name).ok_or(format!("the message has no header {name:?}"));
+    let required = |name: &str| {
+        let given = attribute(name).filter(|value| !value.is_empty());
+        given.ok_or(format!("the message has no header {name:?}"))
+    };
     if required("specversion")? != "1.0" {
         return Err("not CloudEvents 1.0".into());
     }
@@ -105,4 +108,32 @@ fn header(properties: &BasicProperties, name: &str) -> Option<String> {
 
 fn time(text: String) -> Option<Timestamp> {
     serde_json::from_value(serde_json::Value::String(text)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_whose_id_type_or_source_is_empty_is_no_event() {
+        let mut event = Envelope {
+            id: "1".into(),
+            kind: "dev.tapedeck.audio.ready.v1".into(),
+            source: "/x".into(),
+            subject: String::new(),
+            time: Timestamp::from_millis(0),
+            extensions: BTreeMap::new(),
+            data: serde_json::json!({}),
+        };
+        assert_eq!(envelope(&properties(&event), b"").unwrap(), event);
+        for attribute in ["id", "type", "source"] {
+            let mut headers = properties(&event).headers().clone().unwrap_or_default();
+            headers.insert(attribute.into(), text(""));
+            let properties = BasicProperties::default().with_headers(headers);
+            let why = envelope(&properties, b"").unwrap_err();
+            assert_eq!(why, format!("the message has no header {attribute:?}"));
+        }
+        event.subject = "s".into();
+        assert_eq!(envelope(&properties(&event), b"").unwrap().subject, "s");
+    }
 }

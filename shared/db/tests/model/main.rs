@@ -12,7 +12,7 @@
 //! What it can't see: what happens between two statements of one transaction (SQLite runs one at a time), the transports
 //! beyond "a message is lost, late or comes twice", webhooks (the same rows as mails), and more than a few faults at once.
 //!
-//! `MODEL=long` explores larger worlds, for minutes (give it a release build: `cargo test --release -p db --test model`).
+//! `MODEL=long` explores larger worlds, for many minutes.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
