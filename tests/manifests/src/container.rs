@@ -1,4 +1,4 @@
-//! A container as Kubernetes would start it: for `image-check`.
+//! A container as Kubernetes would start it: for `image-check`, and for the tests that play the cluster.
 
 use serde_json::Value;
 
@@ -6,11 +6,14 @@ use crate::{
     Resource,
     pods::pod,
     read::{list, text},
+    sinks::sink_of,
 };
 
 /// A container of ours, with everything that its manifest says.
 #[derive(Debug)]
 pub struct Container {
+    /// The name of the Service, Deployment or Job that it belongs to.
+    pub workload: String,
     /// The function whose image it is.
     pub function: String,
     /// As `intake`.
@@ -51,10 +54,9 @@ fn container(resource: &Resource, pod: &Value, resources: &[Resource]) -> Result
     for variable in list(container, "/env") {
         variables.push((text(variable, "/name").to_owned(), value(variable, resources)?));
     }
-    if resource.text("/metadata/labels/tapedeck.dev~1publishes") == "true" {
-        variables.push(("K_SINK".into(), "http://tapedeck-broker-ingress.tapedeck.svc.cluster.local".into()));
-    }
+    variables.extend(sink_of(resource, resources).map(|sink| ("K_SINK".to_owned(), sink)));
     Ok(Container {
+        workload: resource.name().to_owned(),
         function: name.split(':').next().unwrap_or_default().to_owned(),
         arguments: list(container, "/args").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         variables,
@@ -67,15 +69,28 @@ fn container(resource: &Resource, pod: &Value, resources: &[Resource]) -> Result
 fn value(variable: &Value, resources: &[Resource]) -> Result<String, String> {
     for (kind, field) in [("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")] {
         if let Some(reference) = variable.pointer(&format!("/valueFrom/{field}")) {
-            let data = data(resources, kind, text(reference, "/name"))?;
-            let said = text(data, &format!("/{}", text(reference, "/key")));
+            let (name, key) = (text(reference, "/name"), text(reference, "/key"));
             return match kind {
-                "Secret" => String::from_utf8(decoded(said)).map_err(|error| error.to_string()),
-                _ => Ok(said.to_owned()),
+                "Secret" => secret_value(resources, name, key),
+                _ => Ok(text(data(resources, kind, name)?, &format!("/{key}")).to_owned()),
             };
         }
     }
     Ok(text(variable, "/value").to_owned())
+}
+
+/// A text of a Secret.
+///
+/// # Errors
+/// A Secret that is not there, or has no such text.
+pub fn secret_value(resources: &[Resource], name: &str, key: &str) -> Result<String, String> {
+    let secret = found(resources, "Secret", name)?;
+    let plain = |part: &str| secret.value[part][key].as_str();
+    match (plain("stringData"), plain("data")) {
+        (Some(text), _) => Ok(text.to_owned()),
+        (None, Some(encoded)) => String::from_utf8(decoded(encoded)).map_err(|error| error.to_string()),
+        (None, None) => Err(format!("the Secret {name} has no {key}")),
+    }
 }
 
 fn files(pod: &Value, container: &Value, resources: &[Resource]) -> Result<Vec<(String, Vec<u8>)>, String> {
@@ -93,8 +108,12 @@ fn files(pod: &Value, container: &Value, resources: &[Resource]) -> Result<Vec<(
 }
 
 fn data<'a>(resources: &'a [Resource], kind: &str, name: &str) -> Result<&'a Value, String> {
+    found(resources, kind, name).map(|one| &one.value["data"])
+}
+
+fn found<'a>(resources: &'a [Resource], kind: &str, name: &str) -> Result<&'a Resource, String> {
     let found = resources.iter().find(|one| one.kind() == kind && one.name() == name);
-    found.map(|one| &one.value["data"]).ok_or(format!("there is no {kind} {name}"))
+    found.ok_or(format!("there is no {kind} {name}"))
 }
 
 /// Base 64, as Secrets have it; k8s-openapi knows it.

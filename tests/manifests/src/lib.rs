@@ -5,7 +5,7 @@
 //! - `schema.rs`: custom resources against their definitions. `core.rs`: Kubernetes' own types. An unknown field is an
 //!   error in both.
 //! - `code.rs`: what the code says: the variables that a function reads, the events that it hears, the name of the queue.
-//! - `container.rs` and `bin/image-check.rs`: start the images as the manifests would.
+//! - `container.rs` and `bin/image-check.rs`: start the images as the manifests would. `sinks.rs`: where events go.
 //! - `events.rs`, `functions.rs`, `pods.rs`, `queue.rs`, `references.rs`: the rules. `sums.rs`: what it takes.
 //!
 //! `tests/mutations.rs` shows that the rules bite.
@@ -20,12 +20,14 @@ mod queue;
 mod read;
 mod references;
 mod schema;
+mod sinks;
 mod sums;
 
 pub use code::Code;
-pub use container::{Container, containers};
+pub use container::{Container, containers, secret_value};
 pub use read::{Resource, kustomizations, kustomize, parse, plain_files, run};
 pub use schema::Schemas;
+pub use sinks::{address_of, sink_of};
 pub use sums::{Requests, connections, dispatchers, requests};
 
 /// What is wrong with `resources`, a line each.

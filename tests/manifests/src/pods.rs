@@ -6,6 +6,7 @@ use crate::{
     Code, Resource,
     code::Program,
     read::{list, text},
+    sinks::sink_of,
 };
 
 /// The pod template of a workload.
@@ -103,17 +104,14 @@ fn published(resource: &Resource, resources: &[Resource], program: &Program, pro
         let what = if labeled { "publishes nothing" } else { "publishes events" };
         problems.push(resource.say(format!("{what}: the label tapedeck.dev/publishes is wrong")));
     }
-    // KEDA's Jobs carry the labels of their ScaledJob.
-    let (version, kind) = match resource.kind() {
-        "ScaledJob" => ("batch/v1", "Job"),
-        kind => (resource.text("/apiVersion"), kind),
-    };
-    let binds = |one: &Resource| {
-        one.kind() == "SinkBinding"
-            && one.text("/spec/subject/apiVersion") == version
-            && one.text("/spec/subject/kind") == kind
-    };
-    if labeled && !resources.iter().any(binds) {
-        problems.push(resource.say(format!("no SinkBinding is for a {kind}")));
+    if !program.publishes {
+        return;
+    }
+    match sink_of(resource, resources) {
+        None => problems.push(resource.say(format!("no SinkBinding is for this {}", resource.kind()))),
+        Some(sink) if !sink.contains("-broker-ingress.") => {
+            problems.push(resource.say(format!("its events go to {sink}, which is no broker")));
+        }
+        Some(_) => {}
     }
 }

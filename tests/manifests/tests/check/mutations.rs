@@ -91,7 +91,7 @@ const MISTAKES: [Mistake; 49] = [
         "eventing/sink-bindings.yaml",
         "kind: Deployment",
         "kind: DaemonSet",
-        "no SinkBinding is for a Deployment",
+        "no SinkBinding is for this Deployment",
     ),
     // The queue and its scaler.
     mistake(
