@@ -19,6 +19,8 @@ pub(crate) struct Place {
     pub(crate) database_url: String,
     pub(crate) blobs_url: String,
     pub(crate) broker_url: String,
+    /// RabbitMQ's management API.
+    pub(crate) management_url: String,
 }
 
 impl Place {
@@ -32,6 +34,7 @@ impl Place {
             database_url: sibling(&shared(Shared::Database), &name),
             blobs_url: format!("{}/{name}", shared(Shared::Mongodb)),
             broker_url: sibling(&shared(Shared::Amqp), &name),
+            management_url: api,
         }
     }
 }
@@ -57,6 +60,7 @@ impl OwnServers {
             database_url: self.mariadb.url(),
             blobs_url: format!("{}/tapedeck", self.mongod.url()),
             broker_url: self.rabbitmq.url(),
+            management_url: self.rabbitmq.management_url(),
         }
     }
 }
@@ -117,7 +121,7 @@ impl Fleet {
         let (processes, log) = (BTreeMap::new(), folder.join("log"));
         let mut fleet = Self { processes, ports, home, smtp, place, variables: shared, log };
         for (name, _) in PROGRAMS {
-            let process = fleet.spawn(name, fleet.ports[name]);
+            let process = fleet.spawn(name, fleet.ports[name], &[]);
             fleet.processes.insert(name, process);
         }
         for (name, _) in PROGRAMS {
@@ -126,8 +130,9 @@ impl Fleet {
         fleet
     }
 
-    fn spawn(&self, function: &str, port: u16) -> Process {
+    fn spawn(&self, function: &str, port: u16, variables: &[(String, String)]) -> Process {
         let mut own = self.variables.clone();
+        own.extend(variables.iter().cloned());
         own.push(("PORT".into(), port.to_string()));
         let (_, words) = PROGRAMS.iter().find(|(name, _)| *name == function).unwrap();
         let mut command = program(function, &own, &self.log);
@@ -147,8 +152,19 @@ impl Fleet {
 
     /// After it was killed or stopped; waits until it listens.
     pub(crate) fn start_one(&mut self, function: &'static str) {
+        self.start_one_with(function, &[], |_| {});
+    }
+
+    /// The same with variables of its own; `begun` hears its id at once.
+    pub(crate) fn start_one_with(
+        &mut self,
+        function: &'static str,
+        variables: &[(String, String)],
+        begun: impl FnOnce(u32),
+    ) {
         let port = self.ports[function];
-        let process = self.spawn(function, port);
+        let process = self.spawn(function, port, variables);
+        begun(process.id());
         listening(function, port, &self.log);
         assert!(self.processes.insert(function, process).is_none(), "{function} runs");
     }
@@ -168,7 +184,7 @@ impl Fleet {
     /// One more of a function; waits until it listens.
     pub(crate) fn start_second(&self, function: &str) -> Process {
         let port = free_port();
-        let process = self.spawn(function, port);
+        let process = self.spawn(function, port, &[]);
         listening(function, port, &self.log);
         process
     }

@@ -15,6 +15,18 @@ pub struct Leftovers {
     pub dead_letters: Vec<String>,
 }
 
+/// Whether no event is to be delivered, no job is on its way and every owner has been told; what else there is.
+pub(crate) async fn at_rest(db: &Db) -> Result<(), String> {
+    // A busy database is no rest.
+    let jobs = db.jobs().count_unfinished().await.unwrap_or(1);
+    let events = db.outbox().any_waiting().await.unwrap_or(true);
+    let deliveries = db.deliveries().any_waiting().await.unwrap_or(true);
+    if jobs == 0 && !events && !deliveries {
+        return Ok(());
+    }
+    Err(format!("{jobs} jobs, events: {events}, deliveries: {deliveries}"))
+}
+
 /// More blobs than any test makes.
 const MOST: usize = 10_000;
 

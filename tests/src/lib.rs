@@ -16,19 +16,23 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod chaos;
+pub mod crash;
 mod embedded;
 mod fixtures;
 mod fleet;
 mod inspect;
+mod knative;
 mod platform;
 mod process;
 mod random;
 mod sound;
 mod user;
+mod world;
 
 pub use chaos::{Chaos, Fault, Report, Server};
 pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
 pub use fleet::OwnServers;
+pub use knative::Deployment;
 pub use inspect::{Leftovers, Mail, memory_mib};
 pub use platform::{Platform, Second, Setup};
 pub use random::Random;

@@ -1,7 +1,7 @@
-//! Starting, killing and ending the platform, in one of its two worlds.
+//! Starting, killing and ending the platform, in one of its three worlds.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,9 @@ use crate::{
     embedded::{self, Embedded},
     fleet::{Fleet, OwnServers, Place},
     inspect,
+    knative::{Cluster, Deployment},
     process::Process,
+    world::{Chosen, World},
 };
 
 /// How a platform is to be started.
@@ -33,15 +35,21 @@ impl Setup {
     }
 
     /// Starts a platform so in a place of its own, in the world that `TEST_WORLD` names: `embedded` (one process,
-    /// a folder) or `real` (a process per function, real servers).
+    /// a folder), `real` (a process per function, real servers) or `knative` (the same, as the manifests say).
     pub async fn start(self) -> Platform {
+        match Chosen::by_environment() {
+            Chosen::Embedded => self.start_embedded(),
+            Chosen::Fleet => self.start_fleet().await,
+            Chosen::Cluster => self.start_cluster(&Deployment::default()).await,
+        }
+    }
+
+    /// Starts what the manifests say, in any world, on the shared servers.
+    pub async fn start_cluster(self, deployment: &Deployment) -> Platform {
         let folder = tempfile::tempdir().unwrap();
-        let world = if real() {
-            World::Fleet(Box::new(Fleet::start(folder.path(), &self.variables, Place::shared().await).await))
-        } else {
-            World::Embedded(Embedded::start(folder.path(), &self.variables))
-        };
-        Platform { world: Some(world), folder, setup: self, finished: false }
+        let place = Place::shared().await;
+        let cluster = Cluster::start(folder.path(), &self.variables, place, deployment).await;
+        Platform { world: Some(World::Cluster(Box::new(cluster))), folder, setup: self, finished: false }
     }
 
     /// Starts a platform in one process, in any world: for tests that look into its folder.
@@ -52,22 +60,28 @@ impl Setup {
         Platform { world: Some(world), folder, setup: self, finished: false }
     }
 
+    /// Starts a process per function on the shared servers, in any world.
+    pub async fn start_fleet(self) -> Platform {
+        let folder = tempfile::tempdir().unwrap();
+        let fleet = Fleet::start(folder.path(), &self.variables, Place::shared().await).await;
+        Platform { world: Some(World::Fleet(Box::new(fleet))), folder, setup: self, finished: false }
+    }
+
+    /// Starts a platform in one process, in any world, on a copy of a data folder that nobody uses.
+    #[must_use]
+    pub fn start_embedded_on(self, data: &Path) -> Platform {
+        let folder = tempfile::tempdir().unwrap();
+        copy(data, &embedded::data(folder.path()));
+        let world = World::Embedded(Embedded::start(folder.path(), &self.variables));
+        Platform { world: Some(world), folder, setup: self, finished: false }
+    }
+
     /// Starts a process per function on servers of the test's own.
     pub async fn start_on(self, servers: &OwnServers) -> Platform {
         let folder = tempfile::tempdir().unwrap();
         let world =
             World::Fleet(Box::new(Fleet::start(folder.path(), &self.variables, servers.place()).await));
         Platform { world: Some(world), folder, setup: self, finished: false }
-    }
-}
-
-fn real() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "the one place where tests read it")]
-    let world = std::env::var("TEST_WORLD").unwrap_or_else(|_| "embedded".into());
-    match world.as_str() {
-        "embedded" => false,
-        "real" => true,
-        other => panic!("TEST_WORLD is embedded or real, not {other}"),
     }
 }
 
@@ -86,12 +100,6 @@ pub struct Second {
     _process: Process,
 }
 
-#[derive(Debug)]
-enum World {
-    Embedded(Embedded),
-    Fleet(Box<Fleet>),
-}
-
 impl Platform {
     /// Starts a platform with nothing set.
     pub async fn start() -> Self {
@@ -105,17 +113,14 @@ impl Platform {
     fn embedded(&self) -> &Embedded {
         match self.world() {
             World::Embedded(embedded) => embedded,
-            World::Fleet(_) => panic!("only one process has that: use Setup::start_embedded"),
+            _ => panic!("only one process has that: use Setup::start_embedded"),
         }
     }
 
     /// Its address, as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn home(&self) -> &str {
-        match self.world() {
-            World::Embedded(embedded) => &embedded.home,
-            World::Fleet(fleet) => &fleet.home,
-        }
+        self.world().home()
     }
 
     /// The address of `path`.
@@ -133,7 +138,7 @@ impl Platform {
     fn fleet(&mut self) -> &mut Fleet {
         match self.world.as_mut().expect("running") {
             World::Fleet(fleet) => fleet,
-            World::Embedded(_) => panic!("all functions are one process"),
+            _ => panic!("that is no fleet"),
         }
     }
 
@@ -152,6 +157,29 @@ impl Platform {
         self.fleet().start_one(function);
     }
 
+    /// The same with variables of its own; `begun` hears the process's id at once.
+    pub(crate) fn start_function_with(
+        &mut self,
+        function: &'static str,
+        variables: &[(String, String)],
+        begun: impl FnOnce(u32),
+    ) {
+        self.fleet().start_one_with(function, variables, begun);
+    }
+
+    /// Where a fleet keeps everything.
+    pub(crate) fn place(&self) -> &Place {
+        match self.world() {
+            World::Fleet(fleet) => &fleet.place,
+            _ => panic!("that is no fleet"),
+        }
+    }
+
+    /// Where a fleet sends its mails.
+    pub(crate) fn mail_url(&mut self) -> String {
+        self.smtp().url()
+    }
+
     /// Starts one more process of a function beside the first one; it ends with the value.
     pub fn start_second(&mut self, function: &'static str) -> Second {
         Second { _process: self.fleet().start_second(function) }
@@ -167,7 +195,7 @@ impl Platform {
         self.finished = true;
         match self.world.take().expect("running") {
             World::Fleet(fleet) => fleet.stop().await,
-            World::Embedded(_) => panic!("all functions are one process"),
+            _ => panic!("that is no fleet"),
         }
     }
 
@@ -187,7 +215,7 @@ impl Platform {
     pub fn pid_of(&self, function: &str) -> u32 {
         match self.world() {
             World::Fleet(fleet) => fleet.id(function),
-            World::Embedded(_) => panic!("all functions are one process"),
+            _ => panic!("that is no fleet"),
         }
     }
 
@@ -197,6 +225,7 @@ impl Platform {
         match self.world() {
             World::Fleet(fleet) => fleet.address(function),
             World::Embedded(embedded) => embedded.home.clone(),
+            World::Cluster(cluster) => cluster.world.address(function),
         }
     }
 
@@ -215,20 +244,14 @@ impl Platform {
     /// Its database, for a look inside.
     #[must_use]
     pub fn db(&self) -> Db {
-        let url = match self.world() {
-            World::Embedded(_) => format!("sqlite:{}", self.data().join("tapedeck.db").display()),
-            World::Fleet(fleet) => fleet.place.database_url.clone(),
-        };
+        let url = self.world().database_url(self.folder.path());
         Db::open(&url, 1).unwrap()
     }
 
     /// Its blob store, for a look inside.
     #[must_use]
     pub fn blobs(&self) -> Blobs {
-        let url = match self.world() {
-            World::Embedded(_) => format!("file:{}", self.data().join("blobs").display()),
-            World::Fleet(fleet) => fleet.place.blobs_url.clone(),
-        };
+        let url = self.world().blobs_url(self.folder.path());
         Blobs::open(&url).unwrap()
     }
 
@@ -253,15 +276,20 @@ impl Platform {
         self.restart();
     }
 
+    /// The cluster, where the platform is on one.
+    #[must_use]
+    pub fn cluster(&self) -> &knative_world::World {
+        match self.world() {
+            World::Cluster(cluster) => &cluster.world,
+            _ => panic!("that is no cluster: use Setup::start_cluster"),
+        }
+    }
+
     /// SIGTERM; returns the exit code.
     pub async fn stop(&mut self) -> Option<i32> {
-        match self.world.take().expect("running") {
-            World::Embedded(embedded) => embedded.stop().await,
-            World::Fleet(fleet) => {
-                assert_eq!(fleet.stop().await, Vec::<String>::new());
-                Some(0)
-            }
-        }
+        let (code, bad) = self.world.take().expect("running").stop().await;
+        assert_eq!(bad, Vec::<String>::new());
+        code
     }
 
     /// Waits until no event is to be delivered, no job is on its way and every owner has been told.
@@ -281,18 +309,17 @@ impl Platform {
         let db = self.db();
         let until = Instant::now() + patience;
         loop {
-            // A busy database is no rest.
-            let jobs = db.jobs().count_unfinished().await.unwrap_or(1);
-            let events = db.outbox().any_waiting().await.unwrap_or(true);
-            let deliveries = db.deliveries().any_waiting().await.unwrap_or(true);
-            if jobs == 0 && !events && !deliveries {
-                return Ok(());
+            match inspect::at_rest(&db).await {
+                Err(left) if Instant::now() > until => return Err(left),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Ok(()) => return Ok(()),
             }
-            if Instant::now() > until {
-                return Err(format!("{jobs} jobs, events: {events}, deliveries: {deliveries}"));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Whether it is at rest now.
+    pub async fn is_at_rest(&self) -> bool {
+        inspect::at_rest(&self.db()).await.is_ok()
     }
 
     /// What is left that no row names, and what died.
@@ -303,10 +330,7 @@ impl Platform {
     /// The mails that were sent about jobs.
     #[must_use]
     pub fn mails(&self) -> Vec<inspect::Mail> {
-        let all = match self.world() {
-            World::Embedded(_) => inspect::mail_files(&self.data().join("mails")),
-            World::Fleet(fleet) => inspect::mail_files(&fleet.smtp.mails_folder()),
-        };
+        let all = inspect::mail_files(&self.world().mails(self.folder.path()));
         all.into_iter().filter(inspect::Mail::is_about_a_job).collect()
     }
 
@@ -316,6 +340,19 @@ impl Platform {
         self.settle().await;
         assert_eq!(self.leftovers().await, inspect::Leftovers::default(), "left behind\n{}", self.log());
         assert_eq!(self.stop().await, Some(0), "the exit code\n{}", self.log());
+    }
+}
+
+/// A folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 /// A running program. Dropping it is `kill -9`.
@@ -15,12 +15,17 @@ pub(crate) struct Process {
 
 /// A binary that was built with this test.
 pub(crate) fn binary(name: &str) -> PathBuf {
+    folder_of_binaries().join(name)
+}
+
+/// Where they are.
+pub(crate) fn folder_of_binaries() -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let mut folder = here.parent().unwrap();
     if folder.ends_with("deps") {
         folder = folder.parent().unwrap();
     }
-    folder.join(name)
+    folder.to_owned()
 }
 
 /// The program `name` with these variables, and nothing else of our environment that it reads. It logs to `log`.
@@ -59,6 +64,11 @@ impl Process {
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// SIGTERM; the exit code.
