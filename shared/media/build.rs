@@ -39,7 +39,7 @@ fn lame() -> io::Result<PathBuf> {
 fn patch(lame: &Path) -> io::Result<PathBuf> {
     let folder = Path::new(&variable("OUT_DIR")?).join("lame");
     std::fs::create_dir_all(&folder)?;
-    for name in ["psymodel.c", "vbrquantize.c"] {
+    for name in ["fft.c", "psymodel.c", "util.h", "vbrquantize.c"] {
         std::fs::copy(lame.join("libmp3lame").join(name), folder.join(name))?;
     }
     let input = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("native/lame.patch");

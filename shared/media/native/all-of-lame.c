@@ -23,6 +23,12 @@ typedef long double ieee854_float80_t;
 #define MIN_ARCH_SSE 1
 #endif
 
+/* First, so that the patched one of two is found. */
+#include "lame.h"
+#include "machine.h"
+#include "encoder.h"
+#include "util.h"
+
 #include "bitstream.c"
 #include "encoder.c"
 #include "fft.c"
