@@ -39,7 +39,7 @@ fn lame() -> io::Result<PathBuf> {
 fn patch(lame: &Path) -> io::Result<PathBuf> {
     let folder = Path::new(&variable("OUT_DIR")?).join("lame");
     std::fs::create_dir_all(&folder)?;
-    for name in ["fft.c", "psymodel.c", "util.h", "vbrquantize.c"] {
+    for name in ["bitstream.c", "fft.c", "newmdct.c", "psymodel.c", "util.h", "vbrquantize.c"] {
         std::fs::copy(lame.join("libmp3lame").join(name), folder.join(name))?;
     }
     let input = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("native/lame.patch");
@@ -64,7 +64,7 @@ fn compile(sources: &[PathBuf], table: &str, flags: &[&str]) -> io::Result<()> {
         .define("NDEBUG", None)
         .opt_level(3)
         .debug(false)
-        .flags(["-ffast-math", "-fwhole-program"])
+        .flags(["-ffast-math", "-fwhole-program", "-Wno-psabi"])
         .flags(flags)
         .warnings(false)
         .try_compile(table)
