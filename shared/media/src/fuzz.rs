@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::libav::{Picture, ReadAt};
-use crate::mp4::{self, Cut, Fragments, Frames};
+use crate::mp4::{self, Cut, Fragments, Frames, Walk};
 use crate::protocol::{FromWorker, PREFIX, ToWorker};
 pub use crate::worker::fuzz::{joined, tag};
 
@@ -32,6 +32,8 @@ impl ReadAt for File {
 pub struct Mp4 {
     /// Of fragments, if it is in those: how long all of them are.
     pub fragments: Option<Option<Duration>>,
+    /// The same: where those begin, up to the end of the file.
+    pub begin: Vec<u64>,
     /// How libav is shown it, if not as it is.
     pub shown: Option<Vec<u8>>,
     /// Of each sound of a long file the frames that libav doesn't know: where each is, and how long it is in bytes and in
@@ -44,8 +46,10 @@ pub struct Mp4 {
 #[must_use]
 pub fn mp4(file: Vec<u8>, above: u32, keep: u32, most: usize) -> Mp4 {
     let bytes: Rc<dyn ReadAt> = Rc::new(File(file));
+    let fragments = Fragments::of(&bytes);
     let mut read = Mp4 {
-        fragments: Fragments::of(&bytes).map(|fragments| fragments.length),
+        fragments: fragments.map(|fragments| fragments.length),
+        begin: fragments.map(|fragments| begin(&bytes, fragments)).unwrap_or_default(),
         shown: None,
         frames: Vec::new(),
     };
@@ -65,6 +69,17 @@ pub fn mp4(file: Vec<u8>, above: u32, keep: u32, most: usize) -> Mp4 {
         read.frames.push(found);
     }
     read
+}
+
+fn begin(bytes: &Rc<dyn ReadAt>, fragments: Fragments) -> Vec<u64> {
+    let mut walk = Walk::new(bytes, fragments);
+    let mut found: Vec<u64> =
+        (fragments.first..bytes.size()).filter_map(|place| walk.fragment_of(place)).collect();
+    found.dedup();
+    if let Some(view) = found.last().and_then(|last| mp4::from(bytes, fragments, *last)) {
+        shown(&view);
+    }
+    found
 }
 
 fn shown(view: &mp4::View) -> Vec<u8> {

@@ -15,7 +15,8 @@
 //! - [`worker`] holds both ends of that process; `worker/steps.rs` is the list of what it does, `worker/parts.rs` gives
 //!   each part of a split result an encoder and a tag of its own.
 //! - `libav` and `lame` are the only `unsafe` code next to the worker's limits, a file to a concern.
-//! - `mp4` finds the sound's packets in long MP4s, whose index would fill libav's memory.
+//! - `mp4` finds the sound's packets in long MP4s, whose index would fill libav's memory; `avi` and `libav/unindexed.rs`
+//!   keep libav from noting down where each packet of other long files is.
 //! - `worker/mp3.rs` encodes on all cores, with the same bytes for any number of them; `worker/confine.rs` is the
 //!   sandbox. `src/bin/engine-bench.rs` measures both beside ffmpeg and moviepy; `src/bin/media-test-helper.rs` is what
 //!   tests need another process for.
@@ -31,6 +32,7 @@
 //! - Pictures: they are skipped, not decoded; no video decoder is even linked.
 //! - ffmpeg's command line, filters, protocols and playlists: a file can't make us open another.
 
+mod avi;
 mod clock;
 mod engine;
 mod error;

@@ -13,9 +13,11 @@ mod input;
 mod muxer;
 mod packet;
 mod picture;
+mod renew;
 mod resample;
 mod rest;
 mod source;
+mod unindexed;
 
 pub(crate) use choose::{Barred, Sound};
 pub(crate) use copying::Times;

@@ -9,7 +9,7 @@
 //! - `window.rs` reads the source in blocks; `boxes.rs` finds boxes in it, `track.rs` and `tables.rs` what they say of a
 //!   track.
 //! - `samples.rs` walks through a track's tables, `frames.rs` does so for the sound, to the end of its edit list.
-//! - `fragments.rs` tells files whose index comes in pieces.
+//! - `fragments.rs` tells files whose index comes in pieces, `walk.rs` goes along with libav from piece to piece.
 //! - `pcm.rs` gives uncompressed sound the names that libav knows.
 //! - `cut.rs` says how to shorten a track, `view.rs` shows it to libav.
 //!
@@ -25,6 +25,7 @@ mod samples;
 mod tables;
 mod track;
 mod view;
+mod walk;
 mod window;
 
 use std::rc::Rc;
@@ -35,6 +36,7 @@ pub(crate) use fragments::Fragments;
 pub(crate) use frames::{Frame, Frames};
 pub(crate) use track::Track;
 pub(crate) use view::View;
+pub(crate) use walk::Walk;
 
 use window::Window;
 
@@ -82,6 +84,13 @@ pub(crate) struct Last {
 pub(crate) fn whole(bytes: Rc<dyn ReadAt>) -> View {
     let patches = pcm::names(&mut Window::new(Rc::clone(&bytes)));
     View::new(bytes, patches)
+}
+
+/// A file in fragments as if it began with this one. `None` if that can't be done.
+pub(crate) fn from(bytes: &Rc<dyn ReadAt>, fragments: Fragments, fragment: u64) -> Option<View> {
+    let mut patches = walk::hidden(fragments, fragment)?.to_vec();
+    patches.extend(pcm::names(&mut Window::new(Rc::clone(bytes))));
+    Some(View::new(Rc::clone(bytes), patches))
 }
 
 /// Whether the file is better shown to libav in part, and how. `None` if it is no plain MP4, or no long one.

@@ -11,13 +11,14 @@ use ffmpeg_sys_next as ff;
 
 use super::describe::{self, MICROSECONDS, MOST_CHAPTERS, MOST_STREAMS, kind, known, micros, nanos};
 use super::packet::{Owned, Packet, piece};
+use super::renew::Renewal;
 use super::rest::Rest;
 use super::source::{ReadAt, Source};
 use super::{Fault, Picture, Sound};
 use crate::clock::{Nanos, Trust};
-use crate::mp4;
 use crate::report::{Kind, Probe, Stream};
 use crate::settings::Track;
+use crate::{avi, mp4};
 
 /// An opened file.
 pub(crate) struct Input {
@@ -35,10 +36,27 @@ pub(crate) struct Input {
     pub(super) rest: Option<Rest>,
     /// Of a fragmented MP4 that is read as it comes: libav's lengths are those of what it has seen.
     pub(super) fragments: Option<mp4::Fragments>,
+    /// The same, where other demuxers go on with it.
+    pub(super) renewal: Option<Renewal>,
+    /// When the file begins, in microseconds of its own time.
+    start: i64,
+    /// Whether its length is only what its bytes would come to if all were as many as at the start.
+    guess: bool,
     /// In bytes.
     size: u64,
     /// Freed after `format`, which reads from it.
-    _source: Source,
+    pub(super) source: Source,
+}
+
+/// How a file is read.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Way {
+    /// As libav likes it.
+    Any,
+    /// From its start to its end.
+    Forward,
+    /// An MP4 in fragments, as they come.
+    Fragments(mp4::Fragments),
 }
 
 impl Input {
@@ -50,13 +68,16 @@ impl Input {
     /// As [`open`](Input::open), showing libav less of long MP4s, unless it makes something else of that than we do.
     pub(super) fn open_cut(bytes: Rc<dyn ReadAt>, cut: mp4::Cut) -> Result<Self, Fault> {
         if let Some(plan) = mp4::plan(&bytes, cut)
-            && let Ok(mut input) = Self::demux(plan.view, None)
+            && let Ok(mut input) = Self::demux(plan.view, Way::Any)
             && let Some(rests) = input.rests(&bytes, &plan.sounds)
         {
             input.rests = rests;
             return Ok(input);
         }
-        Self::demux(mp4::whole(bytes), None)
+        let long = avi::is_long(&*bytes);
+        let mut input = Self::demux(mp4::whole(bytes), if long { Way::Forward } else { Way::Any })?;
+        input.note_no_more(long);
+        Ok(input)
     }
 
     /// As [`open`](Input::open), but a fragmented MP4 is not gone through to find out how long it is: to read it once.
@@ -64,7 +85,12 @@ impl Input {
         let bytes: Rc<dyn ReadAt> = Rc::new(bytes);
         match mp4::Fragments::of(&bytes) {
             None => Self::open_cut(bytes, mp4::Cut::default()),
-            fragments => Self::demux(mp4::whole(bytes), fragments),
+            Some(fragments) => {
+                let renewal = Renewal::new(&bytes, fragments);
+                let mut input = Self::demux(mp4::whole(bytes), Way::Fragments(fragments))?;
+                input.renewal = Some(renewal);
+                Ok(input)
+            }
         }
     }
 
@@ -79,9 +105,13 @@ impl Input {
         sounds.iter().map(of).collect()
     }
 
-    fn demux(bytes: impl ReadAt + 'static, fragments: Option<mp4::Fragments>) -> Result<Self, Fault> {
+    pub(super) fn demux(bytes: impl ReadAt + 'static, way: Way) -> Result<Self, Fault> {
         let size = bytes.size();
         let source = Source::new(bytes)?;
+        if way == Way::Forward {
+            source.only_forward();
+        }
+        let fragments = if let Way::Fragments(fragments) = way { Some(fragments) } else { None };
         // SAFETY: the context is ours until `avformat_open_input`, which frees it when it fails.
         let (format, packet) = unsafe {
             let mut format = ff::avformat_alloc_context();
@@ -95,7 +125,7 @@ impl Input {
             Fault::check(ff::avformat_open_input(&mut format, null(), null(), null_mut()))?;
             (format, ff::av_packet_alloc())
         };
-        let input = Self {
+        let mut input = Self {
             format,
             packet,
             held: VecDeque::new(),
@@ -104,14 +134,21 @@ impl Input {
             wanted: None,
             rest: None,
             fragments,
+            renewal: None,
+            start: 0,
+            guess: false,
             size,
-            _source: source,
+            source,
         };
         if packet.is_null() {
             return Err(Fault::NO_MEMORY);
         }
         // SAFETY: `format` is open.
         Fault::check(unsafe { ff::avformat_find_stream_info(input.format, null_mut()) })?;
+        let format = input.format();
+        let (start, method) = (format.start_time, format.duration_estimation_method);
+        input.start = known(start).unwrap_or(0);
+        input.guess = method == ff::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE;
         Ok(input)
     }
 
@@ -156,7 +193,13 @@ impl Input {
         let read = match (self.held.pop_front(), &mut self.rest) {
             (Some(held), _) => self.take(&held),
             (None, Some(rest)) => rest.read(self.packet)?,
-            (None, None) => self.demux_packet()?,
+            (None, None) => {
+                let read = self.demux_packet()?;
+                if read {
+                    self.renew();
+                }
+                read
+            }
         };
         // SAFETY: if `packet` was just filled it is borrowed as long as `self`.
         Ok(read.then(|| self.describe_packet(unsafe { &*self.packet })))
@@ -178,7 +221,7 @@ impl Input {
     }
 
     /// Reads libav's next packet, or the first of the rest where libav's are over; `false` at the end.
-    fn demux_packet(&mut self) -> Result<bool, Fault> {
+    pub(super) fn demux_packet(&mut self) -> Result<bool, Fault> {
         // SAFETY: both are ours; unref of an empty packet does nothing.
         let read = unsafe {
             ff::av_packet_unref(self.packet);
@@ -200,9 +243,8 @@ impl Input {
         let time_base = stream.map(|stream| stream.time_base);
         let is_sound = stream.is_some_and(|stream| kind(stream) == Kind::Audio);
         let start = known(packet.pts).or(known(packet.dts));
-        let first = known(self.format().start_time).unwrap_or(0);
         let end = start.zip(time_base).and_then(|(start, base)| {
-            let end = micros(start.saturating_add(packet.duration), base).saturating_sub(first);
+            let end = micros(start.saturating_add(packet.duration), base).saturating_sub(self.start);
             u64::try_from(end).ok().map(Duration::from_micros)
         });
         let share = u64::try_from(packet.pos).ok().map(|place| place as f64 / self.size.max(1) as f64);
@@ -221,6 +263,7 @@ impl Input {
                 stream.discard = ff::AVDiscard::AVDISCARD_ALL;
             }
         }
+        self.follow(index);
         self.wanted = std::mem::take(&mut self.rests).into_iter().find(|rest| rest.stream() == index);
     }
 
@@ -238,8 +281,7 @@ impl Input {
 
     /// Whether that is only what its bytes would come to if all were as many as at the start.
     pub(crate) fn is_guess(&self) -> bool {
-        self.format().duration_estimation_method
-            == ff::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE
+        self.guess
     }
 
     /// The length that the stream itself declares.
@@ -306,7 +348,7 @@ impl Input {
         (0..format.nb_chapters as usize).map(|place| unsafe { &**format.chapters.add(place) }).collect()
     }
 
-    fn pointers(&self) -> &[*mut ff::AVStream] {
+    pub(super) fn pointers(&self) -> &[*mut ff::AVStream] {
         let format = self.format();
         if format.nb_streams == 0 {
             return &[];
@@ -327,7 +369,7 @@ pub(super) fn is_moving(stream: &&ff::AVStream) -> bool {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        // SAFETY: both are ours; closing also clears the pointers. `_source` is freed afterwards.
+        // SAFETY: both are ours; closing also clears the pointers. `source` is freed afterwards.
         unsafe {
             ff::av_packet_free(&mut self.packet);
             ff::avformat_close_input(&mut self.format);

@@ -1,6 +1,9 @@
 //! The muxer: packets in, a file's bytes out.
 #![expect(unsafe_code, reason = "calls into libav, reads its structs and is called back by it")]
 
+mod grouped;
+mod index;
+
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ops::Range;
@@ -20,6 +23,8 @@ const BUFFER: usize = 32 * 1024;
 pub(crate) struct Muxer {
     format: *mut ff::AVFormatContext,
     written: *mut Written,
+    /// Of an M4A: what libav is given as one.
+    group: Option<Box<grouped::Group>>,
 }
 
 /// What libav wrote. It goes back only to headers near the start, which are kept, and within the index at the end, which
@@ -73,7 +78,8 @@ impl Muxer {
     /// Of the format that libav calls `name`.
     pub(crate) fn new(name: &CStr) -> Result<Self, Fault> {
         let written = Box::into_raw(Box::<Written>::default());
-        let mut muxer = Self { format: null_mut(), written };
+        let group = (name == c"ipod").then(Box::default);
+        let mut muxer = Self { format: null_mut(), written, group };
         // SAFETY: null pointers are caught; the buffer becomes the context's own; `written` lives until drop.
         unsafe {
             Fault::check(ff::avformat_alloc_output_context2(
@@ -223,6 +229,9 @@ impl Muxer {
         unsafe {
             (*packet).stream_index = 0;
             ff::av_packet_rescale_ts(packet, from, (**(*self.format).streams).time_base);
+            if let Some(group) = self.group.take() {
+                return self.write_grouped(group, packet);
+            }
             Fault::check(ff::av_write_frame(self.format, packet)).map(drop)
         }
     }
@@ -235,6 +244,9 @@ impl Muxer {
 
     /// After the last packet.
     pub(crate) fn finish(&mut self) -> Result<(), Fault> {
+        if let Some(group) = self.group.take() {
+            return self.finish_grouped(group);
+        }
         // SAFETY: the header was written.
         Fault::check(unsafe { ff::av_write_trailer(self.format) }).map(drop)
     }
@@ -242,7 +254,12 @@ impl Muxer {
     /// Moves what became ready to `out`.
     pub(crate) fn take(&mut self, out: &mut Vec<u8>) {
         // SAFETY: libav uses it only during calls.
-        out.append(unsafe { &mut (*self.written).ready });
+        let ready = unsafe { &mut (*self.written).ready };
+        if out.is_empty() {
+            std::mem::swap(out, ready);
+        } else {
+            out.append(ready);
+        }
     }
 
     /// What is to stand where instead of what was written; right only after [`finish`](Muxer::finish).

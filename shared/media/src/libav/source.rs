@@ -53,6 +53,12 @@ impl Source {
         if source.context.is_null() { Err(Fault::NO_MEMORY) } else { Ok(source) }
     }
 
+    /// From now on libav is told that it can't go back.
+    pub(super) fn only_forward(&self) {
+        // SAFETY: the context is ours, and libav uses it only during calls.
+        unsafe { (*self.context).seekable = 0 };
+    }
+
     /// For `AVFormatContext::pb`; valid as long as `self`.
     pub(super) fn context(&self) -> *mut ff::AVIOContext {
         self.context

@@ -13,15 +13,18 @@ use crate::libav::ReadAt;
 pub(crate) struct Fragments {
     /// `None` if it leaves that open, as while it is recorded.
     pub(crate) length: Option<Duration>,
+    /// Where the index ends, behind which they are.
+    pub(crate) first: u64,
 }
 
 impl Fragments {
     /// `None` if the file is not in fragments.
     pub(crate) fn of(bytes: &Rc<dyn ReadAt>) -> Option<Self> {
         let mut window = Window::new(Rc::clone(bytes));
-        let moov = boxes::moov(&mut window)?.children(&mut window)?;
+        let index = boxes::moov(&mut window)?;
+        let moov = index.children(&mut window)?;
         let extends = boxes::only(&moov, b"mvex")?;
-        Some(Self { length: length(&mut window, &moov, extends) })
+        Some(Self { length: length(&mut window, &moov, extends), first: index.end })
     }
 }
 
@@ -47,20 +50,20 @@ mod tests {
     }
 
     /// Of a file with this in its `moov`, at 1000 units a second.
-    fn of(extends: &[u8]) -> Option<Fragments> {
+    fn of(extends: &[u8]) -> Option<Option<Duration>> {
         let header = [[0; 12].as_slice(), &1000_u32.to_be_bytes(), &[0; 84]].concat();
         let moov = boxed(b"moov", &[&boxed(b"mvhd", &header), extends].concat());
         let bytes: Rc<dyn ReadAt> = Rc::new(InMemory([boxed(b"ftyp", b"iso5"), moov].concat()));
-        Fragments::of(&bytes)
+        Fragments::of(&bytes).map(|fragments| fragments.length)
     }
 
     #[test]
     fn what_extends_the_movie_tells_and_may_say_how_long_it_is() {
         let length = |content: &[u8]| of(&boxed(b"mvex", &boxed(b"mehd", content)));
-        let long = Some(Fragments { length: Some(Duration::from_secs(90)) });
+        let long = Some(Some(Duration::from_secs(90)));
         assert_eq!(length(&[0_u32.to_be_bytes(), 90_000_u32.to_be_bytes()].concat()), long);
         assert_eq!(length(&[&[1, 0, 0, 0][..], &90_000_u64.to_be_bytes()].concat()), long);
-        let open = Some(Fragments { length: None });
+        let open = Some(None);
         assert_eq!((length(&[0; 8]), length(b"short"), of(&boxed(b"mvex", b""))), (open, open, open));
         assert_eq!(of(b""), None);
     }

@@ -78,6 +78,8 @@ impl Extract {
         if declared.is_some() || input.duration().is_none() {
             // Then no other stream is needed to see whether the file is whole.
             input.select(sound.index);
+        } else {
+            input.follow(sound.index);
         }
         let best = settings.track == Track::Best;
         let unchosen = input.unsure(sound).filter(|_| best);

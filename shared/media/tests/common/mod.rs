@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub(crate) mod compare;
+pub(crate) mod long;
 pub(crate) mod matroska;
 mod mp3;
 pub(crate) mod mp4;
