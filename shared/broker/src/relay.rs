@@ -4,7 +4,10 @@
 //! first, so that two sweeps don't publish it twice; if it happens all the same, the event travels twice under one id, and
 //! handlers are idempotent.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use contracts::{DeliveryDue, Envelope, Event as _, VideoUploaded, pause_after};
 use db::{Db, Pending};
@@ -55,26 +58,34 @@ impl Relay {
         }
     }
 
-    /// Returns how many were due.
+    /// Returns how many were due. Once the broker is away nothing more is begun.
     async fn publish_batch(&self) -> Result<u32, Error> {
         let due = self.db.outbox().unpublished(GRACE, BATCH).await.map_err(away)?;
         let count = u32::try_from(due.len()).unwrap_or(BATCH);
+        let outage = AtomicBool::new(false);
         let mut published =
-            stream::iter(due).map(|pending| self.publish_again(pending)).buffer_unordered(AT_ONCE);
+            stream::iter(due).map(|pending| self.publish_again(pending, &outage)).buffer_unordered(AT_ONCE);
+        let mut result = Ok(count);
         while let Some(outcome) = published.next().await {
-            outcome?;
+            if let Err(error) = outcome {
+                outage.store(true, Ordering::Relaxed);
+                result = Err(error);
+            }
         }
-        Ok(count)
+        result
     }
 
-    async fn publish_again(&self, pending: Pending) -> Result<(), Error> {
-        if !self.db.outbox().claim(&pending, CLAIM).await.map_err(away)? {
+    async fn publish_again(&self, pending: Pending, outage: &AtomicBool) -> Result<(), Error> {
+        if outage.load(Ordering::Relaxed) || !self.db.outbox().claim(&pending, CLAIM).await.map_err(away)? {
             return Ok(());
         }
         match self.send(&pending.envelope).await {
             Ok(()) => self.remove(&pending.envelope.id).await,
-            // An outage is no event's fault: it is due again at the end of the claim.
-            Err(error @ Error::Unavailable(_)) => return Err(error),
+            // An outage is no event's fault: it is due as before. If that can't be noted it is so at the end of the claim.
+            Err(error @ Error::Unavailable(_)) => {
+                self.db.outbox().give_back(&pending).await.map_err(away)?;
+                return Err(error);
+            }
             Err(error) => self.put_off(&pending, &error).await.map_err(away)?,
         }
         Ok(())

@@ -100,6 +100,15 @@ impl Outbox<'_> {
         Ok(self.db.execute(take).await? == 1)
     }
 
+    /// The end of a claim: the event is due as it was before.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn give_back(&self, pending: &Pending) -> Result<()> {
+        let due = sqlx::query("UPDATE outbox SET due_at = ? WHERE id = ?");
+        self.db.execute(due.bind(pending.due_at.millis()).bind(&pending.envelope.id)).await.map(drop)
+    }
+
     /// When the next event of this type becomes due, if any waits.
     ///
     /// # Errors
