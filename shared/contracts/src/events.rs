@@ -19,7 +19,7 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// Somebody registered; the address is still to be verified.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UserRegistered {
     /// The new user.
     pub user_id: UserId,
@@ -35,7 +35,7 @@ impl Event for UserRegistered {
 /// A video is stored and its job is queued.
 ///
 /// In the converter's queue it is a ticket: whoever takes one converts the fairest waiting job, which may be another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VideoUploaded {
     /// The job to convert.
     pub job_id: JobId,
@@ -49,7 +49,7 @@ impl Event for VideoUploaded {
 }
 
 /// The conversion ended well: the audio can be downloaded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AudioReady {
     /// The job that is done.
     pub job_id: JobId,
@@ -65,7 +65,7 @@ impl Event for AudioReady {
 }
 
 /// The conversion ended without audio.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConversionFailed {
     /// The job that failed.
     pub job_id: JobId,
@@ -83,7 +83,7 @@ impl Event for ConversionFailed {
 /// Somebody is to be told something: a mail or a webhook is due, for the first time or again.
 ///
 /// A hint: attempts and due times stand in the delivery's row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeliveryDue {
     /// What is due.
     pub delivery_id: DeliveryId,
@@ -97,10 +97,10 @@ impl Event for DeliveryDue {
 }
 
 /// Time to look at the rows that are due: jobs, events, deliveries, garbage.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SweepDue {}
 /// Time to hold the blob store against the rows, a part of it at a time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SweepBlobs {}
 
 impl Event for SweepDue {

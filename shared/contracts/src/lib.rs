@@ -13,8 +13,10 @@ mod failure;
 mod id;
 mod options;
 mod outage;
+mod schemas;
 mod state;
 mod timestamp;
+mod trace;
 
 pub use class::share;
 pub use clock::Clock;
@@ -29,5 +31,7 @@ pub use options::{
     BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, TagPolicy,
 };
 pub use outage::Outage;
+pub use schemas::{Described, data_schema, described, short_name};
 pub use state::{State, UnknownState};
 pub use timestamp::Timestamp;
+pub use trace::Trace;
