@@ -5,6 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, io};
 
+/// What `native/lame.patch` changes, in LAME's `libmp3lame`.
+const PATCHED: [&str; 8] = [
+    "bitstream.c",
+    "fft.c",
+    "newmdct.c",
+    "psymodel.c",
+    "quantize_pvt.h",
+    "takehiro.c",
+    "util.h",
+    "vbrquantize.c",
+];
+
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=native/all-of-lame.c");
@@ -39,7 +51,7 @@ fn lame() -> io::Result<PathBuf> {
 fn patch(lame: &Path) -> io::Result<PathBuf> {
     let folder = Path::new(&variable("OUT_DIR")?).join("lame");
     std::fs::create_dir_all(&folder)?;
-    for name in ["bitstream.c", "fft.c", "newmdct.c", "psymodel.c", "util.h", "vbrquantize.c"] {
+    for name in PATCHED {
         std::fs::copy(lame.join("libmp3lame").join(name), folder.join(name))?;
     }
     let input = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("native/lame.patch");

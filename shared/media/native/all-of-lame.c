@@ -28,6 +28,7 @@ typedef long double ieee854_float80_t;
 #include "machine.h"
 #include "encoder.h"
 #include "util.h"
+#include "quantize_pvt.h"
 
 #include "bitstream.c"
 #include "encoder.c"
