@@ -40,7 +40,9 @@ pub async fn judge(platform: &Platform, user: &User, sent: &[Sent], state: &str)
     for Sent { id, what, mails } in sent {
         let Some(id) = id else { continue };
         let job = jobs.remove(id).unwrap_or_default();
-        broken.extend(unkept(user, id, &job, state, told.get(id), *mails).await.map(|why| format!("{what}: {why}")));
+        broken.extend(
+            unkept(user, id, &job, state, told.get(id), *mails).await.map(|why| format!("{what}: {why}")),
+        );
     }
     // Who got no answer has no job, or one that ended like all others.
     let unheard = sent.iter().filter(|sent| sent.id.is_none()).count();

@@ -156,7 +156,9 @@ impl Connection {
         if verdict == Verdict::Dead {
             return false;
         }
-        self.last.store(verdict == Verdict::Last, Ordering::SeqCst);
+        if verdict == Verdict::Last {
+            self.last.store(true, Ordering::SeqCst);
+        }
         let passed = (&*self.far).write_all(bytes).is_ok();
         if verdict == Verdict::Last && !piece.answered {
             self.trap.fire();

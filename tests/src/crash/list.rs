@@ -36,7 +36,8 @@ impl List {
     /// If a step was recorded that is not on the list, or one that is on it was not.
     pub fn hold(&self, recorded: &[String]) {
         let seen: BTreeSet<String> = recorded.iter().cloned().collect();
-        let new: Vec<_> = seen.difference(&self.always).filter(|step| !self.sometimes.contains(*step)).collect();
+        let new: Vec<_> =
+            seen.difference(&self.always).filter(|step| !self.sometimes.contains(*step)).collect();
         let gone: Vec<_> = self.always.difference(&seen).collect();
         assert!(
             new.is_empty() && gone.is_empty(),
@@ -44,6 +45,12 @@ impl List {
             self.name,
             first_times(recorded).join("\n")
         );
+    }
+
+    /// Whether a step comes by the clock.
+    #[must_use]
+    pub fn is_by_the_clock(&self, step: &str) -> bool {
+        self.sometimes.contains(step)
     }
 
     /// Where the process is killed: at each step, on both sides, at most `often` times at those of one name; or,

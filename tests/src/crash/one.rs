@@ -1,12 +1,17 @@
 //! All functions in one process whose changes to files are seen one by one, by `shim.c`.
 
 use std::{
+    cell::Cell,
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use tempfile::TempDir;
+
+use super::schema;
+use crate::process::{Process, program};
 
 /// Bytes of `struct control`.
 const CONTROL: u64 = 16 + 256;
@@ -33,7 +38,10 @@ impl Shim {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/crash/shim.c");
         #[expect(clippy::disallowed_methods, reason = "the compiler")]
         let mut compiler = std::process::Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(folder.path().join("shim.so")).arg(source);
+        compiler
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
+            .arg(folder.path().join("shim.so"))
+            .arg(source);
         assert!(compiler.status().unwrap().success());
         Self { folder }
     }
@@ -115,6 +123,65 @@ impl Calls {
     pub fn recorded(&self) -> Vec<String> {
         let text = fs::read_to_string(self.folder.path().join("steps")).unwrap_or_default();
         text.lines().map(without_ids).collect()
+    }
+}
+
+/// `tapedeck migrate` on an SQLite of its own.
+#[derive(Debug)]
+pub struct OneMigration {
+    folder: TempDir,
+    killed: Cell<bool>,
+}
+
+impl OneMigration {
+    /// An empty place.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        Self { folder, killed: Cell::new(false) }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("data/tapedeck.db")
+    }
+
+    /// Runs it, to its end or its death. Returns the calls.
+    ///
+    /// # Panics
+    /// If it fails although nobody killed it.
+    pub fn run(&self, shim: &Shim, arm: impl FnOnce(&Calls)) -> Vec<String> {
+        let calls = shim.for_process();
+        arm(&calls);
+        let mut variables = calls.variables();
+        variables.push(("DATABASE_URL".into(), format!("sqlite:{}", self.database().display())));
+        variables.push(("BLOBS_URL".into(), format!("file:{}/blobs", self.folder.path().display())));
+        let log = self.folder.path().join("log");
+        let mut command = program("tapedeck", &variables, &log);
+        command.arg("migrate").stdout(Stdio::null());
+        let ended = Process::start_quietly(command).wait();
+        let text = || fs::read_to_string(&log).unwrap_or_default();
+        assert!(ended.success() || calls.has_fired(), "{ended}\n{}", text());
+        self.killed.set(calls.has_fired());
+        calls.recorded()
+    }
+
+    /// Whether the last run was killed.
+    #[must_use]
+    pub fn was_killed(&self) -> bool {
+        self.killed.get()
+    }
+
+    /// What it has made.
+    #[must_use]
+    pub fn schema(&self) -> String {
+        schema(&self.database().display().to_string())
+    }
+}
+
+impl Default for OneMigration {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -56,6 +56,23 @@ impl Past {
             to_forget: vec![dead_upload, given_up, expired],
         }
     }
+
+    /// What should have gone and is still there.
+    pub async fn left(&self, db: &Db, blobs: &Blobs) -> Vec<String> {
+        let mut left = Vec::new();
+        for id in &self.to_forget {
+            // A busy database does not say that it has gone.
+            if db.jobs().get(*id).await.is_ok_and(|job| job.is_none()) {
+                continue;
+            }
+            left.push(format!("job {id}"));
+        }
+        let orphan = Blob::Audio(self.orphan);
+        if blobs.open_blob(orphan).await.unwrap().is_some() {
+            left.push(orphan.to_string());
+        }
+        left
+    }
 }
 
 struct Old<'a> {
