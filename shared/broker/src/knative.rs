@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use contracts::Envelope;
+use contracts::{Envelope, data_schema};
+use runtime::header_value;
 use serde::Deserialize;
 
 use crate::{BrokerConfig, Error};
@@ -77,6 +78,9 @@ fn binary_mode(envelope: &Envelope) -> Result<HeaderMap, Error> {
             attribute(&mut headers, name, value)?;
         }
     }
+    if let Some(schema) = data_schema(&envelope.kind) {
+        attribute(&mut headers, "dataschema", &schema)?;
+    }
     for (name, value) in &envelope.extensions {
         attribute(&mut headers, name, value)?;
     }
@@ -86,6 +90,6 @@ fn binary_mode(envelope: &Envelope) -> Result<HeaderMap, Error> {
 fn attribute(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
     let bad = |_| Error::Refused(format!("the attribute {name:?} can't be written as a header"));
     let header = HeaderName::try_from(format!("ce-{name}")).map_err(|_| bad(()))?;
-    headers.insert(header, HeaderValue::from_str(value).map_err(|_| bad(()))?);
+    headers.insert(header, HeaderValue::from_str(&header_value(value)).map_err(|_| bad(()))?);
     Ok(())
 }

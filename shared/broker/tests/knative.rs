@@ -124,6 +124,7 @@ async fn an_event_is_posted_in_binary_mode_and_its_row_goes_with_the_202() {
         ("ce-subject", &event.subject),
         ("ce-time", &time),
         ("content-type", "application/json"),
+        ("ce-dataschema", "urn:tapedeck:event:dev.tapedeck.video.uploaded.v1"),
     ] {
         assert_eq!(headers[name], value);
     }
@@ -137,8 +138,10 @@ async fn extensions_travel_with_the_event() {
     let (sink, url) = Sink::answering(Some(202)).await;
     let mut event = world.uploaded().await;
     event.extensions.insert("traceparent".into(), "00-1-2-01".into());
+    event.extensions.insert("place".into(), "caf\u{e9} \"5%\"".into());
     world.broker(&url).publish(&event).await;
     assert_eq!(sink.got()[0].0["ce-traceparent"], "00-1-2-01");
+    assert_eq!(sink.got()[0].0["ce-place"], "caf%C3%A9%20%225%25%22");
 }
 
 #[tokio::test]

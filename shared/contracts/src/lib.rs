@@ -28,7 +28,8 @@ pub use events::{
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use id::{AudioId, DeliveryId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
 pub use options::{
-    BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, TagPolicy,
+    BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, Preset, SilencePolicy,
+    TagPolicy,
 };
 pub use outage::Outage;
 pub use schemas::{Described, data_schema, described, short_name};

@@ -2,12 +2,14 @@
 
 mod format;
 mod policies;
+mod preset;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     format::Format,
-    policies::{BitrateMode, ChapterPolicy, CoverPolicy, NotifyBy, TagPolicy},
+    policies::{BitrateMode, ChapterPolicy, CoverPolicy, NotifyBy, SilencePolicy, TagPolicy},
+    preset::Preset,
 };
 
 /// What the audio shall be like. The default is MP3 at VBR quality 2, the source's sample rate, at most two
@@ -16,6 +18,9 @@ pub use self::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
+    /// What the audio is for: sets other options, where those are not given themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
     /// The audio format.
     pub format: Format,
     /// Bitrate in kbit/s: for MP3 constant, if `bitrate_mode` doesn't say otherwise; for other formats the average.
@@ -43,9 +48,16 @@ pub struct Options {
     /// How loud on the whole, in LUFS (EBU R128), -70 to -5; commonly -16.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loudness: Option<f64>,
-    /// Which of several sounds: its number among them, from 0, or its language as the video has it, as `eng`.
+    /// Which of several sounds: its number among them, from 0, its language as the video has it, as `eng`, or `mix` for all
+    /// of them as one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track: Option<String>,
+    /// What becomes of pauses.
+    #[serde(skip_serializing_if = "is_default")]
+    pub silence: SilencePolicy,
+    /// How many seconds the audio takes to come up at its start and to go down at its end; at most 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fade: Option<f64>,
     /// Whether the video's own tags are kept.
     pub tags: TagPolicy,
     /// Whether the video's cover picture is kept.
@@ -69,6 +81,8 @@ pub struct Options {
     pub webhook: Option<String>,
 }
 
+/// Longest fade, in seconds: so much sound is held until its end is known.
+const LONGEST_FADE: f64 = 10.0;
 /// Longest name of a track, in characters.
 const TRACK_CHARACTERS: usize = 16;
 /// Longest tag that we write, in characters.
@@ -89,7 +103,7 @@ pub struct InvalidOption {
 }
 
 /// The names of all options.
-const NAMES: &str = "format bitrate bitrate_mode quality sample_rate channels start end loudness track tags cover \
+const NAMES: &str = "preset format bitrate bitrate_mode quality sample_rate channels start end loudness track silence fade tags cover \
                      chapters title artist album notify webhook";
 
 impl InvalidOption {
@@ -107,13 +121,19 @@ impl Options {
         fields: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, InvalidOption> {
         let mut options = Self::default();
-        let mut seen = Vec::new();
+        let (mut seen, mut given) = (Vec::new(), Vec::new());
         for (name, value) in fields {
             if seen.contains(&name) {
                 return Err(InvalidOption::new(name, "given more than once"));
             }
             seen.push(name);
+            if !value.trim().is_empty() {
+                given.push(name);
+            }
             options.set(name, value.trim())?;
+        }
+        if let Some(preset) = options.preset {
+            preset.apply(&mut options, |name| given.contains(&name));
         }
         options.check()?;
         Ok(options)
@@ -123,7 +143,11 @@ impl Options {
         match name {
             // A field of a form that nobody filled in.
             _ if value.is_empty() && NAMES.split(' ').any(|known| known == name) => {}
-            "format" => self.format = word(name, value, "mp3, m4a, opus, ogg, flac or wav")?,
+            "preset" => {
+                self.preset =
+                    Some(word(name, value, "music, podcast, lecture, audiobook, small or lossless")?)
+            }
+            "format" => self.format = word(name, value, "mp3, m4a, m4b, opus, ogg, flac or wav")?,
             "bitrate" => self.bitrate = Some(number(name, value)?),
             "bitrate_mode" => self.bitrate_mode = Some(word(name, value, "constant or average")?),
             "quality" => self.quality = Some(number(name, value)?),
@@ -134,6 +158,8 @@ impl Options {
             "loudness" if value == "off" => self.loudness = None,
             "loudness" => self.loudness = Some(loudness(name, value)?),
             "track" => self.track = Some(value.to_owned()),
+            "silence" => self.silence = word(name, value, "keep, trim or shorten")?,
+            "fade" => self.fade = Some(seconds(name, value)?),
             "cover" => self.cover = word(name, value, "keep or none")?,
             "chapters" => self.chapters = word(name, value, "keep, split or none")?,
             "tags" => self.tags = word(name, value, "keep or none")?,
@@ -259,12 +285,15 @@ impl Options {
         if self.loudness.is_some_and(|loudness| !(-70.0..=-5.0).contains(&loudness)) {
             return Err(InvalidOption::new("loudness", "must be off or -70 to -5"));
         }
+        if self.fade.is_some_and(|fade| !(0.0..=LONGEST_FADE).contains(&fade)) {
+            return Err(InvalidOption::new("fade", format!("must be 0 to {LONGEST_FADE} seconds")));
+        }
         let plain = |track: &String| {
             let ascii = track.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
             ascii && (1..=TRACK_CHARACTERS).contains(&track.len())
         };
         if self.track.as_ref().is_some_and(|track| !plain(track)) {
-            return Err(InvalidOption::new("track", "must be a number from 0 or a language, as eng"));
+            return Err(InvalidOption::new("track", "must be a number from 0, a language, as eng, or mix"));
         }
         Ok(())
     }
@@ -278,6 +307,10 @@ impl Options {
             _ => Ok(()),
         }
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn one_of(name: &str, value: Option<u32>, allowed: &[u32]) -> Result<(), InvalidOption> {

@@ -1,5 +1,4 @@
 //! The schemas that are kept beside the manifests.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, time::Instant};
 
+use contracts::Trace;
 use tokio_util::sync::CancellationToken;
 
 /// One delivery, as its transport knows it.
@@ -13,13 +14,14 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Cancelled when the process must end: a handler gives back what it has in hand and returns.
     pub shutdown: CancellationToken,
-    /// The trace that the event belongs to (W3C Trace Context).
-    pub traceparent: Option<String>,
+    /// The trace that the event belongs to. What a handler writes because of the event belongs to it too: see
+    /// `db::Db::caused_by`.
+    pub trace: Trace,
 }
 
 impl Default for Call {
     fn default() -> Self {
-        Self { attempt: 1, deadline: None, shutdown: CancellationToken::new(), traceparent: None }
+        Self { attempt: 1, deadline: None, shutdown: CancellationToken::new(), trace: Trace::default() }
     }
 }
 

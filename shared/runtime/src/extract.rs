@@ -1,16 +1,17 @@
 //! axum's extractors, with problems instead of plain-text rejections, and a time for bodies.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::{
         FromRequest, FromRequestParts, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
 
+use contracts::Trace;
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
@@ -49,6 +50,26 @@ pub struct Query<T>(pub T);
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(Problem))]
 pub struct Path<T>(pub T);
+
+/// The trace that a request belongs to, by its headers. What a handler writes because of the request belongs to it too:
+/// see `db::Db::caused_by`.
+pub struct Cause(pub Trace);
+
+impl<S: Sync> FromRequestParts<S> for Cause {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let text = |name: &str| all(&parts.headers, name);
+        Ok(Self(Trace::new(text("traceparent").as_deref(), text("tracestate").as_deref())))
+    }
+}
+
+/// A header that stands there twice is a list (RFC 9110, 5.3): so a second `traceparent` makes none of both.
+fn all(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values: Vec<&str> =
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\0")).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
 
 impl<T: serde::Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
@@ -108,5 +129,21 @@ mod tests {
             panic!("it was taken")
         };
         assert_eq!(problem.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_request_belongs_to_the_trace_of_its_headers() {
+        const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let cause = |headers: &[(&'static str, &'static str)]| {
+            let request = headers
+                .iter()
+                .fold(Request::get("/"), |request, (name, value)| request.header(*name, *value));
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            async move { Cause::from_request_parts(&mut parts, &()).await.unwrap().0 }
+        };
+        let traced = cause(&[("traceparent", PARENT), ("tracestate", "a=1"), ("tracestate", "b=2")]).await;
+        assert_eq!(traced, Trace::new(Some(PARENT), Some("a=1,b=2")));
+        assert_eq!(cause(&[("tracestate", "a=1")]).await, Trace::default());
+        assert_eq!(cause(&[("traceparent", PARENT), ("traceparent", PARENT)]).await, Trace::default());
     }
 }

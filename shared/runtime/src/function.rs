@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use axum::Router;
-use contracts::{Ended, Envelope, Event, Recorded};
+use contracts::{Ended, Envelope, Event, Recorded, Trace};
 use futures_util::future::BoxFuture;
 use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
@@ -128,8 +128,7 @@ impl Function {
     /// read.
     pub async fn deliver(&self, envelope: Envelope, call: Call) -> Result<Vec<Envelope>, Failure> {
         let subscribers = self.subscriptions.iter().filter(|known| known.kind == envelope.kind);
-        let traceparent = envelope.extensions.get("traceparent").cloned();
-        let call = Call { traceparent: traceparent.or(call.traceparent), ..call };
+        let call = Call { trace: Trace::of(&envelope.extensions), ..call };
         let outcomes: Vec<Outcome> = futures_util::future::join_all(subscribers.map(|subscription| {
             let span = tracing::info_span!("deliver", event = %envelope.id, kind = %envelope.kind, subject = %envelope.subject);
             (subscription.handle)(envelope.data.clone(), call.clone()).instrument(span)

@@ -49,11 +49,11 @@ mod service;
 mod tasks;
 mod telemetry;
 
-pub use cloudevents::event_routes;
+pub use cloudevents::{NoEvent, event, event_routes, header_value};
 pub use config::{Checked, Config, ConfigError, Variable, changed, variables, within};
 pub use context::{Call, Context};
 pub use drain::drain;
-pub use extract::{Json, Path, Query};
+pub use extract::{Cause, Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use memory::give_memory_back;

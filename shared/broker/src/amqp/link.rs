@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
 
 use crate::Error;
 
 /// How long the broker gets for an answer. A call on a connection that was cut may wait for ever.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Seconds within which each side hears from the other, where the URL says nothing else. RabbitMQ would have it a minute: a
+/// consumer whose connection somebody on the way has forgotten would hear nothing for two.
+const HEARTBEAT: u16 = 15;
 /// The AMQP reply code of a good end.
 const OK: u16 = 200;
 
@@ -21,8 +24,10 @@ impl Link {
     /// `name` is what the broker's management page shows.
     pub(crate) async fn open(url: &str, name: &str) -> Result<Self, Error> {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let mut uri: AMQPUri = url.parse().map_err(|_| Error::Url)?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
         let opening = async {
-            let connection = Connection::connect(url, properties).await?;
+            let connection = Connection::connect_uri(uri, properties).await?;
             let channel = connection.create_channel().await?;
             Ok(Self { connection, channel })
         };

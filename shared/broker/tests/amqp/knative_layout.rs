@@ -69,7 +69,7 @@ async fn a_queue_bound_to_a_headers_exchange_as_knative_does_it_delivers_to_our_
     let (heard, shutdown) = (Heard::default(), CancellationToken::new());
     let function =
         Function::new().on(heard.clone(), |heard: Context<Heard>, event: VideoUploaded| async move {
-            assert_eq!(heard.call.traceparent.as_deref(), Some(TRACE));
+            assert_eq!(heard.call.trace.parent(), Some(TRACE));
             heard.note(event.job_id);
             Ok(())
         });
@@ -98,6 +98,7 @@ async fn what_we_publish_carries_the_same_layout() {
         ("subject", &event.subject),
         ("id", &event.id),
         ("traceparent", TRACE),
+        ("dataschema", "urn:tapedeck:event:dev.tapedeck.video.uploaded.v1"),
     ]);
     let mut headers = properties.headers().clone().unwrap().inner().clone();
     headers.remove("x-delivery-count");

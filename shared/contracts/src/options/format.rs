@@ -13,6 +13,8 @@ pub enum Format {
     Mp3,
     /// AAC in MP4. `quality` 0 to 9 stands for 128, 112, 96, 80, 72, 64, 56, 48, 40, 32 kbit/s a channel.
     M4a,
+    /// As `m4a`, but players take it for an audiobook: with chapters and cover, and they go on where they were left.
+    M4b,
     /// Opus in Ogg. `quality` 0 to 9 stands for 128, 96, 80, 64, 56, 48, 40, 32, 24, 16 kbit/s a channel.
     Opus,
     /// Vorbis in Ogg. `quality` 0 to 9 stands for Vorbis' own 8 to -1; `bitrate` for the quality that has it on
@@ -47,11 +49,16 @@ impl Format {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Mp3 => "audio/mpeg",
-            Self::M4a => "audio/mp4",
+            Self::M4a | Self::M4b => "audio/mp4",
             Self::Opus | Self::Ogg => "audio/ogg",
             Self::Flac => "audio/flac",
             Self::Wav => "audio/wav",
         }
+    }
+
+    /// Whether nothing is lost in it.
+    pub(super) fn is_lossless(self) -> bool {
+        matches!(self, Self::Flac | Self::Wav)
     }
 
     /// What a file name ends in, without the dot: also the format's name.
@@ -60,6 +67,7 @@ impl Format {
         match self {
             Self::Mp3 => "mp3",
             Self::M4a => "m4a",
+            Self::M4b => "m4b",
             Self::Opus => "opus",
             Self::Ogg => "ogg",
             Self::Flac => "flac",
@@ -72,7 +80,7 @@ impl Format {
     pub fn sample_rates(self) -> &'static [u32] {
         match self {
             Self::Mp3 => &MP3_SAMPLE_RATES,
-            Self::M4a | Self::Ogg => &AAC_SAMPLE_RATES,
+            Self::M4a | Self::M4b | Self::Ogg => &AAC_SAMPLE_RATES,
             Self::Opus => &OPUS_SAMPLE_RATES,
             Self::Flac | Self::Wav => &LOSSLESS_SAMPLE_RATES,
         }
@@ -83,7 +91,7 @@ impl Format {
         let range = match self {
             Self::Mp3 => return one_of("bitrate", bitrate, mp3_bitrates(sample_rate)),
             Self::Flac | Self::Wav => return Err(without_loss("bitrate")),
-            Self::M4a => 16..=320,
+            Self::M4a | Self::M4b => 16..=320,
             Self::Opus => 6..=510,
             Self::Ogg => 45..=500,
         };

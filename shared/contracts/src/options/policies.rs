@@ -48,6 +48,20 @@ pub enum ChapterPolicy {
     None,
 }
 
+/// What becomes of pauses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SilencePolicy {
+    /// They stay.
+    #[default]
+    Keep,
+    /// What is quiet before and behind all sound is left out.
+    Trim,
+    /// As `trim`, and of pauses that last more than a second half a second stays. Made for speech: in music, quiet passages
+    /// may be taken for pauses.
+    Shorten,
+}
+
 /// How the owner hears of the end of the job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -36,6 +36,42 @@ fn the_result_is_named_for_what_it_is() {
 }
 
 #[test]
+fn a_preset_sets_what_is_not_given() {
+    let with =
+        |fields: &[(&'static str, &'static str)]| Options::from_fields(fields.iter().copied()).unwrap();
+    let lecture = with(&[("preset", "lecture")]);
+    assert_eq!((lecture.loudness, lecture.bitrate, lecture.channels), (Some(-16.0), Some(64), Some(1)));
+    assert_eq!((lecture.silence, lecture.format), (SilencePolicy::Shorten, Format::Mp3));
+    let own = with(&[
+        ("silence", "trim"),
+        ("preset", "lecture"),
+        ("quality", "4"),
+        ("loudness", "off"),
+        ("channels", ""),
+    ]);
+    assert_eq!((own.loudness, own.bitrate, own.quality, own.channels), (None, None, Some(4), Some(1)));
+    assert_eq!(own.silence, SilencePolicy::Trim);
+    assert_eq!(with(&[("preset", "lecture"), ("format", "flac")]).bitrate, None);
+    assert_eq!(with(&[("preset", "audiobook")]).extension(), "m4b");
+    assert_eq!(with(&[("preset", "lossless")]).format, Format::Flac);
+    assert_eq!(with(&[("preset", "music")]).quality, Some(0));
+    for preset in ["podcast", "small", "lecture", "music"] {
+        for rate in ["8000", "22050", "48000"] {
+            assert!(
+                Options::from_fields([("preset", preset), ("sample_rate", rate)]).is_ok(),
+                "{preset} {rate}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_fade_is_some_seconds() {
+    assert_eq!(Options::from_fields([("fade", "2.5")]).unwrap().fade, Some(2.5));
+    assert_eq!(Options::from_fields([("fade", "11")]).unwrap_err().option, "fade");
+}
+
+#[test]
 fn loudness_is_a_number_or_off() {
     let loudness = |value| Options::from_fields([("loudness", value)]).unwrap().loudness;
     assert_eq!((loudness("off"), loudness("-16"), loudness("-23.5")), (None, Some(-16.0), Some(-23.5)));
@@ -43,7 +79,9 @@ fn loudness_is_a_number_or_off() {
 
 #[test]
 fn each_wrong_option_is_named_with_what_is_allowed() {
-    let wrong: [(&[(&str, &str)], &str); 24] = [
+    let wrong: [(&[(&str, &str)], &str); 26] = [
+        (&[("silence", "golden")], "silence"),
+        (&[("preset", "loud")], "preset"),
         (&[("bitrate_mode", "average")], "bitrate_mode"),
         (&[("bitrate", "128"), ("bitrate_mode", "variable")], "bitrate_mode"),
         (&[("format", "m4a"), ("bitrate", "128"), ("bitrate_mode", "constant")], "bitrate_mode"),
