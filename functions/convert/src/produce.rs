@@ -2,9 +2,10 @@
 
 use std::{io, time::Duration};
 
-use contracts::{BitrateMode, ChapterPolicy, CoverPolicy, Options, TagPolicy};
+use contracts::{BitrateMode, ChapterPolicy, CoverPolicy, Options, SilencePolicy, TagPolicy};
 use media::{
-    Chapters, Cover, Engine, Error, Format, Progress, Rate, Settings, Sink, Source, Summary, Tags, Track,
+    Chapters, Cover, Engine, Error, Format, Progress, Rate, Settings, Silence, Sink, Source, Summary, Tags,
+    Track,
 };
 
 use crate::zip::Zip;
@@ -56,6 +57,13 @@ fn settings(options: &Options) -> Settings {
         start: options.start.map(Duration::from_secs_f64),
         end: options.end.map(Duration::from_secs_f64),
         loudness: options.loudness,
+        silence: match options.silence {
+            SilencePolicy::Keep => Silence::Keep,
+            SilencePolicy::Trim => Silence::Trim,
+            SilencePolicy::Shorten => Silence::Shorten,
+        },
+        fade: options.fade.filter(|fade| *fade > 0.0).map(Duration::from_secs_f64),
+        peaks: false,
         tags: Tags {
             keep: options.tags == TagPolicy::Keep,
             title: options.title.clone(),
@@ -78,6 +86,7 @@ fn format(format: contracts::Format) -> Format {
     match format {
         contracts::Format::Mp3 => Format::Mp3,
         contracts::Format::M4a => Format::M4a,
+        contracts::Format::M4b => Format::M4b,
         contracts::Format::Opus => Format::Opus,
         contracts::Format::Ogg => Format::Ogg,
         contracts::Format::Flac => Format::Flac,
@@ -86,5 +95,8 @@ fn format(format: contracts::Format) -> Format {
 }
 
 fn track(name: &str) -> Track {
+    if name.eq_ignore_ascii_case("mix") {
+        return Track::Mix;
+    }
     name.parse().map_or_else(|_| Track::Language(name.to_owned()), Track::Number)
 }

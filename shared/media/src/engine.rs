@@ -215,7 +215,8 @@ impl<S: Source + Send + Sync, K: Sink + Send, P: FnMut(Progress) + Send> Convers
 }
 
 fn summary(outcome: Outcome) -> Option<Summary> {
-    let Report::Converted { source, codec, sample_rate, channels, samples, warnings } = outcome.report else {
+    let Report::Converted { source, codec, sample_rate, channels, samples, peaks, warnings } = outcome.report
+    else {
         return None;
     };
     let nanos = u128::from(samples) * 1_000_000_000 / u128::from(sample_rate.max(1));
@@ -229,6 +230,7 @@ fn summary(outcome: Outcome) -> Option<Summary> {
         duration: Duration::from_nanos(nanos.try_into().ok()?),
         bytes: outcome.written,
         source_bytes_read: outcome.read,
+        peaks,
         warnings,
     })
 }

@@ -25,6 +25,8 @@ pub enum Format {
     /// AAC-LC in MP4 with its index at the end, gapless by edit list. Always at an average bit rate; a quality of 0 to
     /// 9 stands for 128, 112, 96, 80, 72, 64, 56, 48, 40, 32 kbit/s a channel.
     M4a,
+    /// The same as [`M4a`](Format::M4a), but players take it for an audiobook: it goes on where it was left.
+    M4b,
     /// Opus in Ogg, variable; a quality of 0 to 9 stands for 128, 96, 80, 64, 56, 48, 40, 32, 24, 16 kbit/s a channel.
     Opus,
     /// Vorbis in Ogg, variable; a quality of 0 to 9 stands for Vorbis' own 8 to -1, a bit rate for the quality that has
@@ -37,11 +39,16 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether it is AAC in MP4.
+    pub(crate) fn is_mp4(self) -> bool {
+        matches!(self, Self::M4a | Self::M4b)
+    }
+
     /// The sample rates in Hz that can be asked for.
     pub(crate) fn sample_rates(self) -> &'static [u32] {
         match self {
             Self::Mp3 => &MP3_SAMPLE_RATES,
-            Self::M4a | Self::Ogg => &AAC_SAMPLE_RATES,
+            Self::M4a | Self::M4b | Self::Ogg => &AAC_SAMPLE_RATES,
             Self::Opus => &OPUS_SAMPLE_RATES,
             Self::Flac | Self::Wav => &LOSSLESS_SAMPLE_RATES,
         }
@@ -73,7 +80,7 @@ impl Format {
                 return if allowed.contains(&bitrate) { Ok(()) } else { Err(wrong()) };
             }
             Self::Flac | Self::Wav => return Err("there is no bitrate in a format without loss".into()),
-            Self::M4a => 16..=320,
+            Self::M4a | Self::M4b => 16..=320,
             Self::Opus => 6..=510,
             Self::Ogg => 45..=500,
         };

@@ -53,5 +53,7 @@ pub use engine::{Engine, Limits};
 pub use error::Error;
 pub use files::{FileSink, FileSource};
 pub use ports::{REWRITE_WITHIN, Sink, Source};
-pub use report::{Chapter, Kind, Part, Probe, Progress, Stream, Summary, Warning};
-pub use settings::{Chapters, Cover, Format, InvalidSettings, MP3_SAMPLE_RATES, Rate, Settings, Tags, Track};
+pub use report::{Chapter, Kind, Part, Peaks, Probe, Progress, Stream, Summary, Warning};
+pub use settings::{
+    Chapters, Cover, Format, InvalidSettings, MP3_SAMPLE_RATES, Rate, Settings, Silence, Tags, Track,
+};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Part, Probe, Progress, Warning};
+use crate::report::{Part, Peaks, Probe, Progress, Warning};
 use crate::settings::Settings;
 
 /// The longest message in bytes, kind included: nobody allocates more because the other side said so.
@@ -81,6 +81,7 @@ pub(crate) enum Report {
         sample_rate: u32,
         channels: u8,
         samples: u64,
+        peaks: Option<Peaks>,
         warnings: Vec<Warning>,
     },
 }

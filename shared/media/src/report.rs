@@ -1,5 +1,6 @@
 //! What is known about a source, a conversion under way, and a result.
 
+mod peaks;
 mod warning;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::peaks::Peaks;
 pub use self::warning::Warning;
 
 /// What a file is, found without decoding all of it. Every text in it comes from the file: treat it as foreign.
@@ -105,6 +107,8 @@ pub struct Summary {
     pub bytes: u64,
     /// How much was asked of [`Source::read_at`](crate::Source::read_at).
     pub source_bytes_read: u64,
+    /// The waveform of the result, if it was asked for; of a split one that of all parts together.
+    pub peaks: Option<Peaks>,
     /// What the user should know about the result.
     pub warnings: Vec<Warning>,
 }

@@ -10,6 +10,9 @@ pub use crate::format::{Format, MP3_SAMPLE_RATES};
 /// Loudness targets that make sense, in LUFS (EBU R128 knows nothing below -70).
 const LOUDNESS: RangeInclusive<f64> = -70.0..=-5.0;
 
+/// So much of the sound is held until its end is known.
+const LONGEST_FADE: Duration = Duration::from_secs(10);
+
 /// How the result is to be. The default is MP3, VBR quality 2, the source's sample rate, at most 2 channels, the
 /// whole length, tags, cover and chapters kept, encoded anew.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -33,6 +36,12 @@ pub struct Settings {
     pub end: Option<Duration>,
     /// How loud on the whole, in LUFS (EBU R128), -70 to -5; `None` is as the source is.
     pub loudness: Option<f64>,
+    /// What becomes of pauses.
+    pub silence: Silence,
+    /// How long the result comes up at its start, and goes down at its end; at most 10 seconds.
+    pub fade: Option<Duration>,
+    /// Whether to tell the [peaks](crate::Peaks) of its waveform. Sound is not [copied](Settings::copy) then.
+    pub peaks: bool,
     /// What the result says about itself.
     pub tags: Tags,
     /// The source's cover picture.
@@ -51,8 +60,25 @@ pub enum Track {
     Best,
     /// The sound of this number among the sounds, from 0.
     Number(u32),
+    /// All that can be decoded, 16 at most, as one: each at its full level, with a limiter for all.
+    Mix,
     /// The first of those in a language, by the same order, as the file has it: commonly three letters.
     Language(String),
+}
+
+/// What becomes of pauses. Both ways of leaving them out take a pass of their own to find them; what is quiet is told by how
+/// loud the sound usually is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Silence {
+    /// They stay.
+    #[default]
+    Keep,
+    /// Those before and behind all sound are left out.
+    Trim,
+    /// These are, and of others that last more than a second, half a second stays. What is quiet is told as for speech: in
+    /// music, quiet passages may be taken for pauses.
+    Shorten,
 }
 
 /// What becomes of the source's cover picture.
@@ -141,6 +167,9 @@ impl Settings {
         if self.loudness.is_some_and(|loudness| !LOUDNESS.contains(&loudness)) {
             return Err(InvalidSettings("loudness is -70 to -5 LUFS".into()));
         }
+        if self.fade.is_some_and(|fade| fade > LONGEST_FADE) {
+            return Err(InvalidSettings("fade is at most 10 seconds".into()));
+        }
         self.tags.check()
     }
 
@@ -228,6 +257,13 @@ mod tests {
     fn a_loudness_beyond_all_measure_is_refused() {
         assert!(says(Settings { loudness: Some(0.0), ..Settings::default() }).contains("-70 to -5"));
         assert!(says(Settings { loudness: Some(f64::NAN), ..Settings::default() }).contains("-70 to -5"));
+    }
+
+    #[test]
+    fn a_fade_has_a_longest_length() {
+        assert!(
+            says(Settings { fade: Some(Duration::from_secs(11)), ..Settings::default() }).contains("10 sec")
+        );
     }
 
     #[test]

@@ -28,16 +28,16 @@ pub(super) fn format_of(options: &ConvertOptions) -> Result<Option<String>, Erro
     let [_, output] = &options.files[..] else { return Ok(None) };
     let Some(extension) = output.extension().filter(|_| options.out.is_none()) else { return Ok(None) };
     let extension = extension.to_string_lossy().to_lowercase();
-    let formats = [Format::M4a, Format::Opus, Format::Ogg, Format::Flac, Format::Wav];
+    let formats =
+        [Format::Mp3, Format::M4a, Format::M4b, Format::Opus, Format::Ogg, Format::Flac, Format::Wav];
     if formats.iter().any(|format| format.extension() == extension) {
         return Ok(Some(extension));
     }
     match extension.as_str() {
         // The same under another name.
-        "m4b" => Ok(Some("m4a".into())),
         "oga" => Ok(Some("ogg".into())),
         other if OTHERS.contains(&other) && !options.wanted.says_format() => Err(Error::Usage(format!(
-            "{other} is no format that we write: call the output .mp3, .m4a, .opus, .ogg, .flac or .wav, or give --format"
+            "{other} is no format that we write: call the output .mp3, .m4a, .m4b, .opus, .ogg, .flac or .wav, or give --format"
         ))),
         // Names have points for other reasons too.
         _ => Ok(None),

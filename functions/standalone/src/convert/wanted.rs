@@ -5,7 +5,10 @@ use contracts::{InvalidOption, Options};
 
 #[derive(Args)]
 pub(super) struct Wanted {
-    /// mp3, m4a, opus, ogg, flac or wav; if nothing is said, as the output's name ends, else mp3.
+    /// What it is for: music, podcast, lecture, audiobook, small or lossless; the other options go before it.
+    #[arg(long)]
+    preset: Option<String>,
+    /// mp3, m4a, m4b, opus, ogg, flac or wav; if nothing is said, as the output's name ends, else mp3.
     #[arg(long)]
     format: Option<String>,
     /// Bitrate in kbit/s, as 192: for mp3 constant, if --bitrate-mode doesn't say otherwise.
@@ -32,9 +35,15 @@ pub(super) struct Wanted {
     /// Loudness of the whole in LUFS, as -16, or off.
     #[arg(long, allow_hyphen_values = true)]
     loudness: Option<String>,
-    /// Which of several sounds: its number, from 0, or its language, as eng.
+    /// Which of several sounds: its number, from 0, its language, as eng, or mix for all of them.
     #[arg(long)]
     track: Option<String>,
+    /// Pauses: keep, trim (those at both ends), or shorten (all that are longer than a second).
+    #[arg(long)]
+    silence: Option<String>,
+    /// Seconds to come up at the start and to go down at the end.
+    #[arg(long)]
+    fade: Option<String>,
     /// keep or none.
     #[arg(long)]
     tags: Option<String>,
@@ -65,6 +74,7 @@ impl Wanted {
     pub(super) fn options(&self, format: Option<String>) -> Result<Options, InvalidOption> {
         let format = self.format.clone().or(format);
         let fields = [
+            ("preset", &self.preset),
             ("format", &format),
             ("bitrate", &self.bitrate),
             ("bitrate_mode", &self.bitrate_mode),
@@ -75,6 +85,8 @@ impl Wanted {
             ("end", &self.end),
             ("loudness", &self.loudness),
             ("track", &self.track),
+            ("silence", &self.silence),
+            ("fade", &self.fade),
             ("tags", &self.tags),
             ("title", &self.title),
             ("artist", &self.artist),

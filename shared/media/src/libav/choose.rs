@@ -33,7 +33,7 @@ impl Input {
     pub(crate) fn sound(&self, track: &Track) -> Result<Option<Sound>, Barred> {
         let mut sounds = self.sounds();
         let wanted = match track {
-            Track::Best => {
+            Track::Best | Track::Mix => {
                 let decodable = |stream: &&ff::AVStream| decoder(stream).is_some();
                 first_of(sounds.clone().filter(decodable)).or_else(|| first_of(sounds))
             }

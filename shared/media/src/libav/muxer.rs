@@ -236,6 +236,15 @@ impl Muxer {
         }
     }
 
+    /// Calls an MP4 an audiobook: by its brand, and by the kind of media that iTunes tells.
+    pub(crate) fn is_audiobook(&mut self) -> Result<(), Fault> {
+        // SAFETY: the context has private options, and copies the text.
+        let brand =
+            unsafe { ff::av_opt_set((*self.format).priv_data, c"brand".as_ptr(), c"M4B ".as_ptr(), 0) };
+        Fault::check(brand)?;
+        self.set_tags(&BTreeMap::from([("media_type".to_owned(), "2".to_owned())]))
+    }
+
     /// Leaves the tag of an MP3 to us.
     pub(crate) fn without_tag(&mut self) {
         // SAFETY: the context has private options, which are searched by name; other formats have none of this name.

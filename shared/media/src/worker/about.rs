@@ -56,7 +56,7 @@ impl About {
             Format::Mp3 => tag::has_room(&about, cover),
             _ => cover.size().is_some(),
         });
-        let place = matches!(settings.format, Format::Mp3 | Format::M4a | Format::Flac);
+        let place = matches!(settings.format, Format::Mp3 | Format::Flac) || settings.format.is_mp4();
         let lost = (had && place && about.cover.is_none()).then_some(Warning::CoverLeftOut);
         let kept = source.chapters.len() as u32;
         let fewer = settings.chapters != Chapters::None && kept < of;

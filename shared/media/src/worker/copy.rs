@@ -14,14 +14,16 @@ use super::tag;
 use crate::clock::{SECOND, lateness};
 use crate::libav::{Input, Muxer, Sound, Times};
 use crate::protocol::{Failure, Report};
-use crate::settings::{Chapters, Format, Settings, Track};
+use crate::settings::{Chapters, Format, Settings, Silence, Track};
 
 /// The sound to copy, if copying it is what `settings` ask for.
 pub(super) fn possible(input: &Input, settings: &Settings) -> Option<Sound> {
     let Settings { copy, sample_rate, channels, start, end, loudness, format, chapters, .. } = settings;
+    let changed = loudness.is_some() || settings.silence != Silence::Keep || settings.fade.is_some();
+    let decoded = settings.peaks || settings.track == Track::Mix;
     let whole = start.is_none() && end.is_none() && *chapters != Chapters::Split;
     let as_it_is = sample_rate.is_none() && channels.is_none() && whole;
-    if !copy || !as_it_is || loudness.is_some() || *format == Format::Wav {
+    if !copy || !as_it_is || changed || decoded || *format == Format::Wav {
         return None;
     }
     let sound = choose(input, &settings.track).ok()?;
@@ -74,6 +76,7 @@ pub(super) fn run(
         sample_rate: rate,
         channels: stream.channels.unwrap_or(2) as u8,
         samples: output.samples(),
+        peaks: None,
         warnings: account.warnings().into_iter().chain(warnings).collect(),
     })
 }

@@ -85,7 +85,7 @@ impl<'a> Encoder<'a> {
 pub(super) fn codec(format: Format) -> &'static str {
     match format {
         Format::Mp3 => "mp3",
-        Format::M4a => "aac",
+        Format::M4a | Format::M4b => "aac",
         Format::Opus => "opus",
         Format::Ogg => "vorbis",
         Format::Flac => "flac",

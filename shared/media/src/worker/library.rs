@@ -72,12 +72,15 @@ impl Library {
 /// Writes a file's beginning: texts, chapters and cover as far as the format has a place for them.
 pub(super) fn begin(muxer: &mut Muxer, format: Format, about: &About) -> Result<(), Fault> {
     muxer.set_tags(&about.texts)?;
+    if format == Format::M4b {
+        muxer.is_audiobook()?;
+    }
     match format {
         // libav would round the seconds of the same comments up.
         Format::Opus | Format::Ogg | Format::Flac => muxer.set_tags(&chapter_comments(&about.chapters))?,
         _ => muxer.set_chapters(&about.chapters)?,
     }
-    let wanted = about.cover.as_ref().filter(|_| matches!(format, Format::M4a | Format::Flac));
+    let wanted = about.cover.as_ref().filter(|_| format.is_mp4() || format == Format::Flac);
     // A picture that is none is left out.
     let cover = wanted.filter(|cover| muxer.add_cover(cover).is_ok());
     muxer.begin(cover)
@@ -98,7 +101,7 @@ fn chapter_comments(chapters: &[Chapter]) -> BTreeMap<String, String> {
 pub(super) fn container(format: Format) -> &'static CStr {
     match format {
         Format::Mp3 => c"mp3",
-        Format::M4a => c"ipod",
+        Format::M4a | Format::M4b => c"ipod",
         Format::Opus | Format::Ogg => c"ogg",
         Format::Flac => c"flac",
         Format::Wav => c"wav",
@@ -107,7 +110,7 @@ pub(super) fn container(format: Format) -> &'static CStr {
 
 fn codec(format: Format, spend: Spend) -> &'static CStr {
     match (format, spend) {
-        (Format::M4a, _) => c"aac",
+        (Format::M4a | Format::M4b, _) => c"aac",
         (Format::Opus, _) => c"libopus",
         (Format::Ogg, _) => c"libvorbis",
         (Format::Flac, _) => c"flac",
@@ -119,7 +122,7 @@ fn codec(format: Format, spend: Spend) -> &'static CStr {
 fn spend(settings: &Settings, shape: Shape, bits: u8) -> Spend {
     let channels = u32::from(shape.channels);
     match (settings.format, settings.rate) {
-        (Format::M4a, Rate::Vbr(quality)) => Spend::Bits(step(&AAC, quality) * channels * 1000),
+        (Format::M4a | Format::M4b, Rate::Vbr(quality)) => Spend::Bits(step(&AAC, quality) * channels * 1000),
         (Format::Opus, Rate::Vbr(quality)) => Spend::Bits(step(&OPUS, quality) * channels * 1000),
         // What RFC 6716 allows a channel.
         (Format::Opus, Rate::Cbr(kbits) | Rate::Abr(kbits)) => Spend::Bits(kbits.min(256 * channels) * 1000),
@@ -127,9 +130,7 @@ fn spend(settings: &Settings, shape: Shape, bits: u8) -> Spend {
         (Format::Ogg, Rate::Cbr(kbits) | Rate::Abr(kbits)) => {
             Spend::Quality(vorbis_quality(kbits * 2 / channels))
         }
-        (_, Rate::Cbr(kbits) | Rate::Abr(kbits)) if settings.format == Format::M4a => {
-            Spend::Bits(kbits * 1000)
-        }
+        (_, Rate::Cbr(kbits) | Rate::Abr(kbits)) if settings.format.is_mp4() => Spend::Bits(kbits * 1000),
         _ => Spend::Lossless(if bits > 16 { 24 } else { 16 }),
     }
 }

@@ -30,10 +30,10 @@ pub(super) fn barred(barred: Barred) -> Failure {
 fn missing(input: &Input, track: &Track) -> Failure {
     match track {
         // No stream at all is no media file.
-        Track::Best if input.probe().streams.is_empty() => {
+        Track::Best | Track::Mix if input.probe().streams.is_empty() => {
             Failure::Unreadable("there is nothing in it".into())
         }
-        Track::Best => Failure::NoAudio,
+        Track::Best | Track::Mix => Failure::NoAudio,
         Track::Number(number) => Failure::NoTrack(format!("number {number}")),
         Track::Language(language) => Failure::NoTrack(format!("in the language {language}")),
     }

@@ -4,16 +4,16 @@ use std::io;
 use std::rc::Rc;
 
 use super::about::{About, Said};
-use super::account::Heard;
 use super::audible::audible;
 use super::encode::{self, Source};
-use super::extract::Extract;
-use super::level::Level;
 use super::link::{Link, Remote};
+use super::measure::measure;
 use super::output::Output;
 use super::parts::Parts;
 use super::pool::Pool;
-use super::{confine, copy, loudness};
+use super::refine::Refine;
+use super::sounds::Sounds;
+use super::{confine, copy, cutter};
 use crate::libav::{self, Fault, Input};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task};
 use crate::report::Warning;
@@ -49,71 +49,55 @@ fn remote(link: &Rc<Link>, job: &Job) -> Remote {
     Remote { link: Rc::clone(link), size: job.size }
 }
 
-/// Probe, choose, and copy, or extract, level and encode; finish.
+/// Probe, choose, and copy, or measure, extract, refine and encode; finish.
 fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Result<Report, Failure> {
     let mut input = open(link, job)?;
     input.look_ahead();
     let mut source = input.probe();
     link.say(&FromWorker::Opened(source.duration))?;
-    let Said { about, warnings } = About::of(&input, &source, settings);
+    let Said { mut about, warnings } = About::of(&input, &source, settings);
     if let Some(sound) = copy::possible(&input, settings) {
         return copy::run(link, input, sound, settings, Said { about, warnings });
     }
-    let gain = match settings.loudness {
-        Some(target) => loudness::gain(extract(link, job, open(link, job)?, settings)?, target)?,
-        None => 1.0,
-    };
-    let mut sound = extract(link, job, input, settings)?;
+    let again = || open(link, job);
+    let measured = measure(|| Sounds::start(again()?, again, settings), settings)?;
+    let mut sound = Sounds::start(input, again, settings)?;
     sound.complete(&mut source);
     let shape = sound.shape();
-    let output = Output::new(link, shape.rate, sound.total());
+    let left_out = cutter::length(&measured.cuts, shape.rate);
+    about.chapters = cutter::moved(about.chapters, &measured.cuts, shape.rate);
+    let expected = |sound: &Sounds| sound.total().map(|total| total.saturating_sub(left_out));
+    let output = Output::new(link, shape.rate, expected(&sound));
     let of = Source { shape, bits: sound.bits() };
     let mut parts = Parts::new(settings, of, about, pool, output);
-    let heard = encode(&mut sound, gain, &mut parts)?;
+    let mut refine = Refine::new(&measured, settings, shape);
+    while sound.advance()? {
+        refine.pass(&sound, &mut parts)?;
+        parts.expect(expected(&sound));
+    }
+    let (heard, peaks) = refine.finish(&mut parts)?;
     source.duration = source.duration.or(sound.length());
     let samples = parts.finish()?;
-    let silent = match heard.is_silent() && samples > 0 {
-        true => Some(Warning::Silent { audible: audible(open(link, job)?, sound.stream()) }),
-        false => None,
-    };
-    let found = sound.account().warnings().into_iter().chain(heard.clipped()).chain(silent);
-    let warnings = found.chain(warnings).collect();
     if samples == 0 {
         return Err(Failure::Unreadable("it ends before the wanted start".into()));
     }
+    let silent = heard.is_silent().then(|| silent(again, sound.stream())).transpose()?;
+    let found = sound.warnings().into_iter().chain(heard.clipped()).chain(silent);
     Ok(Report::Converted {
         source,
         codec: encode::codec(settings.format).to_owned(),
         sample_rate: shape.rate,
         channels: shape.channels,
         samples,
-        warnings,
+        peaks,
+        warnings: found.chain(warnings).collect(),
     })
 }
 
-/// The sound of `input`, from where it is wanted.
-fn extract(link: &Rc<Link>, job: &Job, input: Input, settings: &Settings) -> Result<Extract, Failure> {
-    let mut sound = Extract::start(input, settings)?;
-    match sound.skip()? {
-        true => Ok(sound),
-        false => Extract::start(open(link, job)?, settings),
-    }
-}
-
-/// All of the sound; what it is like.
-fn encode(sound: &mut Extract, gain: f32, parts: &mut Parts<'_>) -> Result<Heard, Failure> {
-    let (mut level, mut heard) = (Level::new(gain, sound.shape()), Heard::default());
-    while sound.advance()? {
-        level.limit_from_now(sound.is_mixed());
-        let pcm = level.pass(sound.pcm());
-        heard.add(pcm);
-        parts.encode(pcm)?;
-        parts.expect(sound.total());
-    }
-    let rest = level.rest();
-    heard.add(rest);
-    parts.encode(rest)?;
-    Ok(heard)
+/// There is nothing to hear in the sound of this index, or in all of them.
+fn silent(open: impl Fn() -> Result<Input, Failure>, taken: Option<u32>) -> Result<Warning, Failure> {
+    let audible = taken.map(|taken| Ok(audible(open()?, taken))).transpose()?;
+    Ok(Warning::Silent { audible: audible.unwrap_or_default() })
 }
 
 /// A fault of libav while it reads the file. Memory runs short when the file announces absurd sizes: the file's fault
