@@ -28,6 +28,7 @@ mod webhook;
 
 use axum::extract::{DefaultBodyLimit, FromRef};
 use broker::Broker;
+use contracts::Trace;
 use db::Db;
 use identity::{Proofs, SigningKey, Verifier};
 use runtime::{Function, OpenApiRouter, routes};
@@ -52,6 +53,13 @@ pub(crate) struct Auth {
     verifier: Verifier,
     hasher: Hasher,
     config: AuthConfig,
+}
+
+impl Auth {
+    /// For a request of this trace: the events that it causes belong to it.
+    fn caused_by(self, trace: &Trace) -> Self {
+        Self { db: self.db.caused_by(trace), ..self }
+    }
 }
 
 impl FromRef<Auth> for Verifier {

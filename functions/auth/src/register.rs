@@ -6,7 +6,7 @@ use axum::{
     response::IntoResponse,
 };
 use db::NewUser;
-use runtime::{Json, Problem, Reply as _};
+use runtime::{Cause, Json, Problem, Reply as _};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -32,8 +32,10 @@ pub(crate) struct Registration {
     ))]
 pub(crate) async fn register(
     State(auth): State<Auth>,
+    Cause(trace): Cause,
     Json(new): Json<Registration>,
 ) -> Result<impl IntoResponse, Problem> {
+    let auth = auth.caused_by(&trace);
     let email = address::normal(&new.email);
     address::check(&email)?;
     rules::check(&new.password, &email)?;

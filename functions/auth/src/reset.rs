@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::{extract::State, http::StatusCode};
 use contracts::UserId;
 use identity::LinkError;
-use runtime::{Json, Problem};
+use runtime::{Cause, Json, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -48,9 +48,11 @@ pub(crate) struct Replacement {
     responses((status = 202, description = "If there is such an account, a mail is on its way")))]
 pub(crate) async fn ask(
     State(auth): State<Auth>,
+    Cause(trace): Cause,
     Json(forgotten): Json<Forgotten>,
 ) -> Result<StatusCode, Problem> {
     let email = address::normal(&forgotten.email);
+    let auth = auth.caused_by(&trace);
     let (begun, ()) = tokio::join!(begin(&auth, &email), tokio::time::sleep(ANSWER_AFTER));
     begun.map_err(Problem::of)?;
     Ok(StatusCode::ACCEPTED)

@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     response::IntoResponse,
 };
-use contracts::Timestamp;
 use db::{NewRefreshToken, Rotation, User};
 use identity::{Claims, hash_secret, new_secret};
 use runtime::{Json, Problem};
@@ -52,7 +51,7 @@ pub(crate) async fn refresh(
     State(auth): State<Auth>,
     Json(presented): Json<Presented>,
 ) -> Result<impl IntoResponse, Problem> {
-    let (secret, next) = new_refresh_token(&auth)?;
+    let (secret, next) = new_refresh_token(&auth).await?;
     let hash = hash_secret(&presented.refresh_token);
     let rotation = auth.db.rotate_refresh_token(&hash, &next).await.map_err(Problem::of)?;
     let user_id = match rotation {
@@ -83,14 +82,14 @@ pub(crate) async fn logout(
 
 /// The first tokens of a log-in.
 pub(crate) async fn new_tokens(auth: &Auth, user: &User) -> Result<Tokens, Problem> {
-    let (secret, first) = new_refresh_token(auth)?;
+    let (secret, first) = new_refresh_token(auth).await?;
     auth.db.start_token_family(user.id, &first).await.map_err(Problem::of)?;
     pair(auth, user, secret)
 }
 
 /// An access token alone.
 pub(crate) fn access_token(auth: &Auth, user: &User) -> Result<String, Problem> {
-    let claims = Claims::access(user.id, auth.config.access_lifetime());
+    let claims = Claims::access(user.id, auth.db.clock().now(), auth.config.access_lifetime());
     auth.key.issue(&Claims { generation: user.login_generation, ..claims }).map_err(problem::token)
 }
 
@@ -103,9 +102,11 @@ fn pair(auth: &Auth, user: &User, refresh_token: String) -> Result<Tokens, Probl
     })
 }
 
-fn new_refresh_token(auth: &Auth) -> Result<(String, NewRefreshToken), Problem> {
+async fn new_refresh_token(auth: &Auth) -> Result<(String, NewRefreshToken), Problem> {
     let secret = new_secret("tr_").map_err(problem::token)?;
-    let expires_at = Timestamp::now().after(auth.config.refresh_lifetime());
+    // By the clock that it will be held against.
+    let now = auth.db.now().await.map_err(Problem::of)?;
+    let expires_at = now.after(auth.config.refresh_lifetime());
     let stored = NewRefreshToken { secret_hash: hash_secret(&secret), expires_at };
     Ok((secret, stored))
 }

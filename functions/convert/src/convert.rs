@@ -32,8 +32,9 @@ impl Reply for Converted {
 }
 
 /// The event is a ticket: it says that some job waits, and the fairest one is taken.
-pub(crate) async fn convert(cx: Context<Convert>, _: VideoUploaded) -> Result<Converted, Failure> {
+pub(crate) async fn convert(cx: Context<Convert>, ticket: VideoUploaded) -> Result<Converted, Failure> {
     let Some(claimed) = claim(&cx).await? else { return Ok(Converted::Nothing) };
+    let cx = for_job(cx, &claimed, &ticket);
     let progress = Progress::default();
     let outcome = tokio::select! {
         outcome = make(&cx, &claimed, &progress) => outcome,
@@ -58,6 +59,16 @@ async fn claim(cx: &Convert) -> Result<Option<Claimed>, Failure> {
         cx.db.jobs().cancel(claimed.job.id).await.or_retry()?;
     }
     Ok(None)
+}
+
+/// What is said of the job belongs to the ticket's trace, if it is the ticket's own job. Another's is told without one:
+/// it has nothing to do with that upload.
+fn for_job(cx: Context<Convert>, claimed: &Claimed, ticket: &VideoUploaded) -> Context<Convert> {
+    if claimed.job.id != ticket.job_id {
+        return cx;
+    }
+    let db = cx.db.caused_by(&cx.call.trace);
+    Context::new(Convert { db, ..(*cx).clone() }, cx.call)
 }
 
 /// By an earlier result if there is one, else by the engine.

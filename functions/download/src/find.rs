@@ -1,7 +1,7 @@
 //! Whose job it is, and whether its audio is there.
 
 use axum::http::StatusCode;
-use contracts::{AudioId, JobId, State, Timestamp, UserId};
+use contracts::{AudioId, JobId, State, UserId};
 use db::{Audio, Db, Job};
 use runtime::Problem;
 
@@ -16,7 +16,7 @@ pub(crate) struct Ready {
 pub(crate) async fn by_any_id(db: &Db, fid: &str, owner: UserId) -> Result<Ready, Problem> {
     let audio_id: AudioId = fid.parse().map_err(|_| no_such_audio())?;
     match db.jobs().by_audio(audio_id).await.map_err(Problem::of)? {
-        Some(job) => ready(owned(job, owner)?),
+        Some(job) => ready(db, owned(job, owner)?).await,
         None => by_job(db, fid.parse().map_err(|_| no_such_audio())?, owner).await,
     }
 }
@@ -24,12 +24,12 @@ pub(crate) async fn by_any_id(db: &Db, fid: &str, owner: UserId) -> Result<Ready
 /// The job with this id, if it is the caller's.
 pub(crate) async fn by_job(db: &Db, id: JobId, owner: UserId) -> Result<Ready, Problem> {
     let job = db.jobs().get(id).await.map_err(Problem::of)?.ok_or_else(no_such_audio)?;
-    ready(owned(job, owner)?)
+    ready(db, owned(job, owner)?).await
 }
 
 /// The job of this audio, for somebody whose link has been checked.
 pub(crate) async fn by_audio(db: &Db, id: AudioId) -> Result<Ready, Problem> {
-    ready(db.jobs().by_audio(id).await.map_err(Problem::of)?.ok_or_else(no_such_audio)?)
+    ready(db, db.jobs().by_audio(id).await.map_err(Problem::of)?.ok_or_else(no_such_audio)?).await
 }
 
 /// Somebody else's job does not exist for the caller.
@@ -38,8 +38,9 @@ fn owned(job: Job, owner: UserId) -> Result<Job, Problem> {
 }
 
 /// The sweep may come late: what is past its time is gone.
-fn ready(mut job: Job) -> Result<Ready, Problem> {
-    let past = job.expires_at.is_some_and(|end| end <= Timestamp::now());
+async fn ready(db: &Db, mut job: Job) -> Result<Ready, Problem> {
+    let now = db.now().await.map_err(Problem::of)?;
+    let past = job.expires_at.is_some_and(|end| end <= now);
     match (job.state, job.audio.take()) {
         (State::Done, Some(audio)) if !past => Ok(Ready { job, audio }),
         (State::Done | State::Expired, _) => Err(expired()),

@@ -66,7 +66,7 @@ pub(crate) async fn create_link(
     caller.require(Scope::Read)?;
     let seconds = seconds(&caller, new.expires_in)?;
     let ready = find::by_job(&deps.db, id, caller.user_id).await?;
-    let asked = Timestamp::now().after(Duration::from_secs(seconds));
+    let asked = deps.db.clock().now().after(Duration::from_secs(seconds));
     let expires_at = ready.job.expires_at.map_or(asked, |kept| kept.min(asked));
     let (base, fid) = (deps.public_url.trim_end_matches('/'), ready.audio.id);
     let token = deps.links.sign(fid, expires_at);

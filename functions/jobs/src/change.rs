@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use contracts::{JobId, State as JobState};
 use identity::{Caller, Scope};
-use runtime::{Json, Path, Problem};
+use runtime::{Cause, Json, Path, Problem};
 
 use crate::{Jobs, own_job, view::JobView};
 
@@ -35,11 +35,12 @@ pub(crate) async fn cancel(
 pub(crate) async fn retry(
     State(deps): State<Jobs>,
     caller: Caller,
+    Cause(trace): Cause,
     Path(id): Path<JobId>,
 ) -> Result<Json<JobView>, Problem> {
     caller.require(Scope::Upload)?;
     let before = own_job(&deps, &caller, id).await?;
-    let Some(recorded) = deps.db.jobs().retry(id).await.map_err(Problem::of)? else {
+    let Some(recorded) = deps.db.caused_by(&trace).jobs().retry(id).await.map_err(Problem::of)? else {
         return Err(wrong_state(
             before.state,
             "only failed and canceled jobs can be tried again, while their video is kept. Upload the video again.",

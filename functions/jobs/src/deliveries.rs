@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use contracts::{Channel, DeliveryId, JobId, Message, Outcome, Timestamp};
 use db::Delivery;
 use identity::{Caller, Scope};
-use runtime::{Json, Path, Problem, Query};
+use runtime::{Cause, Json, Path, Problem, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -75,6 +75,7 @@ pub(crate) async fn of_job(
 pub(crate) async fn repeat(
     State(deps): State<Jobs>,
     caller: Caller,
+    Cause(trace): Cause,
     Path(id): Path<DeliveryId>,
 ) -> Result<StatusCode, Problem> {
     let missing = || {
@@ -88,7 +89,7 @@ pub(crate) async fn repeat(
     } else {
         caller.require(Scope::Admin).map_err(|_| missing())?;
     }
-    let repeated = deps.db.deliveries().repeat(id).await.map_err(Problem::of)?;
+    let repeated = deps.db.caused_by(&trace).deliveries().repeat(id).await.map_err(Problem::of)?;
     let due = repeated.ok_or_else(|| Problem::conflict("This delivery has not ended yet."))?;
     deps.broker.publish(&due.envelope).await;
     Ok(StatusCode::ACCEPTED)
@@ -165,10 +166,12 @@ pub(crate) struct Retried {
 pub(crate) async fn retry_failed(
     State(deps): State<Jobs>,
     caller: Caller,
+    Cause(trace): Cause,
     Json(wanted): Json<RetryFailed>,
 ) -> Result<Json<Retried>, Problem> {
     caller.require(Scope::Admin)?;
-    let tickets = deps.db.jobs().retry_failed(wanted.failed_since).await.map_err(Problem::of)?;
+    let db = deps.db.caused_by(&trace);
+    let tickets = db.jobs().retry_failed(wanted.failed_since).await.map_err(Problem::of)?;
     let envelopes: Vec<_> = tickets.into_iter().map(|ticket| ticket.envelope).collect();
     deps.broker.publish_all(&envelopes).await;
     Ok(Json(Retried { retried: envelopes.len() as u64 }))

@@ -38,7 +38,7 @@ pub(crate) struct Webhooks {
     anywhere: bool,
 }
 
-/// A message to a webhook, the same for each attempt.
+/// A message to a webhook, the same for each attempt but for its time.
 pub(crate) struct Message {
     /// Where to.
     pub(crate) url: String,
@@ -48,6 +48,8 @@ pub(crate) struct Message {
     pub(crate) body: String,
     /// The receiver's.
     pub(crate) secret: WebhookSecret,
+    /// When it is sent: each attempt is signed anew.
+    pub(crate) time: Timestamp,
 }
 
 /// What became of a call.
@@ -118,7 +120,7 @@ impl Webhooks {
 }
 
 fn request(uri: &Uri, message: &Message) -> io::Result<Request<Full<Bytes>>> {
-    let now = Timestamp::now();
+    let now = message.time;
     Request::post(uri.path_and_query().map_or("/", |path| path.as_str()))
         .header(header::HOST, uri.authority().map_or("", |authority| authority.as_str()))
         .header(header::USER_AGENT, USER_AGENT)

@@ -31,7 +31,8 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
         (Err(pause), _) | (_, Err(pause)) => return Ok(Attempt::Postponed(pause)),
     };
     let secret = cx.proofs.webhook_secret(&user);
-    let message = Message { url, id: delivery.id.to_string(), body, secret };
+    let time = cx.db.clock().now();
+    let message = Message { url, id: delivery.id.to_string(), body, secret, time };
     let called = cx.webhooks.call(&message).await;
     if matches!(called, Called::Failed(_)) {
         visit.failed();

@@ -9,7 +9,7 @@ use axum::{
 use contracts::{JobId, State as JobState};
 use db::Source;
 use identity::{Caller, Scope};
-use runtime::{Json, Problem, drain};
+use runtime::{Cause, Json, Problem, drain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,8 +66,10 @@ pub(crate) struct AcceptedLinks {
 pub(crate) async fn create(
     State(deps): State<Upload>,
     caller: Result<Caller, Problem>,
+    Cause(trace): Cause,
     request: Request,
 ) -> Response {
+    let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
     let allowed = caller.and_then(|caller| caller.require(Scope::Upload).map(|()| caller));
     let (caller, request) = match (allowed, too_long(&request, &deps)) {
         (Ok(caller), None) => (caller, request),

@@ -42,7 +42,7 @@ impl Db {
             user_id,
             name: name.to_owned(),
             scopes: scopes.to_owned(),
-            created_at: Timestamp::now(),
+            created_at: self.now().await?,
             last_used_at: None,
         };
         sqlx::query(
@@ -69,7 +69,7 @@ impl Db {
             .fetch_optional(&self.pool)
             .await?;
         let Some(key) = row.as_ref().map(read).transpose()? else { return Ok(None) };
-        let now = Timestamp::now();
+        let now = self.now().await?;
         // To the minute is enough for people, and spares a write per request.
         if key.last_used_at.is_none_or(|last| now.millis() - last.millis() > 60_000) {
             sqlx::query("UPDATE api_keys SET last_used_at = ? WHERE id = ?")

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use contracts::{Envelope, Event, EventId, Recorded, Timestamp};
-use sqlx::{Row as _, any::AnyRow};
+use contracts::{Envelope, Event, EventId, Recorded, Timestamp, pause_after};
+use sqlx::{
+    Any, Row as _,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
 use crate::{
     Db, Error, Result,
@@ -21,10 +25,11 @@ pub struct Pending {
     due_at: Timestamp,
 }
 
-/// The event as it is or was written.
-pub(crate) fn recorded<E: Event>(event: E, id: EventId, now: Timestamp) -> Result<Recorded<E>> {
+/// The event as this transaction writes it, or as the same one has written it before.
+pub(crate) fn recorded<E: Event>(tx: &Tx, event: E, id: EventId, now: Timestamp) -> Result<Recorded<E>> {
     let envelope = Envelope::of(&event, now).map_err(|error| Error::Corrupt(error.to_string()))?;
-    Ok(Recorded { event, envelope: Envelope { id: id.to_string(), ..envelope } })
+    let (id, extensions) = (id.to_string(), tx.trace().extensions());
+    Ok(Recorded { event, envelope: Envelope { id, extensions, ..envelope } })
 }
 
 /// Writes `event` to the outbox as part of the transaction that makes it true.
@@ -34,14 +39,15 @@ pub(crate) async fn record<E: Event>(
     id: EventId,
     now: Timestamp,
 ) -> Result<Recorded<E>> {
-    let recorded = recorded(event, id, now)?;
+    let recorded = recorded(tx, event, id, now)?;
     let envelope = &recorded.envelope;
-    sqlx::query("INSERT INTO outbox (id, kind, source, subject, time, data, attempts, due_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)")
+    sqlx::query("INSERT INTO outbox (id, kind, source, subject, time, extensions, data, attempts, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)")
         .bind(&envelope.id)
         .bind(&envelope.kind)
         .bind(&envelope.source)
         .bind(&envelope.subject)
         .bind(envelope.time.millis())
+        .bind(serde_json::json!(envelope.extensions).to_string())
         .bind(envelope.data.to_string())
         .bind(now.millis())
         .execute(&mut **tx)
@@ -64,7 +70,8 @@ impl Db {
 }
 
 impl Outbox<'_> {
-    /// Events of this type that are due, the longest due first, at most `limit`. Claim each before it is delivered.
+    /// Events of this type that are due, the longest due first, at most `limit`; fewer if some can't be read. Claim each
+    /// before it is delivered.
     ///
     /// # Errors
     /// As the database fails.
@@ -73,7 +80,7 @@ impl Outbox<'_> {
             .bind(kind)
             .bind(self.db.now().await?.millis())
             .bind(i64::from(limit));
-        self.db.fetch_all(due).await?.iter().map(read).collect()
+        self.readable(due).await
     }
 
     /// Events of all types that have been due for `age`, the longest due first, at most `limit`.
@@ -84,7 +91,35 @@ impl Outbox<'_> {
         let due = sqlx::query("SELECT * FROM outbox WHERE due_at <= ? ORDER BY due_at LIMIT ?")
             .bind(self.db.now().await?.before(age).millis())
             .bind(i64::from(limit));
-        self.db.fetch_all(due).await?.iter().map(read).collect()
+        self.readable(due).await
+    }
+
+    /// The rows that can be read. Any other is put off, so that it holds up nobody, longer each time; after the last it is
+    /// dropped, as one that no broker takes: what it hints at stands in other rows.
+    async fn readable(&self, due: Query<'_, Any, AnyArguments>) -> Result<Vec<Pending>> {
+        let mut readable = Vec::new();
+        for row in &self.db.fetch_all(due).await? {
+            match read(row) {
+                Ok(pending) => readable.push(pending),
+                Err(Error::Corrupt(problem)) => self.put_off(row, &problem).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(readable)
+    }
+
+    async fn put_off(&self, row: &AnyRow, problem: &str) -> Result<()> {
+        let Ok(id) = row.try_get::<String, _>("id") else {
+            tracing::error!(problem, "an event can't be read, nor its id");
+            return Ok(());
+        };
+        let attempts = u32::try_from(row.try_get::<i32, _>("attempts").unwrap_or(0)).unwrap_or(0);
+        if let Some(pause) = pause_after(attempts + 1) {
+            tracing::error!(event = id, problem, ?pause, "an event can't be read; it is put off");
+            return self.failed(&id, pause, problem).await;
+        }
+        tracing::error!(event = id, problem, "an event could not be read for days; dropped");
+        self.sent(&id).await
     }
 
     /// Keeps others away from an event for `span`; then it is due again. False if somebody else has it.

@@ -13,7 +13,7 @@ mod migrate;
 
 use std::{io, sync::Arc, time::Duration};
 
-use contracts::Clock;
+use contracts::{Clock, Trace};
 use sqlx::{
     AnyConnection, AnyPool, any::AnyPoolOptions, migrate::MigrateDatabase as _, pool::PoolConnectionMetadata,
 };
@@ -31,6 +31,7 @@ pub struct Db {
     begin: &'static str,
     clock: Clock,
     server: Arc<ServerClock>,
+    trace: Trace,
 }
 
 /// Connections of one process at the most, where nothing asks for another number.
@@ -83,7 +84,15 @@ impl Db {
     }
 
     fn over(pool: AnyPool, begin: &'static str) -> Self {
-        Self { pool: Pool::new(pool), begin, clock: Clock::system(), server: Arc::default() }
+        let (clock, server, trace) = (Clock::system(), Arc::default(), Trace::default());
+        Self { pool: Pool::new(pool), begin, clock, server, trace }
+    }
+
+    /// The same database for whoever acts because of an event or a request: the events that its transactions write belong
+    /// to the same trace.
+    #[must_use]
+    pub fn caused_by(&self, trace: &Trace) -> Self {
+        Self { trace: trace.clone(), ..self.clone() }
     }
 
     pub(crate) fn drop_index(&self, index: &str, table: &str) -> String {
@@ -129,7 +138,7 @@ impl Db {
 
     /// A transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        Ok(limited(CALL, Tx::begin(&self.pool, self.begin)).await?)
+        Ok(limited(CALL, Tx::begin(&self.pool, self.begin, self.trace.clone())).await?)
     }
 
     /// Whether the database answers.

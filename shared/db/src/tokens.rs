@@ -50,8 +50,9 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn start_token_family(&self, user_id: UserId, new: &NewRefreshToken) -> Result<RefreshToken> {
+        let now = self.now().await?;
         let mut tx = self.begin().await?;
-        let token = insert(&mut tx, user_id, TokenId::generate(), new).await?;
+        let token = insert(&mut tx, (user_id, TokenId::generate()), new, now).await?;
         tx.commit().await?;
         Ok(token)
     }
@@ -61,13 +62,13 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn rotate_refresh_token(&self, secret_hash: &str, next: &NewRefreshToken) -> Result<Rotation> {
+        let now = self.now().await?;
         let mut tx = self.begin().await?;
         let row = sqlx::query("SELECT * FROM refresh_tokens WHERE secret_hash = ?")
             .bind(secret_hash)
             .fetch_optional(&mut *tx)
             .await?;
         let Some(old) = row.as_ref().map(read).transpose()? else { return Ok(Rotation::Unknown) };
-        let now = Timestamp::now();
         if old.expires_at < now {
             return Ok(Rotation::Unknown);
         }
@@ -80,7 +81,7 @@ impl Db {
             delete_family(&mut tx, old.family).await?;
             Rotation::Reused
         } else {
-            Rotation::Rotated(insert(&mut tx, old.user_id, old.family, next).await?)
+            Rotation::Rotated(insert(&mut tx, (old.user_id, old.family), next, now).await?)
         };
         tx.commit().await?;
         Ok(rotation)
@@ -117,9 +118,9 @@ impl Db {
 
 async fn insert(
     tx: &mut Tx,
-    user_id: UserId,
-    family: TokenId,
+    (user_id, family): (UserId, TokenId),
     new: &NewRefreshToken,
+    now: Timestamp,
 ) -> Result<RefreshToken> {
     let id = TokenId::generate();
     sqlx::query(
@@ -129,7 +130,7 @@ async fn insert(
     .bind(user_id.to_string())
     .bind(family.to_string())
     .bind(&new.secret_hash)
-    .bind(Timestamp::now().millis())
+    .bind(now.millis())
     .bind(new.expires_at.millis())
     .execute(&mut **tx)
     .await?;

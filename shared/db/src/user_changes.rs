@@ -43,13 +43,14 @@ impl Db {
         id: UserId,
         changes: &UserChanges,
     ) -> Result<Result<Option<User>, LastAdmin>> {
+        let now = self.now().await?;
         let mut tx = self.begin().await?;
         // One change after the other: none writes back what another has just taken away.
         alone_with_administrators(&mut tx).await?;
         let row =
             sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.to_string()).fetch_optional(&mut *tx);
         let Some(before) = row.await?.as_ref().map(read).transpose()? else { return Ok(Ok(None)) };
-        let after = changes.applied_to(before.clone());
+        let after = changes.applied_to(before.clone(), now);
         if administers(&before) && !administers(&after) && !another_is_left(&mut tx, id).await? {
             return Ok(Err(LastAdmin));
         }
@@ -88,10 +89,11 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn replace_webhook_secret(&self, id: UserId) -> Result<Option<User>> {
+        let now = self.now().await?;
         sqlx::query(
             "UPDATE users SET webhook_generation = webhook_generation + 1, webhook_replaced_at = ? WHERE id = ?",
         )
-        .bind(Timestamp::now().millis())
+        .bind(now.millis())
         .bind(id.to_string())
         .execute(&self.pool)
         .await?;
@@ -100,11 +102,11 @@ impl Db {
 }
 
 impl UserChanges {
-    fn applied_to(&self, user: User) -> User {
+    fn applied_to(&self, user: User, now: Timestamp) -> User {
         let disabled_at = match self.disabled {
             None => user.disabled_at,
             Some(false) => None,
-            Some(true) => user.disabled_at.or_else(|| Some(Timestamp::now())),
+            Some(true) => user.disabled_at.or(Some(now)),
         };
         let class = self.class.clone().unwrap_or(user.class);
         User { role: self.role.unwrap_or(user.role), class, disabled_at, ..user }

@@ -2,10 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use contracts::{AudioId, Timestamp};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind,
-};
+use contracts::{AudioId, Clock, Timestamp};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -18,7 +16,10 @@ const AUDIENCE: &str = "tapedeck-link";
 
 /// Signs links and checks them. All processes that do either have the same secret file.
 #[derive(Clone)]
-pub struct Links(Arc<(EncodingKey, DecodingKey)>);
+pub struct Links {
+    keys: Arc<(EncodingKey, DecodingKey)>,
+    clock: Clock,
+}
 
 /// A link that is not good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +58,14 @@ impl Links {
 
     fn new(secret: &str) -> Self {
         let secret = secret.as_bytes();
-        Self(Arc::new((EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))))
+        let keys = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
+        Self { keys: Arc::new(keys), clock: Clock::system() }
+    }
+
+    /// The same by another clock: for tests.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// A token for a link to this audio, good until `expires`; fits into a URL as it is.
@@ -65,7 +73,7 @@ impl Links {
     pub fn sign(&self, audio_id: AudioId, expires: Timestamp) -> String {
         let link = Link { sub: audio_id, aud: AUDIENCE.into(), exp: expires.millis() / 1000 };
         // HMAC takes every key and a `Link` is always JSON; an empty token would verify nowhere.
-        encode(&Header::new(Algorithm::HS256), &link, &self.0.0).unwrap_or_default()
+        encode(&Header::new(Algorithm::HS256), &link, &self.keys.0).unwrap_or_default()
     }
 
     /// Whether the token opens this audio now.
@@ -73,26 +81,36 @@ impl Links {
     /// # Errors
     /// [`LinkError`].
     pub fn verify(&self, token: &str, audio_id: AudioId) -> Result<(), LinkError> {
-        let link: Link = read(token, &self.0.1, AUDIENCE)?;
+        let link: Link = read(token, &self.keys.1, AUDIENCE, &self.clock)?;
         if link.sub == audio_id { Ok(()) } else { Err(LinkError::Invalid) }
     }
 }
 
+/// Claims that are good for a time.
+pub(crate) trait Expires: DeserializeOwned + Clone {
+    /// When they cease to be, in seconds since 1970.
+    fn exp(&self) -> i64;
+}
+impl Expires for Link {
+    fn exp(&self) -> i64 {
+        self.exp
+    }
+}
+
 /// The claims of a token that was signed with this key for this audience and has not expired.
-pub(crate) fn read<T: DeserializeOwned + Clone>(
+pub(crate) fn read<T: Expires>(
     token: &str,
     key: &DecodingKey,
     audience: &str,
+    clock: &Clock,
 ) -> Result<T, LinkError> {
     let mut validation = Validation::new(Algorithm::HS256);
-    validation.leeway = 0;
+    // By our clock, below.
+    validation.validate_exp = false;
     validation.set_audience(&[audience]);
     validation.set_required_spec_claims(&["exp", "aud", "sub"]);
-    let token = decode::<T>(token, key, &validation).map_err(|error| match error.kind() {
-        ErrorKind::ExpiredSignature => LinkError::Expired,
-        _ => LinkError::Invalid,
-    })?;
-    Ok(token.claims)
+    let claims = decode::<T>(token, key, &validation).map_err(|_| LinkError::Invalid)?.claims;
+    if claims.exp() < clock.now().millis() / 1000 { Err(LinkError::Expired) } else { Ok(claims) }
 }
 
 #[cfg(test)]
@@ -121,9 +139,16 @@ mod tests {
 
     #[test]
     fn an_old_link_is_told_from_a_wrong_one() {
-        let (links, audio) = (links(), AudioId::generate());
-        let old = links.sign(audio, Timestamp::now().before(Duration::from_secs(2)));
+        let clock = Clock::manual(Timestamp::now());
+        let (links, audio) = (links().with_clock(clock.clone()), AudioId::generate());
+        let old = links.sign(audio, soon());
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(links.verify(&old, audio), Ok(()));
+        clock.advance(Duration::from_secs(2));
         assert_eq!(links.verify(&old, audio), Err(LinkError::Expired));
+        clock.advance(Duration::from_secs(365 * 86_400));
+        assert_eq!(links.verify(&old, audio), Err(LinkError::Expired));
+        let links = links.with_clock(Clock::system());
         let good = links.sign(audio, soon());
         let longer = Timestamp::now().after(Duration::from_secs(600));
         let payload = links.sign(audio, longer).split('.').nth(1).unwrap().to_owned();

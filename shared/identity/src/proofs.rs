@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use contracts::{Timestamp, UserId};
+use contracts::{Clock, Timestamp, UserId};
 use db::User;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::{
     Error, LinkError, WebhookSecret,
     files::{load_or_create_secret, load_secret},
     hash_secret,
-    links::read,
+    links::{Expires, read},
 };
 
 /// For whom the tokens are. Each its own: one is never taken for the other, nor for a link or an access token.
@@ -21,7 +21,10 @@ const PASSWORD: &str = "tapedeck-password";
 /// Signs proofs and checks them, and derives the secrets of webhooks. The processes that do have the same secret
 /// file.
 #[derive(Clone)]
-pub struct Proofs(Arc<Keys>);
+pub struct Proofs {
+    keys: Arc<Keys>,
+    clock: Clock,
+}
 
 struct Keys {
     sign: EncodingKey,
@@ -55,6 +58,12 @@ struct Proof {
     pwd: Option<String>,
 }
 
+impl Expires for Proof {
+    fn exp(&self) -> i64 {
+        self.exp
+    }
+}
+
 impl Proofs {
     /// Reads the secret at `path`; makes it at the first start, readable by its owner only.
     ///
@@ -75,7 +84,13 @@ impl Proofs {
     fn new(secret: String) -> Self {
         let bytes = secret.as_bytes();
         let (sign, read) = (EncodingKey::from_secret(bytes), DecodingKey::from_secret(bytes));
-        Self(Arc::new(Keys { sign, read, secret }))
+        Self { keys: Arc::new(Keys { sign, read, secret }), clock: Clock::system() }
+    }
+
+    /// The same by another clock: for tests.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// A token that proves the address of `user` until `expires`; fits into a URL as it is.
@@ -89,7 +104,7 @@ impl Proofs {
     /// # Errors
     /// [`LinkError`].
     pub fn verify_address(&self, token: &str) -> Result<UserId, LinkError> {
-        Ok(read::<Proof>(token, &self.0.read, ADDRESS)?.sub)
+        Ok(read::<Proof>(token, &self.keys.read, ADDRESS, &self.clock)?.sub)
     }
 
     /// A token that replaces the password with this hash, until `expires`; fits into a URL as it is.
@@ -103,7 +118,7 @@ impl Proofs {
     /// # Errors
     /// [`LinkError`].
     pub fn verify_reset(&self, token: &str) -> Result<Reset, LinkError> {
-        let proof: Proof = read(token, &self.0.read, PASSWORD)?;
+        let proof: Proof = read(token, &self.keys.read, PASSWORD, &self.clock)?;
         let password = proof.pwd.ok_or(LinkError::Invalid)?;
         Ok(Reset { user_id: proof.sub, password })
     }
@@ -113,13 +128,13 @@ impl Proofs {
     /// another account's from their own, nor the next from this one.
     #[must_use]
     pub fn webhook_secret(&self, user: &User) -> WebhookSecret {
-        WebhookSecret::of(self.0.secret.as_bytes(), user)
+        WebhookSecret::of(self.keys.secret.as_bytes(), user)
     }
 
     fn sign(&self, user: UserId, audience: &str, expires: Timestamp, pwd: Option<String>) -> String {
         let proof = Proof { sub: user, aud: audience.into(), exp: expires.millis() / 1000, pwd };
         // HMAC takes every key and a `Proof` is always JSON; an empty token would verify nowhere.
-        encode(&Header::new(Algorithm::HS256), &proof, &self.0.sign).unwrap_or_default()
+        encode(&Header::new(Algorithm::HS256), &proof, &self.keys.sign).unwrap_or_default()
     }
 }
 
@@ -163,9 +178,14 @@ mod tests {
     #[test]
     fn old_and_foreign_proofs_are_not_taken() {
         let (proofs, other, ada) = (proofs(), self::proofs(), UserId::generate());
-        let old = Timestamp::now().before(Duration::from_secs(2));
-        assert_eq!(proofs.verify_address(&proofs.sign_address(ada, old)), Err(LinkError::Expired));
-        assert_eq!(proofs.verify_reset(&proofs.sign_reset(ada, "x", old)).unwrap_err(), LinkError::Expired);
+        let clock = Clock::manual(Timestamp::now());
+        let later = proofs.clone().with_clock(clock.clone());
+        let (address, reset) = (proofs.sign_address(ada, soon()), proofs.sign_reset(ada, "x", soon()));
+        assert!(later.verify_address(&address).is_ok() && later.verify_reset(&reset).is_ok());
+        clock.advance(Duration::from_secs(62));
+        assert_eq!(later.verify_address(&address), Err(LinkError::Expired));
+        assert_eq!(later.verify_reset(&reset).unwrap_err(), LinkError::Expired);
+        assert_eq!(later.verify_reset(&address).unwrap_err(), LinkError::Invalid, "not good once either");
         assert_eq!(proofs.verify_address(&other.sign_address(ada, soon())), Err(LinkError::Invalid));
         for token in ["", "x", "a.b.c"] {
             assert_eq!(proofs.verify_address(token), Err(LinkError::Invalid), "{token}");

@@ -46,10 +46,9 @@ impl Claims {
     pub const AUDIENCE: &'static str = "tapedeck-api";
     pub(crate) const ACCESS: &'static str = "access";
 
-    /// For an access token of `user`, from now on, who has never changed the password.
+    /// For an access token of `user`, from `now` on, who has never changed the password.
     #[must_use]
-    pub fn access(user: UserId, lifetime: Duration) -> Self {
-        let now = Timestamp::now();
+    pub fn access(user: UserId, now: Timestamp, lifetime: Duration) -> Self {
         Self {
             sub: user,
             iss: Self::ISSUER.into(),

@@ -11,7 +11,7 @@ use axum::{
     routing,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use contracts::UserId;
+use contracts::{Clock, Timestamp, UserId};
 use db::{Db, NewUser};
 use identity::{Caller, Claims, Scope, SigningKey, Verifier, VerifyingKeys, hash_secret, new_secret};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -34,6 +34,7 @@ impl FromRef<Deps> for Verifier {
 struct House {
     folder: TempDir,
     db: Db,
+    clock: Clock,
     key: SigningKey,
     user: UserId,
     router: Router,
@@ -42,12 +43,14 @@ struct House {
 impl House {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::now());
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
+        let db = db.with_clock(clock.clone());
         db.migrate().await.unwrap();
         let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
         let router = guarded(key.verifying_keys(), &db);
         let user = add_user(&db, "ada@example.org", true).await;
-        Self { folder, db, key, user, router }
+        Self { folder, db, clock, key, user, router }
     }
 
     /// The same house after a restart with these public keys.
@@ -103,7 +106,7 @@ async fn add_user(db: &Db, email: &str, admin_if_first: bool) -> UserId {
 #[tokio::test]
 async fn a_good_token_names_its_user_and_has_every_scope() {
     let house = House::open().await;
-    let token = house.token(&Claims::access(house.user, LIFETIME));
+    let token = house.token(&Claims::access(house.user, house.db.clock().now(), LIFETIME));
     for path in ["/who", "/read", "/admin", "/login-only"] {
         assert_eq!(house.status(path, &token).await, 200, "{path}");
     }
@@ -115,7 +118,7 @@ async fn a_good_token_names_its_user_and_has_every_scope() {
 async fn only_an_administrator_has_the_scope_admin() {
     let house = House::open().await;
     let other = add_user(&house.db, "bob@example.org", true).await;
-    let token = house.token(&Claims::access(other, LIFETIME));
+    let token = house.token(&Claims::access(other, house.db.clock().now(), LIFETIME));
     assert_eq!(house.status("/read", &token).await, 200);
     assert_eq!(house.status("/admin", &token).await, 403);
     let key = house.api_key(other, "admin").await;
@@ -136,9 +139,13 @@ async fn without_credentials_the_answer_says_what_to_send() {
 #[tokio::test]
 async fn an_expired_token_is_told_apart() {
     let house = House::open().await;
-    let mut claims = Claims::access(house.user, LIFETIME);
-    claims.exp = claims.iat - 11;
-    let (status, headers, body) = house.get("/who", &format!("Bearer {}", house.token(&claims))).await;
+    let token = house.token(&Claims::access(house.user, house.db.clock().now(), LIFETIME));
+    house.clock.advance(LIFETIME);
+    assert_eq!(house.status("/who", &token).await, 200);
+    house.clock.advance(Duration::from_secs(10));
+    assert_eq!(house.status("/who", &token).await, 200, "clocks differ");
+    house.clock.advance(Duration::from_secs(1));
+    let (status, headers, body) = house.get("/who", &format!("Bearer {token}")).await;
     assert_eq!((status.as_u16(), &body["type"]), (401, &json!("urn:tapedeck:problem:token-expired")));
     assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer error=\"invalid_token\"");
 }
@@ -152,7 +159,7 @@ async fn no_other_issuer_audience_or_kind_is_taken() {
         |claims| claims.typ = "refresh".into(),
     ];
     for change in changes {
-        let mut claims = Claims::access(house.user, LIFETIME);
+        let mut claims = Claims::access(house.user, house.db.clock().now(), LIFETIME);
         change(&mut claims);
         assert_eq!(house.status("/who", &house.token(&claims)).await, 401, "{claims:?}");
     }
@@ -161,7 +168,7 @@ async fn no_other_issuer_audience_or_kind_is_taken() {
 #[tokio::test]
 async fn forged_tokens_are_refused() {
     let house = House::open().await;
-    let claims = Claims::access(house.user, LIFETIME);
+    let claims = Claims::access(house.user, house.db.clock().now(), LIFETIME);
     let good = house.token(&claims);
     let [head, body, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -198,7 +205,7 @@ async fn forged_tokens_are_refused() {
 #[tokio::test]
 async fn a_change_of_keys_ends_no_token() {
     let (house, folder) = (House::open().await, tempfile::tempdir().unwrap());
-    let claims = Claims::access(house.user, LIFETIME);
+    let claims = Claims::access(house.user, house.db.clock().now(), LIFETIME);
     let next = SigningKey::load_or_create(&folder.path().join("next.pem")).unwrap();
     let pem = |key: &SigningKey| key.verifying_keys().to_pem().unwrap();
     let (old, new) = (pem(&house.key), pem(&next));
@@ -222,7 +229,7 @@ async fn a_change_of_keys_ends_no_token() {
 #[tokio::test]
 async fn another_password_ends_the_tokens_before_it() {
     let house = House::open().await;
-    let claims = Claims::access(house.user, LIFETIME);
+    let claims = Claims::access(house.user, house.db.clock().now(), LIFETIME);
     let before = house.token(&claims);
     assert!(house.db.change_password(house.user, "-", "new").await.unwrap());
     assert_eq!(house.status("/who", &before).await, 401);
@@ -232,7 +239,7 @@ async fn another_password_ends_the_tokens_before_it() {
 #[tokio::test]
 async fn a_token_that_names_no_key_is_taken_while_there_is_one_and_one_that_names_a_stranger_never() {
     let (house, folder) = (House::open().await, tempfile::tempdir().unwrap());
-    let claims = Claims::access(house.user, LIFETIME);
+    let claims = Claims::access(house.user, house.db.clock().now(), LIFETIME);
     let private = std::fs::read(house.folder.path().join("key.pem")).unwrap();
     let sign = |kid: Option<&str>| {
         let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
@@ -260,7 +267,7 @@ async fn a_token_that_names_no_key_is_taken_while_there_is_one_and_one_that_name
 async fn an_account_that_is_gone_has_no_token_any_more() {
     let house = House::open().await;
     let user = add_user(&house.db, "bob@example.org", true).await;
-    let token = house.token(&Claims::access(user, LIFETIME));
+    let token = house.token(&Claims::access(user, house.db.clock().now(), LIFETIME));
     let key = house.api_key(user, "read").await;
     house.db.delete_user(user).await.unwrap().unwrap();
     assert_eq!(house.status("/who", &token).await, 401);
@@ -285,7 +292,7 @@ async fn an_api_key_is_good_for_its_scopes_only() {
 #[tokio::test]
 async fn without_a_database_the_answer_is_503_and_not_401() {
     let house = House::open().await;
-    let token = house.token(&Claims::access(house.user, LIFETIME));
+    let token = house.token(&Claims::access(house.user, house.db.clock().now(), LIFETIME));
     house.db.close().await;
     assert_eq!(house.status("/who", &token).await, 503);
     assert_eq!(house.status("/who", "rubbish").await, 401, "a forged token costs no query");

@@ -10,7 +10,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use broker::{Broker, Local, LocalConfig};
-use contracts::UserId;
+use contracts::{Clock, Timestamp, UserId};
 use db::Db;
 use identity::{Proofs, SigningKey};
 use runtime::CancellationToken;
@@ -23,6 +23,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct House {
     folder: Arc<TempDir>,
     pub(crate) db: Db,
+    pub(crate) clock: Clock,
     pub(crate) key: SigningKey,
     pub(crate) proofs: Proofs,
     router: Router,
@@ -73,18 +74,22 @@ impl House {
     pub(crate) async fn on(config: AuthConfig, broker: impl FnOnce(&Db) -> Broker) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 4).unwrap();
+        let clock = Clock::manual(Timestamp::now());
+        let db = db.with_clock(clock.clone());
         db.migrate().await.unwrap();
         let key = SigningKey::load_or_create(&folder.path().join("key.pem")).unwrap();
         let proofs = Proofs::load_or_create(&folder.path().join("proofs")).unwrap();
+        let proofs = proofs.with_clock(clock.clone());
         let router = router(&db, broker(&db), &key, &proofs, config);
-        Self { folder: Arc::new(folder), db, key, proofs, router }
+        Self { folder: Arc::new(folder), db, clock, key, proofs, router }
     }
 
     /// The same house after a restart with another key.
     pub(crate) fn again_with(&self, key: SigningKey) -> Self {
         let (folder, db, proofs) = (self.folder.clone(), self.db.clone(), self.proofs.clone());
+        let clock = self.clock.clone();
         let router = router(&db, broker(&db), &key, &proofs, AuthConfig::default());
-        Self { folder, db, key, proofs, router }
+        Self { folder, db, clock, key, proofs, router }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

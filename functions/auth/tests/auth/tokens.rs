@@ -9,6 +9,23 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::{Claims, SigningKey, VerifyingKeys};
 use serde_json::{Value, json};
 
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[tokio::test]
+async fn an_access_token_ends_with_its_lifetime_and_a_refresh_token_gives_the_next() {
+    let house = House::open().await;
+    house.register("ada@example.org").await;
+    let answer = house.login("ada@example.org", PASSWORD, "application/json").await;
+    let lifetime = Duration::from_secs(answer.json()["expires_in"].as_u64().unwrap());
+    let access = answer.field("access_token");
+    house.clock.advance(lifetime);
+    assert_eq!(house.get("/me", &access).await.status, 200);
+    house.clock.advance(Duration::from_secs(11));
+    assert_eq!(house.get("/me", &access).await.problem(), (401, "token-expired".into()));
+    let next = house.refresh(&answer.field("refresh_token")).await;
+    assert_eq!(house.get("/me", &next.field("access_token")).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_refresh_token_gives_the_next_pair_and_access() {
     let house = House::open().await;
@@ -49,10 +66,14 @@ async fn of_two_who_refresh_at_once_one_wins_and_the_family_ends() {
 
 #[tokio::test]
 async fn unknown_and_old_refresh_tokens_are_refused() {
-    let house = House::with(AuthConfig { refresh_days: 0, ..AuthConfig::default() }).await;
+    let house = House::with(AuthConfig { refresh_days: 30, ..AuthConfig::default() }).await;
     house.register("ada@example.org").await;
     let (access, old) = house.tokens("ada@example.org").await;
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    house.clock.advance(30 * DAY);
+    let next = house.refresh(&old).await;
+    assert_eq!(next.status, 200, "{}", next.text);
+    let old = next.field("refresh_token");
+    house.clock.advance(30 * DAY + Duration::from_millis(1));
     for token in [old.as_str(), "tr_unknown", "", access.as_str()] {
         assert_eq!(house.refresh(token).await.problem().0, 401, "{token}");
     }
@@ -125,7 +146,7 @@ async fn the_function_takes_and_publishes_the_keys_beside_its_own() {
     let jwks = later.get("/.well-known/jwks.json", "").await.json();
     let kids: Vec<_> = jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
     assert_eq!(kids, [json!(next.kid()), json!(house.key.kid())]);
-    let old = house.key.issue(&Claims::access(id, Duration::from_secs(900))).unwrap();
+    let old = house.key.issue(&Claims::access(id, house.clock.now(), Duration::from_secs(900))).unwrap();
     let new = later.login("ada@example.org", PASSWORD, "*/*").await.text;
     for token in [&old, &new] {
         assert_eq!(later.get("/me", token).await.status, 200);
@@ -137,7 +158,7 @@ async fn the_function_takes_and_publishes_the_keys_beside_its_own() {
 async fn tampered_expired_and_unsigned_tokens_open_nothing() {
     let house = House::open().await;
     let id = house.register("ada@example.org").await;
-    let claims = Claims::access(id, Duration::from_secs(900));
+    let claims = Claims::access(id, house.clock.now(), Duration::from_secs(900));
     let good = house.key.issue(&claims).unwrap();
     let [head, body, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());

@@ -68,7 +68,7 @@ impl World {
     }
 
     pub(crate) fn bearer(&self, user: UserId) -> String {
-        let claims = Claims::access(user, Duration::from_secs(60));
+        let claims = Claims::access(user, contracts::Timestamp::now(), Duration::from_secs(60));
         format!("Bearer {}", self.key.issue(&claims).unwrap())
     }
 

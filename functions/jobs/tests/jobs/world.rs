@@ -58,7 +58,7 @@ impl World {
 
     /// Credentials of a log-in.
     pub(crate) fn login(&self, user: UserId) -> String {
-        self.key.issue(&Claims::access(user, 30 * DAY)).unwrap()
+        self.key.issue(&Claims::access(user, Timestamp::now(), 3650 * DAY)).unwrap()
     }
 
     /// Credentials of an API key with these scopes.

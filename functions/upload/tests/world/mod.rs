@@ -48,7 +48,8 @@ impl World {
             verified: true,
         };
         let anna = db.create_user(new).await.unwrap().0.id;
-        let token = key.issue(&Claims::access(anna, Duration::from_secs(600))).unwrap();
+        let token =
+            key.issue(&Claims::access(anna, contracts::Timestamp::now(), Duration::from_secs(600))).unwrap();
         Self { db, anna, blobs, token, router, _folder: folder }
     }
 

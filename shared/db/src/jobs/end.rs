@@ -201,7 +201,7 @@ impl Jobs<'_> {
             let job = read::by_id(&mut tx, lease.job_id).await?;
             let ours = job.filter(|job| job.state == State::Queued && job.lease_owner == Some(lease.owner));
             let Some(job) = ours else { return Ok(None) };
-            let ticket = outbox::recorded(VideoUploaded { job_id: job.id }, ticket, now)?;
+            let ticket = outbox::recorded(&tx, VideoUploaded { job_id: job.id }, ticket, now)?;
             return Ok(Some(rest.map_or(Released::Waiting(ticket), Released::Resting)));
         }
         garbage::name(&mut tx, Garbage::Audio(lease.audio_id), now.after(STILL_WRITTEN)).await?;
@@ -312,9 +312,9 @@ async fn ended<E: Event>(
     let ours = job.filter(|job| job.state == state && job.lease_owner == Some(lease.owner));
     let Some(job) = ours else { return Ok(None) };
     let deliveries = news(&job, message, ids)
-        .map(|(delivery, event)| outbox::recorded(delivery.due(), event, now))
+        .map(|(delivery, event)| outbox::recorded(&tx, delivery.due(), event, now))
         .collect::<Result<_>>()?;
-    Ok(Some(Ended { fact: outbox::recorded(fact, ids.fact, now)?, deliveries }))
+    Ok(Some(Ended { fact: outbox::recorded(&tx, fact, ids.fact, now)?, deliveries }))
 }
 
 /// Writes what follows from an end: the fact, and a delivery for each channel.

@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use contracts::{EventId, JobId, Recorded, Timestamp, UserId, VideoUploaded};
+use sqlx::{Row as _, any::AnyRow};
 
 use super::{Job, Jobs, queue, read};
-use crate::{Garbage, Result, deliveries, garbage, outbox, pool::Tx, row::parsed};
+use crate::{
+    Error, Garbage, Result, deliveries, garbage, outbox,
+    pool::Tx,
+    row::{parsed, parsed_or_null},
+};
 
 /// The converter of a job that is taken away from it stops at its next heartbeat; until then it may write.
 const STILL_WRITTEN: Duration = Duration::from_secs(600);
 
 /// Jobs of one query.
 const AT_ONCE: i64 = 200;
+/// What is said of deliveries that nobody makes any more.
+const ACCOUNT_DELETED: &str = "the account was deleted";
 /// Jobs that one transaction removes.
 const DELETED_AT_ONCE: i64 = 100;
 
@@ -114,13 +121,17 @@ impl Jobs<'_> {
         let now = self.db.now().await?;
         let some = sqlx::query("SELECT id FROM jobs WHERE user_id = ? ORDER BY id LIMIT ?");
         let rows = self.db.fetch_all(some.bind(user.to_string()).bind(DELETED_AT_ONCE)).await?;
-        let ids: Vec<JobId> = rows.iter().map(|row| parsed(row, "id")).collect::<Result<_>>()?;
+        let ids: Vec<String> = rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Result<_>>()?;
         if ids.is_empty() {
             return Ok(0);
         }
         let mut tx = self.db.begin().await?;
-        for job in read::all_locked(&mut tx, &ids).await? {
-            delete(&mut tx, &job, "the account was deleted", now).await?;
+        for row in &read::all_locked(&mut tx, &ids).await? {
+            match read::read(row) {
+                Ok(job) => delete(&mut tx, &job, ACCOUNT_DELETED, now).await?,
+                Err(Error::Corrupt(problem)) => delete_unread(&mut tx, row, &problem, now).await?,
+                Err(error) => return Err(error),
+            }
         }
         tx.commit().await?;
         Ok(ids.len())
@@ -146,9 +157,25 @@ pub(super) async fn set_canceled(tx: &mut Tx, job: &Job, now: Timestamp) -> Resu
     Ok(canceled)
 }
 
+/// [`delete`] for a row that can't be read. A blob whose id can't be read either is found by the walk over the blob store.
+async fn delete_unread(tx: &mut Tx, row: &AnyRow, problem: &str, now: Timestamp) -> Result<()> {
+    let id: String = row.try_get("id")?;
+    tracing::error!(job = id, problem, "a job can't be read; it goes with its account all the same");
+    deliveries::drop_of_job(tx, &id, ACCOUNT_DELETED, now).await?;
+    sqlx::query("DELETE FROM jobs WHERE id = ?").bind(id).execute(&mut **tx).await?;
+    let due = now.after(STILL_WRITTEN);
+    if let Ok(video) = parsed(row, "video_id") {
+        garbage::name(tx, Garbage::Video(video), due).await?;
+    }
+    if let Ok(Some(audio)) = parsed_or_null(row, "audio_id") {
+        garbage::name(tx, Garbage::Audio(audio), due).await?;
+    }
+    Ok(())
+}
+
 /// Removes the row and names its blobs as garbage.
 pub(super) async fn delete(tx: &mut Tx, job: &Job, why: &str, now: Timestamp) -> Result<()> {
-    deliveries::drop_of_job(tx, job.id, why, now).await?;
+    deliveries::drop_of_job(tx, &job.id.to_string(), why, now).await?;
     sqlx::query("DELETE FROM jobs WHERE id = ?").bind(job.id.to_string()).execute(&mut **tx).await?;
     // A blob that is being written is removed when its writer has noticed.
     let due = if job.state.is_final() { now } else { now.after(STILL_WRITTEN) };

@@ -235,13 +235,13 @@ pub(crate) async fn locked(tx: &mut Tx, id: JobId) -> Result<Option<Job>> {
     by_id(tx, id).await
 }
 
-/// [`locked`] for many.
-pub(super) async fn all_locked(tx: &mut Tx, ids: &[JobId]) -> Result<Vec<Job>> {
+/// [`locked`] for many: their rows, which may be such as can't be read.
+pub(super) async fn all_locked(tx: &mut Tx, ids: &[String]) -> Result<Vec<AnyRow>> {
     let of_these = format!("id IN ({})", placeholders(ids.len()));
     let lock = format!("UPDATE jobs SET updated_at = updated_at WHERE {of_these}");
     bound(sqlx::AssertSqlSafe(lock), ids).execute(&mut **tx).await?;
     let select = format!("SELECT * FROM jobs WHERE {of_these}");
-    bound(sqlx::AssertSqlSafe(select), ids).fetch_all(&mut **tx).await?.iter().map(read).collect()
+    Ok(bound(sqlx::AssertSqlSafe(select), ids).fetch_all(&mut **tx).await?)
 }
 
 /// A row that a newer version has written must not hide the others.

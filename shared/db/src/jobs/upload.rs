@@ -103,7 +103,7 @@ impl Jobs<'_> {
                 .bind(id.to_string())
                 .fetch_optional(&mut *tx)
                 .await?;
-            return queued.map(|_| outbox::recorded(ticket, event, now)).transpose();
+            return queued.map(|_| outbox::recorded(&tx, ticket, event, now)).transpose();
         }
         queue::enter(&mut tx, id, now).await?;
         let recorded = outbox::record(&mut tx, ticket, event, now).await?;

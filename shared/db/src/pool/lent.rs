@@ -4,6 +4,7 @@
 //! prepared). So a connection is marked while a call waits for its answer, and one that is dropped with the mark,
 //! or that failed, is closed.
 
+use contracts::Trace;
 use futures_util::{
     FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _, future::BoxFuture, stream,
     stream::BoxStream,
@@ -96,14 +97,22 @@ async fn give_back(mut lent: Lent) {
 
 /// A transaction in hand. Dropped without a commit, it is rolled back.
 #[derive(Debug)]
-pub(crate) struct Tx(Lent);
+pub(crate) struct Tx {
+    lent: Lent,
+    trace: Trace,
+}
 
 impl Tx {
-    pub(super) async fn begin(pool: &Pool, statement: &'static str) -> sqlx::Result<Self> {
+    pub(super) async fn begin(pool: &Pool, statement: &'static str, trace: Trace) -> sqlx::Result<Self> {
         let mut lent = pool.lend().await?;
         lent.run(sqlx::raw_sql(statement)).await?;
         lent.open = true;
-        Ok(Self(lent))
+        Ok(Self { lent, trace })
+    }
+
+    /// What the events that it writes belong to.
+    pub(crate) fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     /// Makes it last.
@@ -111,8 +120,8 @@ impl Tx {
     /// # Errors
     /// If the database refuses or does not answer; in the second case it may have happened.
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
-        limited(CALL, self.0.run(sqlx::raw_sql("COMMIT"))).await?;
-        self.0.open = false;
+        limited(CALL, self.lent.run(sqlx::raw_sql("COMMIT"))).await?;
+        self.lent.open = false;
         Ok(())
     }
 }
@@ -121,13 +130,13 @@ impl std::ops::Deref for Tx {
     type Target = Lent;
 
     fn deref(&self) -> &Lent {
-        &self.0
+        &self.lent
     }
 }
 
 impl std::ops::DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut Lent {
-        &mut self.0
+        &mut self.lent
     }
 }
 

@@ -21,5 +21,6 @@ mod plans;
 mod scale;
 mod scenario;
 mod steps;
+mod unreadable;
 mod upgrade;
 mod world;
