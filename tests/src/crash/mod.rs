@@ -27,7 +27,7 @@ mod trap;
 pub use judge::{Sent, judge};
 pub use list::List;
 pub use one::{Calls, OneMigration, Shim};
-pub use past::{Past, pass_sweep_leases};
+pub use past::{Past, pass_claims, pass_sweep_leases};
 pub use rig::{Migration, Rig};
 pub use schema::schema;
 pub use trap::{Point, Side};

@@ -69,6 +69,8 @@ impl Mysql {
         }
         // A database of a test's own.
         let sql = if sql.starts_with("CREATE DATABASE") { "CREATE DATABASE" } else { &sql };
+        // As many as there are.
+        let sql = sql.split(" IN (?").next().unwrap_or_default();
         let shown: String = sql.chars().take(SHOWN).collect();
         let shown = shown.trim_end().to_owned();
         match shown.as_str() {

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use blobs::{Blob, Blobs};
 use bytes::Bytes;
-use contracts::{AudioId, Clock, Event as _, JobId, Options, Timestamp, UserId, VideoId, VideoUploaded};
-use db::{Audio, Claimed, Db, Finished, Keep, NewJob, Release, Source, Task};
+use contracts::{
+    ALL_EVENT_TYPES, AudioId, Channel, Clock, Event as _, JobId, Options, Timestamp, UserId, VideoId,
+    VideoUploaded,
+};
+use db::{Attempt, Audio, Claimed, Db, Finished, Keep, NewJob, Release, Source, Task};
 
 use crate::fixture;
 
@@ -147,6 +150,23 @@ pub(crate) async fn forget_dead_uploads(db: Db) {
     let later = db.now().await.unwrap().after(LATER);
     let db = db.with_clock(Clock::manual(later));
     while db.jobs().look(Keep { videos: 30 * DAY, jobs: 365 * DAY }, 500).await.unwrap().jobs > 0 {}
+}
+
+/// Lets the time pass after which events and deliveries that a dead process had in hand are due again.
+pub async fn pass_claims(db: Db) {
+    let later = db.now().await.unwrap().after(LATER);
+    let later = db.clone().with_clock(Clock::manual(later));
+    for kind in ALL_EVENT_TYPES {
+        for pending in later.outbox().due(kind, 1000).await.unwrap() {
+            db.outbox().failed(&pending.envelope.id, Duration::ZERO, "its time is over").await.unwrap();
+        }
+    }
+    for channel in Channel::ALL {
+        for id in later.deliveries().due(channel, Duration::ZERO, 1000).await.unwrap() {
+            let Some(claim) = later.deliveries().claim(id, Duration::ZERO).await.unwrap() else { continue };
+            db.deliveries().settle(&claim, Attempt::Postponed(Duration::ZERO)).await.unwrap();
+        }
+    }
 }
 
 /// Lets the time pass after which somebody else looks at what a dead sweep had in hand.

@@ -1,6 +1,6 @@
 //! A job's way through each function that has a process of its own.
 
-use tapedeck_tests::crash::{List, Point, Rig, Sent, Side, judge};
+use tapedeck_tests::crash::{List, Point, Rig, Sent, Side, judge, pass_claims};
 
 use crate::{Video, bounded, send, setup};
 
@@ -45,6 +45,9 @@ impl Flow {
             rig.revive().await;
         }
         println!("{}: {} steps, {} crash points", self.list, recorded.len(), points.len());
+        if bounded() {
+            pass_claims(rig.platform.db()).await;
+        }
         rig.platform.start_function("sweep");
         judge(&rig.platform, &ann, &sent, self.state).await;
         rig.platform.finish().await;

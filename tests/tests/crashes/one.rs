@@ -1,12 +1,16 @@
 //! All functions in one process, on SQLite and a folder.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use blobs::Blobs;
 use db::Db;
 use tapedeck_tests::{
     Platform, Setup, User,
-    crash::{List, Past, Sent, Shim, judge, pass_sweep_leases},
+    crash::{List, Past, Sent, Shim, judge, pass_claims, pass_sweep_leases},
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -32,6 +36,11 @@ pub(crate) fn calls(recorded: &[String]) -> Vec<Call> {
 /// Processes at once: most of the time they wait for leases to run out.
 const AT_ONCE: usize = 16;
 
+/// The database of a data folder.
+fn db(data: &Path) -> Db {
+    Db::open(&format!("sqlite:{}", data.join("tapedeck.db").display()), 1).unwrap()
+}
+
 /// What one process is to do.
 struct Scene {
     shim: Shim,
@@ -50,10 +59,6 @@ impl Scene {
         platform.settle().await;
         platform.stop().await;
         Self { shim: Shim::make(), data: platform.data(), ann, setup, past: None }
-    }
-
-    fn db(&self) -> Db {
-        Db::open(&format!("sqlite:{}", self.data.join("tapedeck.db").display()), 1).unwrap()
     }
 
     fn blobs(&self) -> Blobs {
@@ -81,10 +86,13 @@ impl Scene {
         }
         let (recorded, died) = (calls.recorded(), calls.has_fired());
         platform.kill();
-        platform.restart_with(self.setup.clone());
-        if self.past.is_some() {
-            pass_sweep_leases(platform.db()).await;
+        let db = db(&platform.data());
+        pass_sweep_leases(db.clone()).await;
+        if bounded() {
+            pass_claims(db.clone()).await;
         }
+        db.close().await;
+        platform.restart_with(self.setup.clone());
         while !self.is_done(&platform, &[]).await {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -138,7 +146,7 @@ async fn one_process_that_dies_at_any_change_of_a_file_loses_and_doubles_no_job(
 async fn one_process_that_dies_at_any_change_of_a_file_in_its_sweep_takes_it_up_again() {
     let mut template = setup().start_embedded();
     let mut scene = Scene::of(&mut template, sweep_setup()).await;
-    let (db, blobs) = (scene.db(), scene.blobs());
+    let (db, blobs) = (db(&scene.data), scene.blobs());
     scene.past = Some(Past::make(db.clone(), &blobs, &scene.ann.email).await);
     db.close().await;
     scene.die_at_each_call("one-sweep").await;

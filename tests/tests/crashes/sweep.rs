@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tapedeck_tests::{
     Platform,
-    crash::{List, Past, Rig, judge, pass_sweep_leases},
+    crash::{List, Past, Rig, judge, pass_claims, pass_sweep_leases},
 };
 
 use crate::{bounded, sent_long_ago, sweep_setup};
@@ -40,11 +40,16 @@ async fn a_sweep_that_dies_at_any_step_is_taken_up_by_the_next_one() {
     let points = list.points(&recorded, bounded(), 1);
     for point in &points {
         rig.stop();
+        // It may have had one in its hands.
+        pass_sweep_leases(db.clone()).await;
         pasts.push(Past::make(db.clone(), &blobs, &ann.email).await);
         rig.start_armed(Some(point));
         rig.died(point).await;
         rig.stop();
         pass_sweep_leases(db.clone()).await;
+        if bounded() {
+            pass_claims(db.clone()).await;
+        }
         rig.start_armed(None);
         swept(&rig.platform).await;
     }
