@@ -17,17 +17,16 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// job.
 pub(crate) async fn ends(cx: &Convert, lease: &Lease, progress: &Progress) -> Outcome {
     let mut held_until = Instant::now() + cx.config.lease();
-    let (mut position, mut moved_at) = (progress.get(), Instant::now());
+    let (mut position, mut moved_at) = (progress.position(), Instant::now());
     loop {
         sleep(HEARTBEAT).await;
-        let at = progress.get();
-        if at.to_bits() != position.to_bits() {
-            (position, moved_at) = (at, Instant::now());
+        if progress.position() != position {
+            (position, moved_at) = (progress.position(), Instant::now());
         }
         if moved_at.elapsed() >= cx.config.stall() {
             return Outcome::Crashed(format!("no progress for {} s", cx.config.stall_seconds));
         }
-        match cx.db.jobs().extend_lease(lease, cx.config.lease(), at).await {
+        match cx.db.jobs().extend_lease(lease, cx.config.lease(), progress.get()).await {
             Ok(true) => held_until = Instant::now() + cx.config.lease(),
             Ok(false) => return Outcome::LeaseLost,
             Err(error) if Instant::now() >= held_until => {

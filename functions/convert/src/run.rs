@@ -12,18 +12,30 @@ use media::{Kind, Sink, Source, Summary};
 
 use crate::{Convert, outcome::Outcome, produce::produce};
 
-/// How far the conversion is, 0 to 1; shared with the heartbeat.
+/// How far the conversion is; shared with the heartbeat.
 #[derive(Default)]
-pub(crate) struct Progress(AtomicU64);
+pub(crate) struct Progress {
+    share: AtomicU64,
+    position: AtomicU64,
+}
 
 impl Progress {
+    /// 0 to 1, as far as the length is known.
     pub(crate) fn get(&self) -> f64 {
-        f64::from_bits(self.0.load(Ordering::Relaxed))
+        f64::from_bits(self.share.load(Ordering::Relaxed))
+    }
+
+    /// Grows with each piece of sound, however long the file says that it is.
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
     }
 
     fn set(&self, progress: media::Progress) {
         let total = progress.total.map_or(f64::INFINITY, |total| total.as_secs_f64().max(0.001));
-        self.0.store((progress.position.as_secs_f64() / total).min(1.0).to_bits(), Ordering::Relaxed);
+        let share = (progress.position.as_secs_f64() / total).min(1.0);
+        self.share.store(share.to_bits(), Ordering::Relaxed);
+        let position = u64::try_from(progress.position.as_micros()).unwrap_or(u64::MAX);
+        self.position.store(position, Ordering::Relaxed);
     }
 }
 
@@ -85,5 +97,27 @@ impl Sink for AudioSink<'_> {
 
     async fn rewrite(&mut self, offset: u64, bytes: Bytes) -> io::Result<()> {
         self.0.rewrite(offset, bytes).await.map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn sound_beyond_the_length_that_a_file_claims_or_of_none_is_progress_too() {
+        for total in [None, Some(Duration::from_secs(1))] {
+            let progress = Progress::default();
+            let mut seen = vec![progress.position()];
+            for seconds in 2..5 {
+                let position = Duration::from_secs(seconds);
+                progress.set(media::Progress { position, total: total.map(|total| total.max(position)) });
+                seen.push(progress.position());
+            }
+            assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
+            assert!((0.0..=1.0).contains(&progress.get()));
+        }
     }
 }
