@@ -8,7 +8,7 @@ set -eu
 
 dir=${1:?usage: install.sh DIR}
 here=$(cd "$(dirname "$0")" && pwd)
-packages="erlang-base libcurl4 libssl3 liblzma5 mariadb-client-core mariadb-server-core openssl python3 python3-aiosmtpd python3-pip rabbitmq-server ffmpeg flac lame mp3val"
+packages="erlang-base faketime libcurl4 libssl3 liblzma5 mariadb-client-core mariadb-server-core openssl python3 python3-aiosmtpd python3-pip rabbitmq-server ffmpeg flac lame mp3val"
 
 missing=""
 for package in $packages; do

@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
 
 use contracts::JobId;
-use servers::{Mariadb, Mongod, Rabbitmq, Shared, Smtp, shared};
+use servers::{Mariadb, Mongod, Rabbitmq, Shared, Smtp, free_port, shared};
 
 use crate::process::{Process, program};
 
@@ -215,10 +215,6 @@ fn operate(words: &[&str], variables: &[(String, String)], folder: &Path) {
     let status = program("tapedeck", variables, &folder.join("log")).args(words).status().unwrap();
     let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
     assert!(status.success(), "tapedeck {words:?}:\n{}", log());
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn listening(name: &str, port: u16, log: &Path) {

@@ -18,6 +18,7 @@
 mod chaos;
 pub mod crash;
 mod embedded;
+pub mod fault;
 mod fixtures;
 mod fleet;
 mod inspect;
@@ -32,8 +33,8 @@ mod world;
 pub use chaos::{Chaos, Fault, Report, Server};
 pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
 pub use fleet::OwnServers;
-pub use knative::Deployment;
 pub use inspect::{Leftovers, Mail, memory_mib};
+pub use knative::Deployment;
 pub use platform::{Platform, Second, Setup};
 pub use random::Random;
 pub use sound::{close, listen, probe};

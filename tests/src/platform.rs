@@ -78,9 +78,13 @@ impl Setup {
 
     /// Starts a process per function on servers of the test's own.
     pub async fn start_on(self, servers: &OwnServers) -> Platform {
+        self.start_at(servers.place()).await
+    }
+
+    /// Starts a process per function in this place.
+    pub(crate) async fn start_at(self, place: Place) -> Platform {
         let folder = tempfile::tempdir().unwrap();
-        let world =
-            World::Fleet(Box::new(Fleet::start(folder.path(), &self.variables, servers.place()).await));
+        let world = World::Fleet(Box::new(Fleet::start(folder.path(), &self.variables, place).await));
         Platform { world: Some(world), folder, setup: self, finished: false }
     }
 }

@@ -19,6 +19,7 @@ mod vhost;
 pub use certificate::Certificate;
 pub use mariadb::Mariadb;
 pub use mongod::Mongod;
+pub use process::free_port;
 pub use proxy::Proxy;
 pub use rabbitmq::Rabbitmq;
 pub use shared::{Run, Shared, shared};

@@ -3,9 +3,11 @@
 use std::{
     fs::File,
     net::{Ipv4Addr, TcpListener, TcpStream},
+    ops::Range,
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -96,7 +98,25 @@ impl Drop for Process {
     }
 }
 
+/// The ports below those that the kernel gives to outgoing connections (ip(7), `ip_local_port_range`): none of those can take
+/// one before the server does that it is for.
+const PORTS: Range<u32> = 10_000..32_000;
+/// How many a process of tests takes before it comes to those of the next process.
+const EACH: u32 = 61;
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+
 /// A port that nobody listens on now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+///
+/// # Panics
+/// Never: it looks on.
+#[must_use]
+pub fn free_port() -> u16 {
+    loop {
+        let number =
+            std::process::id().wrapping_mul(EACH).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(PORTS.start + number % (PORTS.end - PORTS.start)).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
