@@ -1,7 +1,8 @@
 //! Gateway: the one public address. The web page and the description of the API.
 //!
 //! - `page.rs` and `page/`: a static page of five small files that uses nothing but the public API.
-//! - `describe.rs`: `/openapi.json`, the descriptions of all functions as one.
+//! - `describe.rs`: `/openapi.json`, the descriptions of all functions as one. `events.rs`: `/asyncapi.json`, that of the
+//!   events.
 //! - `asset.rs`: how a file that never changes while the process runs is served.
 //!
 //! - `proxy.rs` and `proxy/`: the way to functions that run on their own; `config.rs`: where they are.
@@ -12,6 +13,7 @@
 mod asset;
 mod config;
 mod describe;
+mod events;
 #[doc(hidden)]
 pub mod fuzz;
 mod page;
@@ -38,7 +40,7 @@ pub fn proxy(config: &GatewayConfig) -> Result<Function, InvalidAddress> {
 }
 
 fn assets(description: (&'static str, Asset)) -> Function {
-    let assets = page::assets().into_iter().chain([description]);
+    let assets = page::assets().into_iter().chain([description, events::asset()]);
     let routes =
         assets.fold(OpenApiRouter::new(), |routes, (path, asset)| routes.route(path, get(serve(asset))));
     Function::new().routes(routes)

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use runtime::{CancellationToken, Function, OpenApiRouter, routes};
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 /// Says hello.
@@ -32,13 +33,14 @@ async fn get(path: &str, known: Option<&str>) -> (StatusCode, HeaderMap, Bytes) 
     (parts.status, parts.headers, axum::body::to_bytes(body, 1_000_000).await.unwrap())
 }
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("/", "text/html; charset=utf-8"),
     ("/app.css", "text/css; charset=utf-8"),
     ("/app.js", "text/javascript; charset=utf-8"),
     ("/session.js", "text/javascript; charset=utf-8"),
     ("/icon.svg", "image/svg+xml"),
     ("/openapi.json", "application/json"),
+    ("/asyncapi.json", "application/json"),
 ];
 
 #[tokio::test]
@@ -124,5 +126,48 @@ fn what_is_described_as_part_of_a_path_stands_in_it() {
             places.sort_unstable();
             assert_eq!(named, places, "{method} {path}");
         }
+    }
+}
+
+/// What a reference within the document names.
+fn named<'a>(page: &'a Value, reference: &Value) -> &'a Value {
+    let pointer = reference["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+    let mut value = page.pointer(pointer).unwrap_or_else(|| panic!("{pointer} names nothing"));
+    while value.get("$ref").is_some() {
+        value = named(page, value);
+    }
+    value
+}
+
+#[tokio::test]
+async fn every_event_of_the_contracts_is_described_and_nothing_else() {
+    let page: Value = serde_json::from_slice(&get("/asyncapi.json", None).await.2).unwrap();
+    assert_eq!(
+        (&page["asyncapi"], &page["info"]["version"]),
+        (&json!("3.0.0"), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    let operations = page["operations"].as_object().unwrap();
+    let channels = page["channels"].as_object().unwrap();
+    let events = contracts::described();
+    assert_eq!((operations.len(), channels.len()), (events.len(), events.len()));
+    for event in events {
+        let operation = &operations[&format!("send{}", event.name)];
+        assert_eq!(operation["action"], "send");
+        let channel = named(&page, &operation["channel"]);
+        let messages = operation["messages"].as_array().unwrap();
+        assert_eq!((messages.len(), channel["messages"].as_object().unwrap().len()), (1, 1));
+        let message = named(&page, &messages[0]);
+        assert_eq!(message, named(&page, &channel["messages"][&event.name]));
+        assert_eq!((&message["name"], &message["payload"]), (&json!(event.kind), &event.schema));
+        let headers = &message["headers"]["properties"];
+        for (name, value) in [
+            ("type", event.kind.to_owned()),
+            ("source", event.source.to_owned()),
+            ("dataschema", contracts::data_schema(event.kind).unwrap()),
+        ] {
+            assert_eq!(headers[name]["const"], value);
+            assert_eq!(message["examples"][0]["headers"][name], value);
+        }
+        assert_eq!(message["examples"][0]["payload"], event.example);
     }
 }

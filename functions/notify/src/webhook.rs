@@ -1,7 +1,7 @@
 //! Which webhook a delivery is, and what it says: the CloudEvent of the job's end, under an id that is the same for every
 //! attempt. (A process that dies between the receiver's yes and the mark calls again, under the same `webhook-id`.)
 
-use contracts::{AudioReady, ConversionFailed, Envelope, Event, State};
+use contracts::{AudioReady, ConversionFailed, Envelope, Event, State, data_schema};
 use db::{Attempt, Delivery, Job};
 use serde_json::json;
 
@@ -76,6 +76,7 @@ fn structured<E: Event>(delivery: &Delivery, job: &Job, event: &E) -> Option<Str
         "subject": envelope.subject,
         "time": envelope.time,
         "datacontenttype": "application/json",
+        "dataschema": data_schema(&envelope.kind),
         "data": envelope.data,
     });
     Some(event.to_string())

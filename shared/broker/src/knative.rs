@@ -87,9 +87,14 @@ fn binary_mode(envelope: &Envelope) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
+/// Under a name that CloudEvents does not know, nobody would take the event.
 fn attribute(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
-    let bad = |_| Error::Refused(format!("the attribute {name:?} can't be written as a header"));
-    let header = HeaderName::try_from(format!("ce-{name}")).map_err(|_| bad(()))?;
-    headers.insert(header, HeaderValue::from_str(&header_value(value)).map_err(|_| bad(()))?);
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bad = || Error::Refused(format!("the attribute {name:?} can't be written as a header"));
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(bad());
+    }
+    let header = HeaderName::try_from(format!("ce-{name}")).map_err(|_| bad())?;
+    headers.insert(header, HeaderValue::from_str(&header_value(value)).map_err(|_| bad())?);
     Ok(())
 }

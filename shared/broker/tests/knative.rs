@@ -157,8 +157,13 @@ async fn the_overrides_of_the_sink_binding_are_added() {
         (&headers["ce-stage"], &headers["ce-type"]),
         (&"test".parse().unwrap(), &"other".parse().unwrap())
     );
-    let broken = BrokerConfig { k_ce_overrides: Some("stage=test".into()), ..config };
+    let broken = BrokerConfig { k_ce_overrides: Some("stage=test".into()), ..config.clone() };
     assert!(matches!(Broker::open(&broken, world.db.clone()), Err(Error::Overrides(_))));
+    for name in ["", "Stage", "my-stage", "my_stage"] {
+        let json = serde_json::json!({ "extensions": { name: "test" } }).to_string();
+        let broken = BrokerConfig { k_ce_overrides: Some(json), ..config.clone() };
+        assert!(matches!(Broker::open(&broken, world.db.clone()), Err(Error::Refused(_))), "{name:?}");
+    }
 }
 
 #[tokio::test]

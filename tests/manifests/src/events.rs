@@ -1,6 +1,6 @@
 //! Every event has who hears it or a reason why nobody does, and every Trigger is whole.
 
-use contracts::ALL_EVENT_TYPES;
+use contracts::{ALL_EVENT_TYPES, data_schema, short_name};
 use serde_json::Value;
 
 use crate::{
@@ -69,11 +69,14 @@ fn event_type(resource: &Resource, code: &Code, problems: &mut Vec<String>) {
         }
         Some(_) => {}
     }
+    if data_schema(kind).is_some_and(|schema| schema != resource.text("/spec/schema")) {
+        problems.push(resource.say(format!("its schema is not that of {kind}")));
+    }
     named_after(resource, kind, problems);
 }
 
 fn named_after(resource: &Resource, kind: &str, problems: &mut Vec<String>) {
-    let short = kind.trim_start_matches("dev.tapedeck.").trim_end_matches(".v1").replace('.', "-");
+    let short = short_name(kind);
     if resource.name() != short {
         problems.push(resource.say(format!("is not named after its event, {short}")));
     }

@@ -1,4 +1,4 @@
-//! Knative Services: probes, limits of time, who may call.
+//! Knative Services: probes, limits of time, who may call, by what they are found.
 
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
         probes(function, &spec["containers"][0], problems);
         times(function, spec, problems);
         visibility(function, resources, problems);
+        labels(function, problems);
         slots(function, spec, code, problems);
         if code.function_of(text(spec, "/containers/0/image")) != Some(function.name()) {
             problems.push(function.say("its image is of another function"));
@@ -54,6 +55,22 @@ fn times(function: &Resource, spec: &Value, problems: &mut Vec<String>) {
     let annotations = &function.value["spec"]["template"]["metadata"]["annotations"];
     if text(annotations, "/autoscaling.knative.dev~1max-scale").is_empty() {
         problems.push(function.say("has no max-scale: each pod may hold connections to the database"));
+    }
+}
+
+/// What `kn func list` and consoles find functions by.
+fn labels(function: &Resource, problems: &mut Vec<String>) {
+    for (label, wanted) in [
+        ("function.knative.dev", "true"),
+        ("function.knative.dev~1name", function.name()),
+        ("function.knative.dev~1runtime", "rust"),
+        ("app.kubernetes.io~1name", function.name()),
+        ("app.kubernetes.io~1part-of", "tapedeck"),
+        ("app.kubernetes.io~1component", "function"),
+    ] {
+        if function.text(&format!("/metadata/labels/{label}")) != wanted {
+            problems.push(function.say(format!("its label {} is not {wanted:?}", label.replace("~1", "/"))));
+        }
     }
 }
 

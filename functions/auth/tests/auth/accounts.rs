@@ -1,9 +1,14 @@
 //! One's own account, API keys, and what administrators do.
 
+use std::time::Duration;
+
 use crate::house::{House, PASSWORD, broker};
 use auth::AuthConfig;
-use axum::http::header;
-use contracts::{KeyId, UserId};
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use contracts::{KeyId, Trace, UserId};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -261,4 +266,29 @@ async fn every_route_is_described() {
     assert_eq!(paths, expected);
     let components = openapi.components.unwrap();
     assert_eq!(components.security_schemes.keys().collect::<Vec<_>>(), ["basic", "bearer"]);
+}
+
+#[tokio::test]
+async fn what_an_account_is_told_belongs_to_the_trace_of_the_request() {
+    let house = House::open().await;
+    let trace = Trace::new(Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), Some("a=1"));
+    let ask = async |path: &str, body: Value| {
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .header("traceparent", trace.parent().unwrap())
+            .header("tracestate", "a=1");
+        house.send(request.body(Body::from(body.to_string())).unwrap()).await.status
+    };
+    let registration = json!({"email": "ada@example.org", "password": PASSWORD});
+    assert_eq!(ask("/register", registration).await, 201);
+    assert_eq!(ask("/password/reset", json!({"email": "ada@example.org"})).await, 202);
+    // The mail for a new password is recorded beside the answer.
+    let told = loop {
+        let events = house.db.outbox().unpublished(Duration::ZERO, 10).await.unwrap();
+        if events.len() == 3 {
+            break events;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(told.iter().all(|event| event.envelope.extensions == trace.extensions()), "{told:?}");
 }

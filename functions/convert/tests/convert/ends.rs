@@ -2,7 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use contracts::{AudioReady, ConversionFailed, DeliveryDue, Event as _, FailureCode, State, VideoUploaded};
+use contracts::{
+    AudioReady, ConversionFailed, DeliveryDue, Event as _, FailureCode, State, Trace, VideoUploaded,
+};
 use convert::ConvertConfig;
 use db::Garbage;
 use runtime::{Call, CancellationToken};
@@ -118,4 +120,19 @@ async fn a_converter_that_has_lost_its_lease_stops_and_leaves_one_audio_of_the_o
     assert_eq!((job.state, job.attempts, job.end_no), (State::Done, 2, 1));
     assert_eq!(world.count("partial/audios") + world.count("audios"), 1);
     assert!(world.audio(&job).exists());
+}
+
+#[tokio::test]
+async fn the_end_of_a_job_belongs_to_the_trace_of_its_own_ticket_and_of_no_other() {
+    let world = World::new().await;
+    let trace = Trace::new(Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), Some("a=1"));
+    let call = || Call { trace: trace.clone(), ..Call::default() };
+    let first = world.uploaded().await;
+    let own = world.deliver_with(first, engine(), &ConvertConfig::default(), call()).await.unwrap();
+    assert_eq!(own.len(), 2, "the fact, and the mail that is due");
+    assert!(own.iter().all(|event| event.extensions == trace.extensions()), "{own:?}");
+    let second = world.uploaded_noise(1).await;
+    let other = world.deliver_with(first, engine(), &ConvertConfig::default(), call()).await.unwrap();
+    assert_eq!(other[0].subject, second.to_string());
+    assert!(other.iter().all(|event| event.extensions.is_empty()), "{other:?}");
 }

@@ -70,7 +70,9 @@ pub(crate) fn text(value: &str) -> AMQPValue {
 /// What the attributes of an event may begin with: as the AMQP binding has them (3.1.3.1), or, as here and on Knative,
 /// with nothing.
 const PREFIXES: [&str; 3] = ["cloudEvents:", "cloudEvents_", ""];
-/// Headers that RabbitMQ adds, or that senders add for themselves, are no attributes: those have no such names.
+
+/// Headers that RabbitMQ adds, or that senders add for themselves, are no attributes: those have no such names. Of an
+/// attribute that an event does not have, Knative's broker writes an empty header.
 fn attributes(properties: &BasicProperties) -> BTreeMap<String, String> {
     let headers = properties.headers().as_ref().map(FieldTable::inner);
     let has = |prefix: &&str| headers.is_some_and(|all| all.contains_key(&*format!("{prefix}specversion")));
@@ -84,6 +86,7 @@ fn attributes(properties: &BasicProperties) -> BTreeMap<String, String> {
         .into_iter()
         .flatten()
         .filter_map(|(name, value)| Some((named(name.as_str())?, written(value)?)))
+        .filter(|(_, value)| !value.is_empty())
         .collect();
     let kind = properties.content_type().as_ref().map(|kind| kind.as_str().to_owned());
     let kind = kind.or_else(|| headers.and_then(|all| written(all.get("content-type")?)));
@@ -212,6 +215,8 @@ mod tests {
         let good = [("specversion", "1.0"), ("id", "1"), ("type", "t"), ("source", "/x")];
         for (name, value, taken) in [
             ("subject", "s", true),
+            ("subject", "", true),
+            ("dataschema", "", true),
             ("time", "2018-04-05T03:56:24Z", true),
             ("time", "yesterday", false),
             ("source", "a b", false),

@@ -87,7 +87,7 @@ impl Deliveries<'_> {
     /// A newer version may read it; until then it must not be tried for ever.
     async fn unreadable(&self, key: (DeliveryId, EventId), problem: String) -> Result<()> {
         tracing::error!(delivery = %key.0, problem, "a delivery can't be read");
-        let row = sqlx::query("SELECT attempts FROM deliveries WHERE id = ?").bind(key.0.to_string());
+        let row = sqlx::query("SELECT * FROM deliveries WHERE id = ?").bind(key.0.to_string());
         let row = self.db.fetch_optional(row).await?;
         let attempts = row.and_then(|row| row.try_get::<i32, _>("attempts").ok());
         match attempts.and_then(|attempts| pause_after(u32::try_from(attempts).ok()?)) {

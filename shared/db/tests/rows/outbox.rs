@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use contracts::{DeliveryDue, Event as _, VideoUploaded};
+use contracts::{AudioReady, DeliveryDue, Event as _, Trace, UserId, VideoUploaded};
+use db::Source;
 use sqlx::Row as _;
 
-use crate::world::{HOUR, MINUTE, pool, worlds};
+use crate::world::{HOUR, MINUTE, finished, mail_and_webhook, pool, worlds};
 
 #[tokio::test]
 async fn an_event_is_claimed_by_one_and_due_again_when_that_one_dies() {
@@ -65,6 +66,36 @@ async fn extensions_travel_with_the_event() {
         world.run(r#"UPDATE outbox SET extensions = '{"traceparent":"00-1-2-01"}'"#).await;
         let pending = world.db.outbox().due(VideoUploaded::TYPE, 10).await.unwrap().remove(0);
         assert_eq!(pending.envelope.extensions["traceparent"], "00-1-2-01");
+    }
+}
+
+#[tokio::test]
+async fn what_a_transition_writes_belongs_to_the_trace_of_its_cause_and_only_that() {
+    const PARENTS: [&str; 2] = [
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ];
+    let [upload, ticket] = PARENTS.map(|parent| Trace::new(Some(parent), Some("a=1,b=2")));
+    for world in worlds().await {
+        let id = world.uploading(UserId::generate()).await;
+        let (source, options) = (Source::default(), mail_and_webhook());
+        let by_request = world.db.caused_by(&upload);
+        let queued = by_request.jobs().queue(id, &source, &options).await.unwrap().unwrap();
+        assert_eq!(queued.envelope.extensions, upload.extensions());
+        assert_eq!(world.events(VideoUploaded::TYPE).await, [queued.envelope]);
+        let claimed = world.claim().await;
+        let by_ticket = world.db.caused_by(&ticket);
+        let ended = by_ticket.jobs().finish(&claimed.lease, &finished(&claimed), "e").await.unwrap().unwrap();
+        let again = by_ticket.jobs().finish(&claimed.lease, &finished(&claimed), "e").await.unwrap().unwrap();
+        for ended in [&ended, &again] {
+            assert_eq!(ended.fact.envelope.extensions, ticket.extensions());
+            assert!(ended.deliveries.iter().all(|due| due.envelope.extensions == ticket.extensions()));
+        }
+        assert_eq!(world.events(AudioReady::TYPE).await, [ended.fact.envelope]);
+        assert_eq!(world.events(DeliveryDue::TYPE).await.len(), 2);
+        world.queued().await;
+        let untraced = world.events(VideoUploaded::TYPE).await.pop().unwrap();
+        assert!(untraced.extensions.is_empty(), "another job's, of no request that has a trace");
     }
 }
 

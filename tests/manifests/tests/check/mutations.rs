@@ -14,7 +14,7 @@ const fn mistake(file: &'static str, from: &'static str, to: &'static str, said:
     Mistake { file, from, to, said }
 }
 
-const MISTAKES: [Mistake; 49] = [
+const MISTAKES: [Mistake; 53] = [
     // Events.
     mistake("eventing/delivery-due.yaml", "delivery.due.v1", "delivery.deu.v1", "no event of contracts"),
     mistake(
@@ -77,6 +77,18 @@ const MISTAKES: [Mistake; 49] = [
         "its source is not /tapedeck/functions/upload",
     ),
     mistake("eventing/event-types.yaml", "name: tapedeck }", "name: default }", "the Broker \"default\""),
+    mistake(
+        "eventing/event-types.yaml",
+        "schema: urn:tapedeck:event:dev.tapedeck.audio.ready.v1",
+        "schema: urn:tapedeck:event:dev.tapedeck.audio.ready.v2",
+        "its schema is not that of dev.tapedeck.audio.ready.v1",
+    ),
+    mistake(
+        "eventing/event-types.yaml",
+        "  schema: urn:tapedeck:event:dev.tapedeck.delivery.due.v1\n",
+        "",
+        "its schema is not that of dev.tapedeck.delivery.due.v1",
+    ),
     mistake("eventing/sweeps.yaml", "sweep.blobs.v1", "sweep.orphans.v1", "sweep.blobs.v1 has 0"),
     mistake("eventing/sweeps.yaml", "sweep.due.v1", "sweep.blobs.v1", "sweep.due.v1 has 0"),
     mistake("eventing/sweeps.yaml", "/tapedeck/clock", "/tapedeck/watch", "sweep.due.v1 is another"),
@@ -197,6 +209,18 @@ const MISTAKES: [Mistake; 49] = [
         "tapedeck.dev/publishes: \"true\"",
         "tapedeck.dev/publishes: \"no\"",
         "tapedeck.dev/publishes is wrong",
+    ),
+    mistake(
+        "knative/base/jobs.yaml",
+        "function.knative.dev/name: jobs",
+        "function.knative.dev/name: job",
+        "its label function.knative.dev/name is not \"jobs\"",
+    ),
+    mistake(
+        "knative/base/sweep.yaml",
+        "    app.kubernetes.io/part-of: tapedeck\n",
+        "",
+        "its label app.kubernetes.io/part-of is not \"tapedeck\"",
     ),
     mistake("knative/base/download.yaml", "key: url", "key: uri", "which is not there"),
     mistake(

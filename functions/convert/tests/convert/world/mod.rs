@@ -93,7 +93,8 @@ impl World {
     ) -> Delivered {
         let (db, blobs) = (self.db.clone(), self.blobs.clone());
         let function = convert::function(Convert { db, blobs, engine, config: config.clone() });
-        let ticket = Envelope::of(&VideoUploaded { job_id }, self.clock.now()).unwrap();
+        let mut ticket = Envelope::of(&VideoUploaded { job_id }, self.clock.now()).unwrap();
+        ticket.extensions = call.trace.extensions();
         function.deliver(ticket, call).await
     }
 
