@@ -47,27 +47,34 @@ async fn tickets(cx: &Sweep) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each part goes on until nothing of it is due, and one that fails does not keep the others from their turn. Being cut
-/// off anywhere loses nothing: rows stay due, and events stay in the outbox.
+/// A part that fails does not keep the others from their turn. Being cut off anywhere loses nothing: rows stay due, and
+/// events stay in the outbox.
 async fn look(cx: &Context<Sweep>) -> Result<(), Failure> {
     cx.broker.publish_pending().await;
-    let parts = [jobs(cx).await, deliveries(cx).await, garbage(cx).await, forget(cx).await];
+    let parts = [pages(cx).await, deliveries(cx).await, forget(cx).await];
     parts.into_iter().collect()
 }
 
-/// What a page has written to the outbox is published before the next one is asked for. At the shutdown the page in hand
-/// is the last one.
-async fn jobs(cx: &Context<Sweep>) -> Result<(), Failure> {
+/// A page of jobs and a page of blobs in turn until nothing is due, so that a backlog of one does not hold up the other; a
+/// part of the time is left to what comes after. At the shutdown the pages in hand are the last ones.
+async fn pages(cx: &Context<Sweep>) -> Result<(), Failure> {
+    let until = Instant::now() + BUDGET / 2;
     loop {
-        let looked = cx.db.jobs().look(cx.config.keep(), PAGE).await.or_retry()?;
-        if !looked.events.is_empty() {
-            tracing::info!(jobs = looked.jobs, events = looked.events.len(), "jobs were due");
-            cx.broker.publish_all(&looked.events).await;
-        }
-        if looked.jobs == 0 || cx.call.shutdown.is_cancelled() {
+        let (jobs, blobs) = (jobs(cx).await, garbage(cx).await);
+        if jobs? + blobs? == 0 || Instant::now() >= until || cx.call.shutdown.is_cancelled() {
             return Ok(());
         }
     }
+}
+
+/// What a page has written to the outbox is published before the next one is asked for. Returns how many jobs were due.
+async fn jobs(cx: &Sweep) -> Result<usize, Failure> {
+    let looked = cx.db.jobs().look(cx.config.keep(), PAGE).await.or_retry()?;
+    if !looked.events.is_empty() {
+        tracing::info!(jobs = looked.jobs, events = looked.events.len(), "jobs were due");
+        cx.broker.publish_all(&looked.events).await;
+    }
+    Ok(looked.jobs)
 }
 
 /// Says again that they are due.
@@ -86,24 +93,19 @@ async fn forget(cx: &Sweep) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes blobs until none is due. What can't be removed now is due again later.
-async fn garbage(cx: &Context<Sweep>) -> Result<(), Failure> {
+/// Removes a page of blobs. What can't be removed now is due again later. Returns how many were due.
+async fn garbage(cx: &Sweep) -> Result<usize, Failure> {
     let begun = Instant::now();
-    let mut removed = 0;
-    while !cx.call.shutdown.is_cancelled() {
-        let due = cx.db.due_garbage(PAGE).await.or_retry()?;
-        if due.is_empty() {
-            break;
-        }
-        let mut done = stream::iter(due).map(|blob| remove(cx, blob)).buffer_unordered(AT_ONCE);
-        while let Some(outcome) = done.next().await {
-            removed += usize::from(outcome?);
-        }
+    let due = cx.db.due_garbage(PAGE).await.or_retry()?;
+    let (count, mut removed) = (due.len(), 0);
+    let mut done = stream::iter(due).map(|blob| remove(cx, blob)).buffer_unordered(AT_ONCE);
+    while let Some(outcome) = done.next().await {
+        removed += usize::from(outcome?);
     }
     if removed > 0 {
         tracing::info!(removed, seconds = begun.elapsed().as_secs_f32(), "blobs removed");
     }
-    Ok(())
+    Ok(count)
 }
 
 async fn remove(cx: &Sweep, garbage: Garbage) -> Result<bool, Failure> {

@@ -1,13 +1,16 @@
 //! What walks and deletes cost with many small blobs in a store: `walk-bench mongodb://HOST/DATABASE [BLOBS]`, or
 //! `file:DIRECTORY`. The database is dropped, the directory is left empty of videos.
 //!
+//! `walk-bench fill mongodb://HOST/DATABASE BLOBS` only makes them, two days old, with ids that are numbers, and leaves them:
+//! for `measure-sweep`.
+//!
 //! Prints times, and the most memory that the walks held beyond what the process had before (`VmHWM`).
 
 use std::{
     error::Error,
     fs,
     io::Write as _,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use blobs::{Blob, Blobs, Bucket};
@@ -21,6 +24,7 @@ use mongodb::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+const TWO_DAYS: Duration = Duration::from_secs(2 * 86_400);
 /// Blobs of a page.
 const PAGE: usize = 1000;
 /// Half-written blobs among the others.
@@ -30,14 +34,16 @@ const DELETES: (usize, usize) = (5000, 8);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let keep = arguments.next_if(|word| word == "fill").is_some();
     let url = arguments.next().ok_or("which store? mongodb://HOST/DATABASE or file:DIRECTORY")?;
     let count: usize = arguments.next().map_or(Ok(300_000), |text| text.parse())?;
     let blobs = Blobs::open(&url)?;
     let filling = Instant::now();
     match url.strip_prefix("file:") {
         Some(folder) => fill_folder(folder, count)?,
-        None => fill_database(&url, &blobs, count).await?,
+        None if keep => return fill_database(&url, &blobs, &old_ids(count), TWO_DAYS).await,
+        None => fill_database(&url, &blobs, &new_ids(count), Duration::ZERO).await?,
     }
     say(&format!("{count} blobs made in {:.1?}", filling.elapsed()))?;
     walk("whole", async |after| blobs.page(Bucket::Videos, after, PAGE).await).await?;
@@ -57,19 +63,28 @@ fn fill_folder(folder: &str, count: usize) -> Result<()> {
     Ok(())
 }
 
+/// Of blobs, and of the partials among them.
+fn new_ids(count: usize) -> Vec<String> {
+    (0..count + PARTIALS).map(|_| VideoId::generate().to_string()).collect()
+}
+
+fn old_ids(count: usize) -> Vec<String> {
+    (1..=count).map(|number| format!("01m{number:023}")).collect()
+}
+
 /// A files document and one chunk for each, and chunks alone for the partials, which lie between them.
-async fn fill_database(url: &str, blobs: &Blobs, count: usize) -> Result<()> {
+async fn fill_database(url: &str, blobs: &Blobs, ids: &[String], age: Duration) -> Result<()> {
     let database = Client::with_uri_str(url).await?.default_database().ok_or("name a database in the URL")?;
     database.drop().await?;
     blobs.prepare().await?;
-    let ids: Vec<String> = (0..count + PARTIALS).map(|_| VideoId::generate().to_string()).collect();
+    let stored = DateTime::from_system_time(SystemTime::now() - age);
     let (files, chunks) =
         (database.collection::<Document>("videos.files"), database.collection::<Document>("videos.chunks"));
     for (n, group) in ids.chunks(5000).enumerate() {
         let chunk = |id| doc! { "_id": ObjectId::new(), "files_id": id, "n": 0 };
         chunks.insert_many(group.iter().map(chunk)).await?;
-        let whole = group.iter().enumerate().filter(|(at, _)| (n * 5000 + at) % (count / PARTIALS + 1) > 0);
-        let file = |(_, id)| doc! { "_id": id, "filename": id, "length": 0_i64, "chunkSize": 1, "uploadDate": DateTime::now() };
+        let whole = group.iter().enumerate().filter(|(at, _)| (n * 5000 + at) % (ids.len() / PARTIALS) != 1);
+        let file = |(_, id)| doc! { "_id": id, "filename": id, "length": 0_i64, "chunkSize": 1, "uploadDate": stored };
         files.insert_many(whole.map(file)).await?;
     }
     Ok(())
