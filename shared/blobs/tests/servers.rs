@@ -7,13 +7,14 @@ mod stores;
 
 use std::time::Duration;
 
-use blobs::{Blobs, Bucket, Error};
+use blobs::{Blob, Blobs, Bucket, Error};
+use contracts::VideoId;
 use mongodb::{
     Client, Database,
     bson::{Document, doc},
 };
 use servers::Mongod;
-use stores::{Mongo, content, put_video};
+use stores::{Mongo, content, put, put_video};
 
 async fn admin(server: &Mongod) -> Database {
     let url = format!("{}/?directConnection=true", server.url());
@@ -92,8 +93,8 @@ async fn a_server_that_was_away_is_found_again_by_the_same_handle() {
     let mut server = Mongod::start();
     let blobs = Blobs::open(&format!("{}/tapedeck?serverSelectionTimeoutMS=500", server.url())).unwrap();
     server.stop();
-    let first = contracts::VideoId::generate();
-    assert!(matches!(blobs.delete(blobs::Blob::Video(first)).await, Err(Error::Unavailable(_))));
+    let first = VideoId::generate();
+    assert!(matches!(blobs.delete(Blob::Video(first)).await, Err(Error::Unavailable(_))));
     server.restart();
     // The driver looks for its server anew within a second or so.
     while blobs.prepare().await.is_err() {}
@@ -103,4 +104,24 @@ async fn a_server_that_was_away_is_found_again_by_the_same_handle() {
     server.restart();
     while blobs.open_blob(blob).await.is_err() {}
     assert!(content(&blobs, blob).await.unwrap().unwrap() == vec![7; 600_000]);
+}
+
+#[tokio::test]
+async fn a_store_without_room_says_so_and_takes_blobs_again_when_there_is_some() {
+    let server = Mongod::start_with(&["--setParameter", "enableTestCommands=1"]);
+    let mongo = Mongo::on(&server.url()).await;
+    mongo.blobs.prepare().await.unwrap();
+    let before = put_video(&mongo.blobs, 600_000).await;
+    // `OutOfDiskSpace`.
+    let data = doc! { "failCommands": ["insert"], "errorCode": 14031 };
+    let refuse = doc! { "configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data };
+    admin(&server).await.run_command(refuse).await.unwrap();
+    let refused = Blob::Video(VideoId::generate());
+    let full = put(&mongo.blobs, refused, &[&[7; 600_000]]).await;
+    assert!(matches!(full, Err(Error::Full)), "{full:?}");
+    assert!(content(&mongo.blobs, before).await.unwrap().is_some(), "what is there is read");
+    let allow = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+    admin(&server).await.run_command(allow).await.unwrap();
+    assert!(mongo.blobs.open_blob(refused).await.unwrap().is_none());
+    put_video(&mongo.blobs, 600_000).await;
 }

@@ -64,3 +64,21 @@ async fn an_event_whose_consumers_die_is_kept_until_one_lives() {
     let heard = Heard::default();
     work(&world, heard.function(), &heard, 1).await;
 }
+
+#[tokio::test]
+async fn an_event_with_nul_bytes_is_dropped_and_the_next_one_comes() {
+    let world = World::new().await;
+    let heard = Heard::default();
+    let good = envelope();
+    let nul = || "a\0b".to_owned();
+    for bad in [
+        contracts::Envelope { data: serde_json::json!({"job_id": "\0"}), ..envelope() },
+        contracts::Envelope { kind: nul(), ..envelope() },
+        contracts::Envelope { data: serde_json::json!({"\0": "\0"}), subject: nul(), ..envelope() },
+    ] {
+        world.work_queue().publish(&bad).await.unwrap();
+    }
+    world.work_queue().publish(&good).await.unwrap();
+    work(&world, heard.function(), &heard, 1).await;
+    assert_eq!(heard.all()[0].to_string(), good.subject);
+}
