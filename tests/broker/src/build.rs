@@ -217,8 +217,7 @@ async fn operate(settings: &mut Settings) -> Result<(), String> {
         match one.kind() {
             "Queue" => rabbit.make_queue(one.text("/spec/name"), one.text("/spec/type")).await?,
             "User" => {
-                // Users are the whole server's.
-                let (name, password) = (format!("{}-{vhost}", one.name()), "made by the operator");
+                let (name, password) = (user_of(one.name(), &vhost), "made by the operator");
                 let tags =
                     one.value["spec"]["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 let tags = tags.collect::<Vec<_>>().join(",");
@@ -229,7 +228,7 @@ async fn operate(settings: &mut Settings) -> Result<(), String> {
         }
     }
     for one in settings.resources.iter().filter(|one| one.kind() == "Permission") {
-        let user = format!("{}-{vhost}", one.text("/spec/userReference/name"));
+        let user = user_of(one.text("/spec/userReference/name"), &vhost);
         put(format!("permissions/{vhost}/{user}"), one.value["spec"]["permissions"].clone()).await?;
     }
     settings.resources.extend(made);
@@ -238,6 +237,11 @@ async fn operate(settings: &mut Settings) -> Result<(), String> {
     host.set_path(&vhost);
     set(&mut settings.resources, ("Secret", "rabbitmq"), "stringData", "keda-host", host.as_str());
     Ok(())
+}
+
+/// Users are the whole server's, so each world has its own.
+fn user_of(name: &str, vhost: &str) -> String {
+    format!("{name}-{}", vhost.replace('%', ""))
 }
 
 fn secret(name: &str, username: &str, password: &str) -> Resource {

@@ -25,7 +25,7 @@ mod sums;
 
 pub use code::Code;
 pub use container::{Container, containers, secret_value};
-pub use read::{Resource, kustomizations, kustomize, parse, plain_files, run};
+pub use read::{Resource, kustomizations, kustomize, overlay, parse, plain_files, run};
 pub use schema::Schemas;
 pub use sinks::{address_of, sink_of};
 pub use sums::{Requests, connections, dispatchers, requests};

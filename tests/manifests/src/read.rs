@@ -145,6 +145,30 @@ pub fn kustomize(folder: &Path) -> Result<Option<Vec<Resource>>, String> {
     }
 }
 
+/// The resources of an overlay without components: what kustomize makes of it or, where there is no kubectl, the files that
+/// its kustomization names, one below the other.
+///
+/// # Errors
+/// What can't be read, and what kustomize refuses.
+pub fn overlay(folder: &Path) -> Result<Vec<Resource>, String> {
+    match kustomize(folder)? {
+        Some(built) => Ok(built),
+        None => named_below(folder),
+    }
+}
+
+fn named_below(folder: &Path) -> Result<Vec<Resource>, String> {
+    let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    let mut resources = Vec::new();
+    for kustomization in parse("kustomization.yaml", &read(&folder.join("kustomization.yaml"))?)? {
+        for name in list(&kustomization.value, "/resources").iter().filter_map(Value::as_str) {
+            let path = folder.join(name);
+            resources.extend(if path.is_dir() { named_below(&path)? } else { parse(name, &read(&path)?)? });
+        }
+    }
+    Ok(resources)
+}
+
 /// The output of a tool. `None` if it is not there.
 ///
 /// # Errors
