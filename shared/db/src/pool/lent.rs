@@ -88,7 +88,7 @@ impl Drop for Lent {
 /// Ends what is open, and asks the connection once: one that does not answer is closed when `lent` is dropped.
 async fn give_back(mut lent: Lent) {
     let Some(connection) = lent.connection.as_mut() else { return };
-    if !lent.open || sqlx::raw_sql("ROLLBACK").execute(&mut **connection).await.is_ok() {
+    if !lent.open || is_over(sqlx::raw_sql("ROLLBACK").execute(&mut **connection).await.err().as_ref()) {
         // From here on it is closed when this future is dropped.
         let Some(mut connection) = lent.connection.take() else { return };
         connection.return_to_pool().await;
@@ -137,6 +137,16 @@ impl std::ops::Deref for Tx {
 impl std::ops::DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut Lent {
         &mut self.lent
+    }
+}
+
+/// Whether a transaction is over after a ROLLBACK. SQLite ends it by itself where the disk is full, and then says that there is
+/// none. With its last connection SQLite gives up a file that it can't make anew before there is room.
+fn is_over(refused: Option<&Error>) -> bool {
+    match refused {
+        None => true,
+        Some(Error::Database(cause)) => cause.message().contains("no transaction is active"),
+        Some(_) => false,
     }
 }
 

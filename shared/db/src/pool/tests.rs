@@ -80,6 +80,18 @@ async fn a_transaction_that_is_dropped_is_rolled_back_and_its_connection_stays()
 }
 
 #[tokio::test]
+async fn a_transaction_that_sqlite_has_ended_by_itself_costs_no_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&format!("sqlite:{}", folder.path().join("db").display()), 1).unwrap();
+    sqlx::query("CREATE TEMP TABLE of_this_connection (n BIGINT)").execute(&db.pool).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    // As on a full disk (sqlite.org/lang_transaction.html, section 2.1.2).
+    sqlx::raw_sql("ROLLBACK").execute(&mut *tx).await.unwrap();
+    drop(tx);
+    assert_eq!(number(&db, "SELECT COUNT(*) FROM of_this_connection").await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_connection_speaks_utf8_and_utc() {
     let db = mysql().await;
     let row =
