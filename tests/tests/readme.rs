@@ -40,14 +40,13 @@ fn sources(folder: &std::path::Path, text: &mut String) {
     }
 }
 
-#[test]
-fn each_line_of_the_threat_model_is_held_by_tests_that_exist() {
+/// How many tests the tables of a page name in their last column; each of them exists.
+fn tests_named(page: &str) -> usize {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut text = String::new();
     ["functions", "shared", "tests"].iter().for_each(|folder| sources(&root.join(folder), &mut text));
-    let lines = include_str!("../THREATS.md").lines().filter(|line| line.starts_with("| **"));
     let mut named = 0;
-    for line in lines {
+    for line in page.lines().filter(|line| line.starts_with("| **")) {
         let tests: Vec<&str> = line.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "{line}");
         for test in tests {
@@ -55,7 +54,17 @@ fn each_line_of_the_threat_model_is_held_by_tests_that_exist() {
             named += 1;
         }
     }
-    assert!(named > 30, "{named}");
+    named
+}
+
+#[test]
+fn each_line_of_the_threat_model_is_held_by_tests_that_exist() {
+    assert!(tests_named(include_str!("../THREATS.md")) > 30);
+}
+
+#[test]
+fn each_fault_of_the_list_is_held_by_tests_that_exist() {
+    assert!(tests_named(include_str!("../FAULTS.md")) > 50);
 }
 
 #[tokio::test]

@@ -15,10 +15,11 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Whether the line is bad in this way in this round. All are forgotten at once, since what is new works; but those of the
-    /// gateway later, or nothing would come to the others.
+    /// Whether the line is bad in this way in this round. All are forgotten at once, since what is new works; but those by
+    /// which work comes later, or nothing would come to the others.
     pub(super) fn is_bad(&self, bad: Bad, round: usize) -> bool {
-        let turn = if bad == Bad::Forgotten { usize::from(self.function == "gateway") } else { self.round };
+        let brings_work = self.function == "gateway" || self.variable == BROKER;
+        let turn = if bad == Bad::Forgotten { usize::from(brings_work) } else { self.round };
         turn == round && self.can_be(bad)
     }
 
@@ -35,7 +36,7 @@ impl Cell {
     /// its own.
     pub(super) fn most(&self, bad: Bad) -> Option<usize> {
         let breaks = !matches!(bad, Bad::Slow | Bad::Stalled);
-        (breaks && [MAIL, HOOK].contains(&self.variable)).then_some(2)
+        (breaks && [MAIL, HOOK].contains(&self.variable)).then_some(1)
     }
 }
 

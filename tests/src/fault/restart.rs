@@ -10,7 +10,7 @@ use super::{
     cells::DATABASE,
     line::{Last, Line},
 };
-use crate::{Platform, Setup, fixture, fleet::Place};
+use crate::{Platform, Setup, crash::pass_sweep_leases, fixture, fleet::Place};
 
 /// Jobs whose converters have died.
 pub const JOBS: usize = 12;
@@ -75,5 +75,6 @@ impl Recovery {
         tokio::time::sleep(Duration::from_secs(2)).await;
         self.mariadb.restart();
         self.platform.kill_function("sweep");
+        pass_sweep_leases(self.platform.db()).await;
     }
 }
