@@ -3,6 +3,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod long;
+pub(crate) mod masking;
 pub(crate) mod matroska;
 mod mp3;
 pub(crate) mod mp4;
