@@ -15,9 +15,10 @@ use std::{
 
 use axum::{body::Body, http::StatusCode};
 use bytes::Bytes;
+use contracts::{Event as _, VideoUploaded};
 use futures_util::{Stream, StreamExt as _, stream};
 use upload::UploadConfig;
-use world::{World, file, form, option, part, video};
+use world::{TRACEPARENT, World, file, form, option, part, video};
 
 #[tokio::test]
 async fn file_names_are_taken_as_clients_send_them() {
@@ -190,4 +191,13 @@ async fn an_upload_whose_job_was_removed_ends_soon() {
     let ((status, answer), _) = Box::pin(tokio::time::timeout(Duration::from_secs(60), both)).await.unwrap();
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     world.nothing_is_stored().await;
+}
+
+#[tokio::test]
+async fn the_event_of_an_upload_belongs_to_the_trace_of_its_request() {
+    let world = World::new().await;
+    let job = world.taken(form(&[file(b"; filename=\"a.mp4\"")])).await;
+    let events = world.db.outbox().due(VideoUploaded::TYPE, 10).await.unwrap();
+    assert_eq!((events.len(), &events[0].envelope.subject), (1, &job.id.to_string()));
+    assert_eq!(events[0].envelope.extensions["traceparent"], TRACEPARENT);
 }

@@ -292,3 +292,19 @@ async fn what_an_account_is_told_belongs_to_the_trace_of_the_request() {
     };
     assert!(told.iter().all(|event| event.envelope.extensions == trace.extensions()), "{told:?}");
 }
+
+#[tokio::test]
+async fn the_last_use_of_a_key_is_noted_to_the_minute() {
+    let house = House::open().await;
+    let token = house.member("ada@example.org").await;
+    let key = house.api_key(&token, json!(["read"])).await.field("secret");
+    let used = async |seconds: u64| {
+        house.clock.advance(Duration::from_secs(seconds));
+        assert_eq!(house.get("/me", &key).await.status, 200);
+        house.get("/keys", &token).await.json()["keys"][0]["last_used_at"].as_str().unwrap().to_owned()
+    };
+    let first = used(1).await;
+    assert_eq!(first, house.clock.now().to_string());
+    assert_eq!(used(60).await, first);
+    assert_eq!(used(1).await, house.clock.now().to_string());
+}

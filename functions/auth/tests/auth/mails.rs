@@ -139,6 +139,11 @@ async fn asking_for_a_mail_tells_nothing_about_who_has_an_account() {
     assert_eq!(house.resets_asked().await, 1);
     assert_eq!(house.ask_reset("ada@example.org").await.status, 202);
     assert_eq!(house.resets_asked().await, 1, "one mail in ten minutes");
+    house.clock.advance(Duration::from_secs(600));
+    assert_eq!(house.ask_reset("ada@example.org").await.status, 202);
+    while house.resets_asked().await < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Takes connections and never says a word.

@@ -17,6 +17,9 @@ use runtime::CancellationToken;
 use tower::ServiceExt as _;
 use upload::{Upload, UploadConfig};
 
+/// Every request belongs to this trace.
+pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 pub(crate) struct World {
     pub(crate) db: Db,
     pub(crate) anna: UserId,
@@ -57,6 +60,7 @@ impl World {
         let request = Request::post(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::CONTENT_TYPE, media_type)
+            .header("traceparent", TRACEPARENT)
             .body(body)
             .unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
