@@ -95,7 +95,7 @@ pub(crate) async fn build(mut settings: Settings) -> Result<Parts, String> {
     let exchange = format!("b.tapedeck.{name}");
     let rabbit = Arc::new(Rabbit::at(&settings.amqp));
     rabbit.make_exchange(&exchange).await?;
-    let ingress = Arc::new(Ingress { rabbit, exchange, log: log.clone(), dropped: AtomicUsize::new(0) });
+    let ingress = Arc::new(Ingress { rabbit, exchange, log: log.clone(), dropped: Mutex::default() });
     for (host, listener) in listeners {
         match functions.get(&host) {
             Some(function) => serve(listener, function.clone().activator()),

@@ -1,9 +1,6 @@
 //! The broker's ingress: 202 means that RabbitMQ has confirmed the event. What no Trigger matches is confirmed and gone.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
@@ -23,7 +20,8 @@ pub(crate) struct Ingress {
     pub(crate) rabbit: Arc<Rabbit>,
     pub(crate) exchange: String,
     pub(crate) log: Log,
-    pub(crate) dropped: AtomicUsize,
+    /// Types of events that no Trigger was bound for.
+    pub(crate) dropped: Mutex<Vec<String>>,
 }
 
 impl Ingress {
@@ -35,7 +33,7 @@ impl Ingress {
     /// Of the ingress, and of a subscriber's answer.
     pub(crate) async fn publish(&self, event: &Event) -> Result<(), String> {
         if self.rabbit.publish(&self.exchange, "", event).await? == Published::Dropped {
-            self.dropped.fetch_add(1, Ordering::SeqCst);
+            self.dropped.lock().unwrap().push(event.kind().to_owned());
             self.log.line(&format!("no Trigger is bound for {} {}: dropped", event.kind(), event.id()));
         }
         Ok(())

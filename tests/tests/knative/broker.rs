@@ -1,5 +1,6 @@
 //! Events and functions.
 
+use contracts::{DeliveryDue, Event as _, VideoUploaded};
 use knative_world::{Ending, Trouble};
 use tapedeck_tests::{Deployment, Platform, Setup, User};
 
@@ -7,6 +8,11 @@ use crate::until;
 
 async fn cluster() -> Platform {
     Setup::default().start_cluster(&Deployment::default()).await
+}
+
+/// How many hints nobody heard: tickets and deliveries.
+fn dropped(platform: &Platform) -> [usize; 2] {
+    [VideoUploaded::TYPE, DeliveryDue::TYPE].map(|kind| platform.cluster().dropped(kind))
 }
 
 /// Each job is done at its first attempt, and each owner told once.
@@ -38,7 +44,7 @@ async fn an_event_from_before_the_triggers_is_dropped_and_nothing_is_lost() {
     let ann = platform.new_user().await;
     let ids = upload(&ann, 0..3).await;
     // Answered 202, as an event that somebody hears: three tickets and a welcome.
-    assert!(platform.cluster().dropped() >= 4, "{}", platform.cluster().dropped());
+    assert!(dropped(&platform)[0] >= 3 && dropped(&platform)[1] >= 1, "{:?}", dropped(&platform));
     platform.cluster().bind_triggers().await.unwrap();
     each_is_done_and_told_once(&platform, &ann, &ids).await;
     platform.finish().await;
@@ -51,7 +57,7 @@ async fn events_that_come_twice_late_and_in_another_order_do_their_work_once() {
     let ann = platform.new_user().await;
     let ids = upload(&ann, 0..12).await;
     each_is_done_and_told_once(&platform, &ann, &ids).await;
-    assert_eq!((platform.cluster().dropped(), platform.cluster().buried()), (0, 0));
+    assert_eq!((dropped(&platform), platform.cluster().buried()), ([0, 0], 0));
     platform.finish().await;
 }
 
@@ -84,7 +90,7 @@ async fn a_way_that_is_not_there_yet_is_tried_again_until_it_is() {
     platform.cluster().hide("convert", false);
     platform.cluster().put_away("notify", false);
     each_is_done_and_told_once(&platform, &ann, &ids).await;
-    assert_eq!(platform.cluster().dropped(), 0);
+    assert_eq!((dropped(&platform), platform.cluster().buried()), ([0, 0], 0));
     platform.finish().await;
 }
 
@@ -101,7 +107,7 @@ async fn functions_that_nobody_asks_sleep_and_the_sweep_does_so_between_two_tick
     let before = cluster.starts("sweep");
     until("the sweep starts anew for a tick", async || cluster.starts("sweep") >= before + 2).await;
     assert_eq!(ann.get("/me").await.status(), 200, "whoever is asked wakes up");
-    assert!(cluster.starts("auth") == 2 && cluster.starts("gateway") == 2);
+    assert!(cluster.starts("auth") >= 2 && cluster.starts("gateway") >= 2);
     platform.finish().await;
 }
 
