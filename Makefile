@@ -15,7 +15,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## Send a real video through the platform and keep the MP3: make demo [VIDEO=path]
-	$(CARGO) run --release --quiet --package tapedeck-tests --bin demo -- $(if $(VIDEO),"$(VIDEO)")
+	@tests/demo target/release/tapedeck $(if $(VIDEO),"$(VIDEO)")
 
 run: build ## Keep the platform up at http://127.0.0.1:8080: make run [PORT=...] [DATA=...]
 	target/release/tapedeck serve --port $(PORT) --data $(DATA)

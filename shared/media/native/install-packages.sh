@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the Debian or Ubuntu packages that building libav, its bindings and LAME needs, unless they are there.
+# Installs the Debian or Ubuntu packages that building libav, its bindings and LAME needs, and curl, unless they are there.
 set -eu
 
-packages="dpkg-dev gcc libc6-dev libclang-dev make nasm patch pkg-config xz-utils"
+packages="curl dpkg-dev gcc libc6-dev libclang-dev make nasm patch pkg-config xz-utils"
 
 missing=""
 for package in $packages; do
