@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the minimal static libav that `media` links, with libopus and libvorbis in it, from the distribution's own
+# Builds the minimal static libav that `media` links, with libopus, libvorbis and zlib in it, from the distribution's own
 # source packages.
 #
 #   FFMPEG_DIR=$(shared/media/native/build-libav.sh target/native)
@@ -37,7 +37,7 @@ fetch() {
     mkdir -p "$work/apt/sources" "$work/apt/state" "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
     sources "$work/apt/sources"
     apt update
-    apt source ffmpeg libogg libvorbis opus
+    apt source ffmpeg libogg libvorbis opus zlib
 }
 
 # `demuxer mov # comment` -> `--enable-demuxer=mov`, `library libopus` -> `--enable-libopus`
@@ -65,7 +65,20 @@ library() {
     )
 }
 
+# zlib's configure knows other options.
+zlib() {
+    (
+        cd "$work"/zlib-*/
+        CFLAGS="-O3 -fPIC" ./configure --prefix="$work/libraries" --static
+        make -j"$(nproc)" libz.a
+        make install
+        mkdir -p "$prefix.new"
+        cp LICENSE "$prefix.new/COPYING.zlib"
+    )
+}
+
 libraries() {
+    zlib
     library libogg
     library libvorbis --disable-docs --disable-examples --disable-oggtest
     library opus --disable-doc --disable-extra-programs

@@ -89,6 +89,18 @@ fn shown(view: &mp4::View) -> Vec<u8> {
     bytes
 }
 
+/// The scrambled streams of a transport stream.
+#[must_use]
+pub fn scrambled(file: Vec<u8>) -> Vec<u16> {
+    crate::ts::scrambled(&File(file))
+}
+
+/// Whether it is an AVI that is read without its index.
+#[must_use]
+pub fn is_long_avi(file: Vec<u8>) -> bool {
+    crate::avi::is_long(&File(file))
+}
+
 /// The bytes of a message as the service writes them again, if a worker that sends these says anything by them.
 #[must_use]
 pub fn from_worker(message: Vec<u8>) -> Option<Vec<u8>> {

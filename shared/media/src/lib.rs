@@ -16,7 +16,7 @@
 //!   each part of a split result an encoder and a tag of its own.
 //! - `libav` and `lame` are the only `unsafe` code next to the worker's limits, a file to a concern.
 //! - `mp4` finds the sound's packets in long MP4s, whose index would fill libav's memory; `avi` and `libav/unindexed.rs`
-//!   keep libav from noting down where each packet of other long files is.
+//!   keep libav from noting down where each packet of other long files is. `ts` tells scrambled broadcasts.
 //! - `worker/mp3.rs` encodes on all cores, with the same bytes for any number of them; `worker/confine.rs` is the
 //!   sandbox. `src/bin/engine-bench.rs` measures both beside ffmpeg and moviepy; `src/bin/media-test-helper.rs` is what
 //!   tests need another process for.
@@ -47,6 +47,7 @@ mod ports;
 mod protocol;
 mod report;
 mod settings;
+mod ts;
 pub mod worker;
 
 pub use engine::{Engine, Limits};

@@ -43,17 +43,35 @@ impl Input {
                 of.is_some_and(|of| of.eq_ignore_ascii_case(language))
             })),
         };
-        wanted.map(taken).transpose()
+        wanted.map(|stream| self.taken(stream)).transpose()
     }
 
     /// The sound of this index, if it can be decoded.
     pub(crate) fn sound_at(&self, index: u32) -> Option<Sound> {
-        self.sounds().find(|stream| stream.index as u32 == index).and_then(|stream| taken(stream).ok())
+        self.sounds().find(|stream| stream.index as u32 == index).and_then(|stream| self.taken(stream).ok())
     }
 
     /// Those that can be decoded, with their numbers among all of them.
     pub(crate) fn decodable(&self) -> Vec<(u32, Sound)> {
-        (0..).zip(self.sounds()).filter_map(|(number, stream)| Some((number, taken(stream).ok()?))).collect()
+        let taken = |(number, stream)| Some((number, self.taken(stream).ok()?));
+        (0..).zip(self.sounds()).filter_map(taken).collect()
+    }
+
+    fn taken(&self, stream: &ff::AVStream) -> Result<Sound, Barred> {
+        if is_encrypted(stream) || self.is_protected(stream) {
+            return Err(Barred::Encrypted);
+        }
+        let codec = decoder(stream).ok_or_else(|| Barred::Unsupported(describe::stream(stream).codec))?;
+        Ok(Sound { index: stream.index as u32, codec })
+    }
+
+    /// What the file says of all of its streams (ASF), or each packet of its own (transport streams).
+    fn is_protected(&self, stream: &ff::AVStream) -> bool {
+        match self.container().as_str() {
+            "asf" => self.has_tag(c"encryption") || self.has_tag(c"ASF_Protection_Type"),
+            "mpegts" => u16::try_from(stream.id).is_ok_and(|pid| self.scrambled.contains(&pid)),
+            _ => false,
+        }
     }
 
     /// All sounds, in the order of the file.
@@ -90,14 +108,6 @@ fn rank(stream: &ff::AVStream) -> (u8, bool) {
     // SAFETY: a stream has parameters as long as it lives.
     let seen = unsafe { (*stream.codecpar).sample_rate > 0 };
     (u8::from(!has(SPECIAL)) + u8::from(default), seen)
-}
-
-fn taken(stream: &ff::AVStream) -> Result<Sound, Barred> {
-    if is_encrypted(stream) {
-        return Err(Barred::Encrypted);
-    }
-    let codec = decoder(stream).ok_or_else(|| Barred::Unsupported(describe::stream(stream).codec))?;
-    Ok(Sound { index: stream.index as u32, codec })
 }
 
 fn decoder(stream: &ff::AVStream) -> Option<&'static ff::AVCodec> {

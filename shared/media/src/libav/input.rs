@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "calls into libav and reads its structs")]
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::{Fault, Picture, Sound};
 use crate::clock::{Nanos, Trust};
 use crate::report::{Kind, Probe, Stream};
 use crate::settings::Track;
-use crate::{avi, mp4};
+use crate::{avi, mp4, ts};
 
 /// An opened file.
 pub(crate) struct Input {
@@ -42,6 +42,8 @@ pub(crate) struct Input {
     start: i64,
     /// Whether its length is only what its bytes would come to if all were as many as at the start.
     guess: bool,
+    /// Of a transport stream, the streams that need a key, by their PIDs.
+    pub(super) scrambled: Vec<u16>,
     /// In bytes.
     size: u64,
     /// Freed after `format`, which reads from it.
@@ -75,8 +77,12 @@ impl Input {
             return Ok(input);
         }
         let long = avi::is_long(&*bytes);
-        let mut input = Self::demux(mp4::whole(bytes), if long { Way::Forward } else { Way::Any })?;
+        let way = if long { Way::Forward } else { Way::Any };
+        let mut input = Self::demux(mp4::whole(Rc::clone(&bytes)), way)?;
         input.note_no_more(long);
+        if input.container() == "mpegts" {
+            input.scrambled = ts::scrambled(&*bytes);
+        }
         Ok(input)
     }
 
@@ -137,6 +143,7 @@ impl Input {
             renewal: None,
             start: 0,
             guess: false,
+            scrambled: Vec::new(),
             size,
             source,
         };
@@ -312,6 +319,11 @@ impl Input {
             // ASF and RealMedia give times of their own to groups of packets, which libav tells of the wrong ones.
             Trust::Counted
         }
+    }
+
+    /// Whether the file says something under this name.
+    pub(super) fn has_tag(&self, name: &CStr) -> bool {
+        describe::has_tag(self.format().metadata, name)
     }
 
     /// Its short name.
