@@ -132,7 +132,9 @@ fn what_is_described_as_part_of_a_path_stands_in_it() {
 /// What a reference within the document names.
 fn named<'a>(page: &'a Value, reference: &Value) -> &'a Value {
     let pointer = reference["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
-    let mut value = page.pointer(pointer).unwrap_or_else(|| panic!("{pointer} names nothing"));
+    let found = page.pointer(pointer);
+    assert!(found.is_some(), "{pointer} names nothing");
+    let mut value = found.unwrap();
     while value.get("$ref").is_some() {
         value = named(page, value);
     }
