@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
     let sources = [patched, lame.join("include"), lame.join("libmp3lame")];
     compile(&sources, "media_lame_baseline", &[])?;
     if variable("CARGO_CFG_TARGET_ARCH")? == "x86_64" {
-        // AVX2 and FMA: 0.86x the time.
+        // AVX2 and FMA: half the time.
         compile(&sources, "media_lame_v3", &["-march=x86-64-v3"])?;
     }
     Ok(())
