@@ -116,3 +116,19 @@ async fn a_transaction_that_waits_for_ever_ends_too() {
     holder.close().await.unwrap();
     world.db.jobs().delete(JobId::generate()).await.unwrap();
 }
+
+#[tokio::test]
+async fn how_long_it_takes_to_connect_is_not_taken_for_a_difference_of_the_clocks() {
+    let World { url, proxy, .. } = world().await;
+    let db = Db::open(&proxy.url(&url), 1).unwrap();
+    proxy.stall();
+    let now = tokio::spawn(async move {
+        db.now().await.unwrap();
+        db.now().await.unwrap().millis() - db.clock().now().millis()
+    });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    proxy.go_on();
+    // The server is on this machine. Half of the time that it took to connect would be a second.
+    let ahead = now.await.unwrap();
+    assert!(ahead.abs() < 500, "{ahead} ms");
+}

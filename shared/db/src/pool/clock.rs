@@ -52,8 +52,10 @@ impl Db {
         Ok(Timestamp::from_millis(here.millis() + self.server.ahead.load(Ordering::Relaxed)))
     }
 
-    /// The answer holds for the middle of the round trip.
+    /// The answer holds for the middle of the round trip. Over a connection that is there: to make one takes longer, and
+    /// comes before the answer.
     async fn measure(&self) -> Result<()> {
+        self.ping().await?;
         let asked = self.clock.now();
         let clock = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms";
         let there: i64 = self.fetch_one(sqlx::query(clock)).await?.try_get("now_ms")?;

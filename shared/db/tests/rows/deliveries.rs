@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::{
-    AudioReady, Channel, DeliveryDue, DeliveryId, Event as _, Message, Outcome, Timestamp, UserId,
+    AudioReady, Channel, Clock, DeliveryDue, DeliveryId, Event as _, Message, Outcome, Timestamp, UserId,
     pause_after,
 };
 use db::{Attempt, Delivery, DeliveryClaim, NewUser, Source};
@@ -52,6 +52,16 @@ async fn a_delivery_is_made_by_one_and_once() {
         world.clock.advance(DAY);
         assert!(claim(&world, id).await.is_none() && !world.db.deliveries().any_waiting().await.unwrap());
         assert!(claim(&world, DeliveryId::generate()).await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn who_hears_of_a_delivery_by_a_clock_that_is_a_little_behind_makes_it_at_once() {
+    for world in worlds().await {
+        let id = mail(&world).await;
+        let behind = Clock::manual(world.clock.now().before(Duration::from_millis(500)));
+        let db = world.db.clone().with_clock(behind);
+        assert!(db.deliveries().claim(id, LEASE).await.unwrap().is_some());
     }
 }
 
