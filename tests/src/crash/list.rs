@@ -87,11 +87,15 @@ fn first_times(recorded: &[String]) -> Vec<String> {
     steps
 }
 
-/// Whether others can see that the step was done: a statement inside a transaction is seen at its commit.
+/// Whether others can see that the step was done: a statement inside a transaction is seen at its commit, but one that
+/// changes a table commits by itself.
 fn changes(step: &str) -> bool {
     let Some((server, what)) = step.split_once(' ') else { return false };
     match server {
-        "sql" => what.starts_with("COMMIT of ") && what != "COMMIT of " || super::is_change(what),
+        "sql" => {
+            let commit = what.starts_with("COMMIT of ") && what != "COMMIT of ";
+            commit || super::is_change(what) || super::changes_table(what.trim_start())
+        }
         "mongo" => ["insert", "update", "delete", "createIndexes"].iter().any(|word| what.starts_with(word)),
         "amqp" => true,
         _ => what == "the mail",

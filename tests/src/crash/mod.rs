@@ -27,12 +27,16 @@ mod trap;
 pub use judge::{Sent, judge};
 pub use list::List;
 pub use one::{Calls, OneMigration, Shim};
-pub use past::{Past, pass_claims, pass_sweep_leases};
+pub use past::{Past, pass_delivery_claims, pass_event_claims, pass_sweep_leases};
 pub use rig::{Migration, Rig};
 pub use schema::schema;
 pub use trap::{Point, Side};
 
 /// Whether a statement changes rows or tables.
 fn is_change(sql: &str) -> bool {
-    ["INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"].iter().any(|word| sql.starts_with(word))
+    changes_table(sql) || ["INSERT", "UPDATE", "DELETE"].iter().any(|word| sql.starts_with(word))
+}
+
+fn changes_table(sql: &str) -> bool {
+    ["CREATE", "ALTER", "DROP"].iter().any(|word| sql.starts_with(word))
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use blobs::{Blob, Blobs};
 use bytes::Bytes;
 use contracts::{
-    ALL_EVENT_TYPES, AudioId, Channel, Clock, Event as _, JobId, Options, Timestamp, UserId, VideoId,
-    VideoUploaded,
+    ALL_EVENT_TYPES, AudioId, Channel, Clock, Event as _, JobId, Options, UserId, VideoId, VideoUploaded,
 };
 use db::{Attempt, Audio, Claimed, Db, Finished, Keep, NewJob, Release, Source, Task};
 
@@ -147,20 +146,23 @@ fn audio(id: AudioId) -> Audio {
 /// If jobs are in the hands of a converter: their leases would be over too.
 pub(crate) async fn forget_dead_uploads(db: Db) {
     assert_eq!(db.jobs().count_unfinished().await.unwrap(), 0);
-    let later = db.now().await.unwrap().after(LATER);
-    let db = db.with_clock(Clock::manual(later));
+    let db = later(&db).await;
     while db.jobs().look(Keep { videos: 30 * DAY, jobs: 365 * DAY }, 500).await.unwrap().jobs > 0 {}
 }
 
-/// Lets the time pass after which events and deliveries that a dead process had in hand are due again.
-pub async fn pass_claims(db: Db) {
-    let later = db.now().await.unwrap().after(LATER);
-    let later = db.clone().with_clock(Clock::manual(later));
+/// Lets the time pass after which events are due again that a dead process had in hand.
+pub async fn pass_event_claims(db: Db) {
+    let later = later(&db).await;
     for kind in ALL_EVENT_TYPES {
         for pending in later.outbox().due(kind, 1000).await.unwrap() {
             db.outbox().failed(&pending.envelope.id, Duration::ZERO, "its time is over").await.unwrap();
         }
     }
+}
+
+/// The same for deliveries. Nobody else must have any in hand.
+pub async fn pass_delivery_claims(db: Db) {
+    let later = later(&db).await;
     for channel in Channel::ALL {
         for id in later.deliveries().due(channel, Duration::ZERO, 1000).await.unwrap() {
             let Some(claim) = later.deliveries().claim(id, Duration::ZERO).await.unwrap() else { continue };
@@ -169,10 +171,15 @@ pub async fn pass_claims(db: Db) {
     }
 }
 
+/// The same database, two hours later.
+async fn later(db: &Db) -> Db {
+    let later = db.now().await.unwrap().after(LATER);
+    db.clone().with_clock(Clock::manual(later))
+}
+
 /// Lets the time pass after which somebody else looks at what a dead sweep had in hand.
 pub async fn pass_sweep_leases(db: Db) {
-    let later: Timestamp = db.now().await.unwrap().after(LATER);
-    let db = db.with_clock(Clock::manual(later));
+    let db = later(&db).await;
     for task in [Task::Sweep, Task::Blobs] {
         let owner = contracts::EventId::generate();
         let Some(progress) = db.take_lease(task, owner, Duration::ZERO).await.unwrap() else { continue };

@@ -1,6 +1,6 @@
 //! A job's way through each function that has a process of its own.
 
-use tapedeck_tests::crash::{List, Point, Rig, Sent, Side, judge, pass_claims};
+use tapedeck_tests::crash::{List, Point, Rig, Sent, Side, judge, pass_delivery_claims, pass_event_claims};
 
 use crate::{Video, bounded, send, setup};
 
@@ -27,7 +27,6 @@ impl Flow {
             sent.push(Sent { id: send(&ann, Video::Known, "").await, what: "the first".into(), mails: 1 });
         }
         rig.platform.settle().await;
-        rig.platform.kill_function("sweep");
         rig.revive().await;
         rig.record();
         let id = send(&ann, self.video, "recorded").await;
@@ -36,6 +35,7 @@ impl Flow {
         rig.calm().await;
         let (list, recorded) = (List::read(self.list), rig.recorded());
         list.hold(&recorded);
+        rig.platform.kill_function("sweep");
         let points = list.points(&recorded, bounded(), 9);
         for point in &points {
             rig.arm(point);
@@ -46,7 +46,9 @@ impl Flow {
         }
         println!("{}: {} steps, {} crash points", self.list, recorded.len(), points.len());
         if bounded() {
-            pass_claims(rig.platform.db()).await;
+            // The sender is dead or has nothing in hand.
+            pass_event_claims(rig.platform.db()).await;
+            pass_delivery_claims(rig.platform.db()).await;
         }
         rig.platform.start_function("sweep");
         judge(&rig.platform, &ann, &sent, self.state).await;

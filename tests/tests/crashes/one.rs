@@ -10,7 +10,7 @@ use blobs::Blobs;
 use db::Db;
 use tapedeck_tests::{
     Platform, Setup, User,
-    crash::{List, Past, Sent, Shim, judge, pass_claims, pass_sweep_leases},
+    crash::{List, Past, Sent, Shim, judge, pass_delivery_claims, pass_event_claims, pass_sweep_leases},
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -34,7 +34,7 @@ pub(crate) fn calls(recorded: &[String]) -> Vec<Call> {
 }
 
 /// Processes at once: most of the time they wait for leases to run out.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 24;
 
 /// The database of a data folder.
 fn db(data: &Path) -> Db {
@@ -89,7 +89,8 @@ impl Scene {
         let db = db(&platform.data());
         pass_sweep_leases(db.clone()).await;
         if bounded() {
-            pass_claims(db.clone()).await;
+            pass_event_claims(db.clone()).await;
+            pass_delivery_claims(db.clone()).await;
         }
         db.close().await;
         platform.restart_with(self.setup.clone());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tapedeck_tests::{
     Platform,
-    crash::{List, Past, Rig, judge, pass_claims, pass_sweep_leases},
+    crash::{List, Past, Rig, judge, pass_event_claims, pass_sweep_leases},
 };
 
 use crate::{bounded, sent_long_ago, sweep_setup};
@@ -48,7 +48,7 @@ async fn a_sweep_that_dies_at_any_step_is_taken_up_by_the_next_one() {
         rig.stop();
         pass_sweep_leases(db.clone()).await;
         if bounded() {
-            pass_claims(db.clone()).await;
+            pass_event_claims(db.clone()).await;
         }
         rig.start_armed(None);
         swept(&rig.platform).await;
