@@ -14,22 +14,22 @@ use tapedeck_tests::{
     fixture, long_wav,
 };
 
-async fn suffer(some: &[Bad]) {
+async fn suffer(some: &[Bad]) -> String {
     let mut faulty = Faulty::start().await;
     for bad in some {
         faulty.suffer(*bad).await;
     }
-    faulty.finish().await;
+    faulty.finish().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn lines_that_break_or_lose_answers_lose_and_double_nothing() {
-    suffer(&[Bad::Slow, Bad::Cut, Bad::Reset, Bad::Half, Bad::Lost]).await;
+    println!("{}", suffer(&[Bad::Lost, Bad::Half, Bad::Reset, Bad::Cut, Bad::Slow]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn lines_that_are_forgotten_or_silent_lose_and_double_nothing_and_nobody_waits_for_ever() {
-    suffer(&[Bad::Forgotten, Bad::Stalled]).await;
+    println!("{}", suffer(&[Bad::Stalled, Bad::Forgotten]).await);
 }
 
 /// Uploads a small video that was never converted so; the job's id.

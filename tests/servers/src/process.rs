@@ -105,10 +105,10 @@ const PORTS: Range<u32> = 10_000..32_000;
 const EACH: u32 = 61;
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now. It looks on until it finds one.
 ///
 /// # Panics
-/// Never: it looks on.
+/// If a port of the range had more than 16 bits.
 #[must_use]
 pub fn free_port() -> u16 {
     loop {

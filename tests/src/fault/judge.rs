@@ -54,13 +54,13 @@ pub(super) async fn judge(faulty: &mut Faulty) {
     }
     broken.extend(doubled(&mails, &faulty.bad_mails).into_iter().map(|what| format!("mailed twice: {what}")));
     broken.extend(doubled(&hooks, &faulty.bad_hooks).into_iter().map(|what| format!("called twice: {what}")));
-    println!(
+    faulty.said.push(format!(
         "{} accepted, {} jobs, {} mails, {} webhooks",
         accepted.len(),
         jobs.len(),
         mails.len(),
         hooks.len()
-    );
+    ));
     faulty.broken.extend(broken);
 }
 
@@ -90,4 +90,26 @@ fn doubled(told: &Told, bad: &[(SystemTime, SystemTime)]) -> Vec<String> {
         !bad.iter().any(|(from, to)| *from <= *first + WINDOW && first <= to)
     });
     unexplained.map(|(what, times)| format!("{what}: {times:?}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn what_comes_twice_is_explained_only_by_a_line_that_was_bad_when_it_first_came() {
+        let told =
+            |seconds: &[u64]| Told::from([("a".to_owned(), seconds.iter().copied().map(at).collect())]);
+        let bad = [(at(100), at(110))];
+        for fine in [&[50][..], &[98, 120], &[105, 106], &[110, 300]] {
+            assert!(doubled(&told(fine), &bad).is_empty(), "{fine:?}");
+        }
+        for wrong in [[50, 60], [94, 105], [111, 112]] {
+            assert_eq!(doubled(&told(&wrong), &bad).len(), 1, "{wrong:?}");
+        }
+    }
 }

@@ -45,6 +45,8 @@ pub struct Faulty {
     pub(super) bad_hooks: Vec<(SystemTime, SystemTime)>,
     /// What went wrong.
     pub(super) broken: Vec<String>,
+    /// How it went, for who reads it.
+    pub(super) said: Vec<String>,
 }
 
 impl Faulty {
@@ -64,8 +66,16 @@ impl Faulty {
         let lines = connect(&mut platform, &receiver).await;
         let hook = lines.iter().find(|(cell, _)| cell.variable == HOOK).unwrap().1.url(&receiver.url());
         let clients = clients(&platform, hook).await;
-        let (bad_mails, bad_hooks, broken) = (Vec::new(), Vec::new(), Vec::new());
-        Self { platform, receiver, clients, lines, bad_mails, bad_hooks, broken }
+        Self {
+            platform,
+            receiver,
+            clients,
+            lines,
+            bad_mails: Vec::new(),
+            bad_hooks: Vec::new(),
+            broken: Vec::new(),
+            said: Vec::new(),
+        }
     }
 
     /// Lets each line be bad in this way for a while, in rounds.
@@ -102,7 +112,6 @@ impl Faulty {
         let was_bad = begun.elapsed();
         let harmless: Vec<_> =
             self.harmless(bad, round).map(|cell| format!("{bad:?} did no harm: {cell}")).collect();
-        harmless.iter().for_each(|harmless| println!("{harmless}"));
         self.broken.extend(harmless);
         self.in_round(bad, round).for_each(|(_, line)| line.is_good_again());
         over.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -116,7 +125,8 @@ impl Faulty {
         }
         self.ended(&format!("after {bad:?} {round}")).await;
         let (bad_for, all) = (was_bad.as_secs_f64(), begun.elapsed().as_secs_f64());
-        println!("{bad:?}, round {round}: bad for {bad_for:.1} s, all jobs ended after {all:.1} s");
+        self.said
+            .push(format!("{bad:?}, round {round}: bad for {bad_for:.1} s, all jobs ended after {all:.1} s"));
     }
 
     fn in_round(&self, bad: Bad, round: usize) -> impl Iterator<Item = &(Cell, Line)> {
@@ -172,26 +182,28 @@ impl Faulty {
                     "{when}: {jobs} jobs have not ended, events {events:?} {:?}",
                     db.now().await.unwrap()
                 );
-                println!("{what}");
                 return self.broken.push(what);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Waits until everybody is told, and judges.
+    /// Waits until everybody is told, and judges. Says how it went.
     ///
     /// # Panics
     /// If the promise was not kept.
-    pub async fn finish(mut self) {
+    pub async fn finish(mut self) -> String {
         let begun = Instant::now();
         self.platform.settle_within(UNTIL_TOLD).await;
-        println!("told after {:.1} s; {}", begun.elapsed().as_secs_f64(), self.clients.answers.told());
+        self.said.push(format!("everybody was told after {:.1} s more", begun.elapsed().as_secs_f64()));
+        self.said.push(self.clients.answers.told());
         let dead = self.platform.revive();
         self.broken.extend(dead.into_iter().map(|function| format!("{function} ended by itself")));
         judge::judge(&mut self).await;
-        assert!(self.broken.is_empty(), "{:#?}\n{}", self.broken, self.platform.log());
+        let said = self.said.join("\n");
+        assert!(self.broken.is_empty(), "{:#?}\n{said}\n{}", self.broken, self.platform.log());
         self.platform.finish().await;
+        said
     }
 }
 
