@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn what_is_left_goes_down_and_comes_up() {
-        let left = through(&[10..20], 40, 40);
+        let cut = 10..20;
+        let left = through(&[cut], 40, 40);
         let one: Vec<f32> = left.iter().step_by(2).copied().collect();
         assert_eq!(one.len(), 30);
         assert_eq!(one[5..16], [1.0, 1.0, 0.75, 0.5, 0.25, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0]);
