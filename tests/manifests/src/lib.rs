@@ -6,13 +6,14 @@
 //!   error in both.
 //! - `code.rs`: what the code says: the variables that a function reads, the events that it hears, the name of the queue.
 //! - `container.rs` and `bin/image-check.rs`: start the images as the manifests would. `sinks.rs`: where events go.
-//! - `events.rs`, `functions.rs`, `pods.rs`, `queue.rs`, `references.rs`: the rules. `sums.rs`: what it takes.
+//! - `delivery.rs`, `events.rs`, `functions.rs`, `pods.rs`, `queue.rs`, `references.rs`: the rules. `sums.rs`: what it takes.
 //!
 //! `tests/mutations.rs` shows that the rules bite.
 
 mod code;
 mod container;
 mod core;
+mod delivery;
 mod events;
 mod functions;
 mod pods;
@@ -40,6 +41,7 @@ pub fn problems(resources: &[Resource], code: &Code, schemas: Option<&Schemas>) 
         }
         core::check(resource, &mut problems);
     }
+    delivery::check(resources, &mut problems);
     events::check(resources, code, &mut problems);
     functions::check(resources, code, &mut problems);
     pods::check(resources, code, &mut problems);

@@ -6,4 +6,5 @@ mod compose;
 mod deploy;
 mod files;
 mod mutations;
+mod wiring;
 mod world;

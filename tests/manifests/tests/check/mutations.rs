@@ -3,14 +3,19 @@ use crate::world::{code, plain, schemas};
 use manifests::problems;
 
 /// A mistake: in a file, `from` becomes `to`, and somebody must say `said`.
-struct Mistake {
+pub(crate) struct Mistake {
     file: &'static str,
     from: &'static str,
     to: &'static str,
     said: &'static str,
 }
 
-const fn mistake(file: &'static str, from: &'static str, to: &'static str, said: &'static str) -> Mistake {
+pub(crate) const fn mistake(
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    said: &'static str,
+) -> Mistake {
     Mistake { file, from, to, said }
 }
 
@@ -257,7 +262,7 @@ const MISSPELT: [Mistake; 5] = [
     mistake("knative/base/gateway.yaml", "containerConcurrency:", "concurrency:", ".concurrency is unknown"),
 ];
 
-fn assert_found(mistakes: &[Mistake]) {
+pub(crate) fn assert_found(mistakes: &[Mistake]) {
     let (code, schemas) = (code(), schemas());
     for Mistake { file, from, to, said } in mistakes {
         let resources = plain(|name, text| {
