@@ -51,7 +51,8 @@ async fn convert(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Resu
     let video = video.ok_or_else(|| Outcome::damaged("there is no such blob"))?;
     let mut upload = deps.blobs.put(Blob::Audio(claimed.lease.audio_id)).await?;
     let (options, mut sink) = (&claimed.job.options, AudioSink(&mut upload));
-    let summary = produce(&deps.engine, &Video(video), options, &mut sink, |at| progress.set(at)).await?;
+    let summary =
+        produce(&deps.engine, &Video(video), options, false, &mut sink, |at| progress.set(at)).await?;
     let bytes = upload.finish().await?;
     Ok(finished(deps, claimed, &summary, bytes))
 }

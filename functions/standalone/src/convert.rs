@@ -38,6 +38,9 @@ pub(crate) struct ConvertOptions {
     /// Overwrite outputs that exist.
     #[arg(long)]
     force: bool,
+    /// Write the waveform, too, beside each output as OUTPUT.json: min and max of each pixel, as audiowaveform does.
+    #[arg(long)]
+    peaks: bool,
     /// No progress bar and no summary.
     #[arg(long, short)]
     quiet: bool,
@@ -99,7 +102,7 @@ async fn run(options: &ConvertOptions) -> Result<u8, Error> {
     match &pairs[..] {
         [pair] => {
             let bar = if options.quiet { ProgressBar::hidden() } else { one::progress_bar() };
-            let how = How { quiet: options.quiet, force: options.force };
+            let how = How { quiet: options.quiet, force: options.force, peaks: options.peaks };
             one::convert(&engine, &wanted, pair, how, &bar).await?;
             Ok(0)
         }
@@ -110,13 +113,12 @@ async fn run(options: &ConvertOptions) -> Result<u8, Error> {
 /// As many at once as there are cores; each error is told, and the first one's code is the result.
 async fn all(engine: Engine, wanted: Options, pairs: Vec<Pair>, options: &ConvertOptions) -> u8 {
     let at_once = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
-    let (quiet, force) = (options.quiet, options.force);
+    let how = How { quiet: options.quiet, force: options.force, peaks: options.peaks };
     let mut jobs = JoinSet::new();
     for (place, pair) in pairs.into_iter().enumerate() {
         let (engine, wanted, at_once) = (engine.clone(), wanted.clone(), Arc::clone(&at_once));
         jobs.spawn(async move {
             let _turn = at_once.acquire().await;
-            let how = How { quiet, force };
             (place, one::convert(&engine, &wanted, &pair, how, &ProgressBar::hidden()).await)
         });
     }

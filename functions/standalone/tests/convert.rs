@@ -71,6 +71,30 @@ fn the_outputs_name_chooses_the_format() {
 }
 
 #[test]
+fn presets_name_the_format_too_and_the_waveform_goes_beside_the_audio() {
+    let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
+    let arguments =
+        ["convert", "talk.mp4", "talk.m4b", "--preset", "audiobook", "--peaks", "--fade", "1", "--quiet"];
+    let (code, output) = tapedeck(&folder, &arguments);
+    assert_eq!((code, output.stderr.is_empty()), (0, true), "{output:?}");
+    assert_eq!(&fs::read(folder.path().join("talk.m4b")).unwrap()[4..12], b"ftypM4B ");
+    let peaks = fs::read_to_string(folder.path().join("talk.m4b.json")).unwrap();
+    let peaks: serde_json::Value = serde_json::from_str(&peaks).unwrap();
+    assert_eq!(peaks["data"].as_array().unwrap().len() as u64, peaks["length"].as_u64().unwrap() * 2);
+    // An output that is an MP3 by its name stays one.
+    assert_eq!(
+        tapedeck(&folder, &["convert", "talk.mp4", "talk.mp3", "--preset", "audiobook", "--quiet"]).0,
+        0
+    );
+    assert!(fs::read(folder.path().join("talk.mp3")).unwrap().starts_with(b"ID3"));
+    let (code, _) = tapedeck(&folder, &["convert", "talk.mp4", "/dev/null", "--peaks"]);
+    assert_eq!(
+        (code, names(&folder)),
+        (2, vec!["talk.m4b".into(), "talk.m4b.json".into(), "talk.mp3".into(), "talk.mp4".into()])
+    );
+}
+
+#[test]
 fn chapters_become_files_in_a_zip() {
     let folder = folder(&[("talk.mp4", "chapters.mp4")]);
     let split = |output: &str, format: &str| {

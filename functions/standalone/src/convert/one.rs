@@ -7,7 +7,7 @@ use std::{
 
 use contracts::Options;
 use indicatif::{ProgressBar, ProgressStyle};
-use media::{Engine, Progress, Summary};
+use media::{Engine, Progress, Sink as _, Summary};
 
 use super::{
     Error,
@@ -20,6 +20,8 @@ use super::{
 pub(super) struct How {
     pub(super) quiet: bool,
     pub(super) force: bool,
+    /// Whether the waveform is written, too.
+    pub(super) peaks: bool,
 }
 
 pub(super) async fn convert(
@@ -30,18 +32,36 @@ pub(super) async fn convert(
     bar: &ProgressBar,
 ) -> Result<(), Error> {
     let target = Target::of(output, how.force)?;
+    let waveform = how.peaks.then(|| waveform(output, how.force)).transpose()?;
     let source = source(input).map_err(|error| Error::File(input.clone(), error))?;
     let writing = target.begin()?;
     let mut sink = writing.sink()?;
     let start = Instant::now();
-    let summary = ::convert::produce(engine, &source, wanted, &mut sink, |at| show(bar, at)).await;
+    let summary = ::convert::produce(engine, &source, wanted, how.peaks, &mut sink, |at| show(bar, at)).await;
     bar.finish_and_clear();
     let summary = summary.map_err(|error| Error::Media(input.clone(), error))?;
     writing.finish()?;
+    if let Some((target, peaks)) = waveform.zip(summary.peaks.as_ref()) {
+        let writing = target.begin()?;
+        let mut sink = writing.sink()?;
+        let written = sink.write(peaks.json().into()).await;
+        written.map_err(|error| Error::File(output.with_added_extension("json"), error))?;
+        writing.finish()?;
+    }
     if !how.quiet {
         report(output, &summary, start.elapsed());
     }
     Ok(())
+}
+
+/// Where the waveform goes: beside the audio.
+fn waveform(output: &Path, force: bool) -> Result<Target, Error> {
+    match Target::of(output, true)? {
+        Target::File { .. } => Target::of(&output.with_added_extension("json"), force),
+        Target::Stream(_) | Target::Standard => {
+            Err(Error::Usage("--peaks needs an output that is a file".into()))
+        }
+    }
 }
 
 pub(super) fn progress_bar() -> ProgressBar {
