@@ -139,7 +139,12 @@ impl Clients {
             }
         });
         let (clients, until) = (self.clone(), over.clone());
-        all.spawn(async move { clients.read(&until).await });
+        // Two, so that audio is asked for while the jobs are silent.
+        all.spawn(async move {
+            let audio = [format!("/download?fid={}", clients.done)];
+            let jobs = [format!("/jobs/{}", clients.done), "/jobs".to_owned()];
+            tokio::join!(clients.read(&audio, &until), clients.read(&jobs, &until));
+        });
         let (clients, until) = (self.clone(), over.clone());
         all.spawn(async move { clients.register(&until).await });
         let (clients, until) = (self.clone(), over.clone());
@@ -147,13 +152,11 @@ impl Clients {
         all
     }
 
-    /// Takes audio, and lists jobs.
-    async fn read(&self, over: &AtomicBool) {
+    /// Asks for one of these after the other.
+    async fn read(&self, paths: &[String], over: &AtomicBool) {
         while !over.load(Ordering::SeqCst) {
-            for path in
-                [format!("/download?fid={}", self.done), format!("/jobs/{}", self.done), "/jobs".into()]
-            {
-                self.answers.expected(self.ann.request(Method::GET, &path), &[200]).await;
+            for path in paths {
+                self.answers.expected(self.ann.request(Method::GET, path), &[200]).await;
             }
             tokio::time::sleep(PAUSE).await;
         }
