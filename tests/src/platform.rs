@@ -46,8 +46,16 @@ impl Setup {
 
     /// Starts what the manifests say, in any world, on the shared servers.
     pub async fn start_cluster(self, deployment: &Deployment) -> Platform {
+        self.start_cluster_at(Place::shared().await, deployment).await
+    }
+
+    /// The same on servers of the test's own.
+    pub async fn start_cluster_on(self, servers: &OwnServers) -> Platform {
+        self.start_cluster_at(servers.place(), &Deployment::default()).await
+    }
+
+    async fn start_cluster_at(self, place: Place, deployment: &Deployment) -> Platform {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::shared().await;
         let cluster = Cluster::start(folder.path(), &self.variables, place, deployment).await;
         Platform { world: Some(World::Cluster(Box::new(cluster))), folder, setup: self, finished: false }
     }

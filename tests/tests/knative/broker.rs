@@ -2,7 +2,7 @@
 
 use contracts::{DeliveryDue, Event as _, VideoUploaded};
 use knative_world::{Ending, Trouble};
-use tapedeck_tests::{Deployment, Platform, Setup, User};
+use tapedeck_tests::{Deployment, OwnServers, Platform, Setup, User};
 
 use crate::until;
 
@@ -119,6 +119,20 @@ async fn a_pod_that_is_killed_is_replaced_at_the_next_request() {
         platform.cluster().kill(function).await;
     }
     let ids = upload(&ann, 0..2).await;
+    each_is_done_and_told_once(&platform, &ann, &ids).await;
+    platform.finish().await;
+}
+
+#[tokio::test]
+async fn while_rabbitmq_is_away_uploads_go_on_and_afterwards_all_are_done() {
+    let mut servers = OwnServers::start();
+    let platform = Setup::default().set("SWEEP_TICKET_SECONDS", 5).start_cluster_on(&servers).await;
+    let ann = platform.new_user().await;
+    let mut ids = upload(&ann, 0..4).await;
+    servers.rabbitmq.stop();
+    ids.extend(upload(&ann, 4..8).await);
+    servers.rabbitmq.restart();
+    ids.extend(upload(&ann, 8..10).await);
     each_is_done_and_told_once(&platform, &ann, &ids).await;
     platform.finish().await;
 }

@@ -18,9 +18,9 @@ fn fast(pace: f64) -> Deployment {
     Deployment { pace: Pace(pace), ..Deployment::default() }
 }
 
-/// Work for seconds: six times the samples, at the best quality.
+/// Work for seconds: six times the samples, at the best quality, and heard twice.
 async fn upload_long(user: &User, minutes: u64, title: &str) -> String {
-    let options = [("sample_rate", "48000"), ("quality", "0"), ("title", title)];
+    let options = [("sample_rate", "48000"), ("quality", "0"), ("loudness", "-16"), ("title", title)];
     let wav = reqwest::Body::wrap_stream(long_wav(Duration::from_secs(60 * minutes)));
     let answer = user.upload("long.wav", wav, &options).send().await.unwrap();
     assert_eq!(answer.status(), 202);
@@ -63,7 +63,7 @@ async fn a_burst_of_two_hundred_videos_scales_from_none_to_many_to_none_and_no_a
     let ann = platform.new_user().await;
     burst(&ann).await;
     for number in 0..LONG {
-        upload_long(&ann, 40, &number.to_string()).await;
+        upload_long(&ann, 25, &number.to_string()).await;
     }
     platform.settle_within(Duration::from_secs(240)).await;
     scaled_to_none(&platform).await;
@@ -93,7 +93,7 @@ async fn a_burst_of_two_hundred_videos_scales_from_none_to_many_to_none_and_no_a
 async fn drained(setup: Setup) -> (Left, Value) {
     let platform = setup.set("CONVERT_LEASE_SECONDS", 3).start_cluster(&fast(40.0)).await;
     let ann = platform.new_user().await;
-    let id = upload_long(&ann, 60, "drained").await;
+    let id = upload_long(&ann, 20, "drained").await;
     until("it is being converted", async || ann.job(&id).await["progress"].as_f64().unwrap() > 0.0).await;
     let notice = Duration::from_secs(120).div_f64(40.0);
     assert!(platform.cluster().drain_worker(notice).await, "somebody is at work");
