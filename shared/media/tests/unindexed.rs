@@ -42,6 +42,7 @@ async fn copied(file: Vec<u8>) -> u64 {
     let summary = engine.convert(&source, &settings, &mut Counted(0), look).await.unwrap();
     let frames = summary.duration.as_secs_f64() * 8000.0 / 1024.0;
     assert!((frames - f64::from(FRAMES)).abs() <= 1.0, "{frames}");
+    println!("{worker} KiB");
     worker
 }
 
