@@ -9,7 +9,7 @@ CARGO  := $(FFMPEG) cargo
 PORT   ?= 8080
 DATA   ?= data
 
-.PHONY: help demo run test lint bench chaos fuzz setup build clean-data
+.PHONY: help demo run test lint bench chaos fuzz licences setup build clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ chaos: setup ## Kill and stop parts of a platform at random while clients upload
 fuzz: setup ## Every parser under libFuzzer, damaged videos through the worker: make fuzz [SECONDS=60] [FILES=20000] [SEED=1]
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 	$(CARGO) run --release --quiet --package fuzz -- run $(or $(SECONDS),60) $(or $(FILES),20000) $(or $(SEED),1)
+
+licences: build ## List every crate's and native part's licence in the images
+	@$(FFMPEG) shared/media/native/licences.sh target/release/tapedeck
 
 build: setup ## Build the release binary target/release/tapedeck
 	$(CARGO) build --release --package standalone

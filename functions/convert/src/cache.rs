@@ -13,7 +13,7 @@ use futures_util::TryStreamExt as _;
 use crate::{Convert, outcome::Outcome};
 
 /// Names the engine in a job's row: the release, and a number to raise where the engine changes between two releases.
-pub(crate) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+pub(crate) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
 /// The end of a job that an earlier one spares the conversion. `None`: it has to be converted.
 pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> {
