@@ -150,9 +150,9 @@ pub(crate) async fn forget_dead_uploads(db: Db) {
     while db.jobs().look(Keep { videos: 30 * DAY, jobs: 365 * DAY }, 500).await.unwrap().jobs > 0 {}
 }
 
-/// Lets the time pass after which events are due again that a dead process had in hand.
+/// Lets the time pass after which events are published again that a dead process had in hand: they are due for an hour.
 pub async fn pass_event_claims(db: Db) {
-    let later = later(&db).await;
+    let (later, db) = (later(&db).await, earlier(&db).await);
     for kind in ALL_EVENT_TYPES {
         for pending in later.outbox().due(kind, 1000).await.unwrap() {
             db.outbox().failed(&pending.envelope.id, Duration::ZERO, "its time is over").await.unwrap();
@@ -162,13 +162,19 @@ pub async fn pass_event_claims(db: Db) {
 
 /// The same for deliveries. Nobody else must have any in hand.
 pub async fn pass_delivery_claims(db: Db) {
-    let later = later(&db).await;
+    let (later, db) = (later(&db).await, earlier(&db).await);
     for channel in Channel::ALL {
         for id in later.deliveries().due(channel, Duration::ZERO, 1000).await.unwrap() {
             let Some(claim) = later.deliveries().claim(id, Duration::ZERO).await.unwrap() else { continue };
             db.deliveries().settle(&claim, Attempt::Postponed(Duration::ZERO)).await.unwrap();
         }
     }
+}
+
+/// The same database, an hour earlier.
+async fn earlier(db: &Db) -> Db {
+    let earlier = db.now().await.unwrap().before(HOUR);
+    db.clone().with_clock(Clock::manual(earlier))
 }
 
 /// The same database, two hours later.

@@ -19,6 +19,7 @@ struct Flow {
 impl Flow {
     /// Kills the function at each point of a job's way, one job for each. Nobody sweeps meanwhile, so that what one death
     /// leaves is not taken up at the next.
+    #[expect(clippy::print_stdout, reason = "a test says what it has done")]
     async fn kill_at_each_step(self) {
         let mut rig = Rig::start(self.function, self.queues, setup()).await;
         let ann = rig.platform.new_user().await;

@@ -112,6 +112,7 @@ impl Scene {
     }
 
     /// Plays it once for each call of `list`, and dies there.
+    #[expect(clippy::print_stdout, reason = "a test says what it has done")]
     async fn die_at_each_call(self, name: &'static str) {
         let (recorded, _) = self.play(None).await;
         let list = List::read(name);
