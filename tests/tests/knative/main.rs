@@ -1,7 +1,11 @@
 //! What only a cluster does: events that nobody hears yet, a broker that repeats, delays and buries, functions that sleep,
 //! workers that come and go. `TEST_WORLD=knative` runs the journeys there.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says how it went"
+)]
 
 mod broker;
 mod scaling;
