@@ -47,10 +47,12 @@ bench: setup ## Measure start, memory, 2 GiB through one process, 1 GiB through 
 	PYTHONPATH=target/bench target/release/engine-bench 60 3 /usr/bin/python3
 	taskset --cpu-list 0 target/release/engine-bench 10 3 none
 
-chaos: setup ## Kill and stop parts of a platform at random while clients upload: make chaos [JOBS=1000] [SEED=...]
+chaos: setup ## Kill and stop parts of a platform at random, then at every step: make chaos [JOBS=1000] [SEED=...]
 	@tests/servers/install.sh target/servers
 	$(CARGO) build --release --workspace --bins
 	target/release/chaos $(or $(JOBS),1000) $(SEED)
+	$(CARGO) build --workspace --bins
+	CRASHES=all $(FFMPEG) target/debug/servers run -- cargo nextest run --config-file tests/nextest.toml --package tapedeck-tests --test crashes
 
 fuzz: setup ## Every parser under libFuzzer, damaged videos through the worker: make fuzz [SECONDS=60] [FILES=20000] [SEED=1]
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
