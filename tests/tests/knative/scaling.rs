@@ -91,11 +91,11 @@ async fn a_burst_of_two_hundred_videos_scales_from_none_to_many_to_none_and_no_a
 
 /// What becomes of a job whose worker's node goes away two minutes after it was told: the worker's end, the job.
 async fn drained(setup: Setup) -> (Left, Value) {
-    let platform = setup.set("CONVERT_LEASE_SECONDS", 3).start_cluster(&fast(40.0)).await;
+    let platform = setup.set("CONVERT_LEASE_SECONDS", 3).start_cluster(&fast(60.0)).await;
     let ann = platform.new_user().await;
-    let id = upload_long(&ann, 20, "drained").await;
+    let id = upload_long(&ann, 12, "drained").await;
     until("it is being converted", async || ann.job(&id).await["progress"].as_f64().unwrap() > 0.0).await;
-    let notice = Duration::from_secs(120).div_f64(40.0);
+    let notice = Duration::from_secs(120).div_f64(60.0);
     assert!(platform.cluster().drain_worker(notice).await, "somebody is at work");
     let job = ann.ended(&id).await;
     let left = in_mid_work(&platform.cluster().left(), Why::Drain);
