@@ -49,8 +49,6 @@ pub(crate) struct Workers {
     pub(crate) left: Arc<StdMutex<Vec<Left>>>,
     /// How many were started in place of one that ended by itself.
     pub(crate) restarts: AtomicUsize,
-    /// Which one goes: nobody can tell who is busy.
-    dice: AtomicUsize,
 }
 
 impl Workers {
@@ -64,7 +62,6 @@ impl Workers {
             count_leaving: Arc::default(),
             left: Arc::default(),
             restarts: AtomicUsize::new(0),
-            dice: AtomicUsize::new(0),
         }
     }
 
@@ -89,8 +86,8 @@ impl Workers {
             }
         }
         while running.len() > wanted {
-            let dice = self.dice.fetch_add(7, Ordering::SeqCst);
-            let victim = dice % running.len();
+            // The HPA can't tell who is busy; here it always chooses worst.
+            let victim = running.iter().position(Pod::is_busy).unwrap_or(0);
             let pod = running.swap_remove(victim);
             self.let_go(pod, Why::ScaleIn, self.grace);
         }
