@@ -32,6 +32,8 @@ impl Delivery {
     fn read(spec: &Value, resources: &[Resource]) -> Result<Self, String> {
         let span = |field: &str| match spec[field].as_str() {
             None => Ok(None),
+            // What jiff takes beside ISO 8601, Knative does not.
+            Some(text) if !text.starts_with('P') => Err(format!("delivery.{field}: {text}")),
             Some(text) => {
                 let span: Result<jiff::SignedDuration, _> = text.parse();
                 let span = span.map_err(|error| format!("delivery.{field}: {error}"))?;
