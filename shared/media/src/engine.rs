@@ -224,10 +224,11 @@ fn summary(outcome: Outcome) -> Option<Summary> {
     Some(Summary {
         source,
         codec,
-        bitrate: bitrate.try_into().ok()?,
+        // A damaged file may claim kilobytes for one sample, or a sample that lasts for ages.
+        bitrate: bitrate.try_into().unwrap_or(u32::MAX),
         sample_rate,
         channels,
-        duration: Duration::from_nanos(nanos.try_into().ok()?),
+        duration: Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX)),
         bytes: outcome.written,
         source_bytes_read: outcome.read,
         peaks,
@@ -255,4 +256,28 @@ impl From<Failure> for Error {
 /// A worker's text may be shown to the user, so it is kept to a line.
 fn brief(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kilobytes_for_one_sample_and_a_sample_that_lasts_for_ages_have_a_summary() {
+        for (samples, written, bitrate) in
+            [(1, 17_538, u32::MAX), (u64::MAX, 1, 0), (44_100, 16_000, 128_000)]
+        {
+            let report = Report::Converted {
+                source: Probe::default(),
+                codec: "vorbis".into(),
+                sample_rate: 44_100,
+                channels: 2,
+                samples,
+                peaks: None,
+                warnings: Vec::new(),
+            };
+            let summary = summary(Outcome { report, read: 0, written }).unwrap();
+            assert_eq!(summary.bitrate, bitrate, "{samples}");
+        }
+    }
 }
