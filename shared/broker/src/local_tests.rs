@@ -49,6 +49,18 @@ impl World {
         until(async || self.due_at().await == Some(then)).await;
     }
 
+    /// The same once so many attempts have failed: one in hand is due at the end of its claim, which may be as far off.
+    async fn failed_and_due_in(&self, attempts: u32, span: Duration) {
+        let later =
+            open(self.folder.path(), &Clock::manual(self.clock.now().after(Duration::from_secs(86_400))));
+        until(async || {
+            let due = later.outbox().due(VideoUploaded::TYPE, 1).await.unwrap();
+            due.first().is_some_and(|pending| pending.attempts == attempts)
+        })
+        .await;
+        self.due_in(span).await;
+    }
+
     async fn empty(&self) {
         until(async || !self.db.outbox().any_waiting().await.unwrap()).await;
     }
@@ -148,8 +160,8 @@ async fn a_retry_is_delivered_again_after_the_pauses_of_the_table_but_for_the_lo
         }
     });
     let running = Running::start(&world.db, function, LocalConfig::default());
-    for seconds in [5, 30, 60, 60] {
-        world.due_in(Duration::from_secs(seconds)).await;
+    for (attempts, seconds) in (1..).zip([5, 30, 60, 60]) {
+        world.failed_and_due_in(attempts, Duration::from_secs(seconds)).await;
         world.clock.advance(Duration::from_secs(seconds));
         running.wake().await;
     }
