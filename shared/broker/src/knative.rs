@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use contracts::{Envelope, data_schema};
-use runtime::header_value;
+use runtime::{header_value, is_attribute_name};
 use serde::Deserialize;
 
 use crate::{BrokerConfig, Error};
@@ -89,9 +89,8 @@ fn binary_mode(envelope: &Envelope) -> Result<HeaderMap, Error> {
 
 /// Under a name that CloudEvents does not know, nobody would take the event.
 fn attribute(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bad = || Error::Refused(format!("the attribute {name:?} can't be written as a header"));
-    if name.is_empty() || !name.bytes().all(plain) {
+    if !is_attribute_name(name) {
         return Err(bad());
     }
     let header = HeaderName::try_from(format!("ce-{name}")).map_err(|_| bad())?;

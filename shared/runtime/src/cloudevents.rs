@@ -31,7 +31,7 @@ use contracts::{Envelope, data_schema};
 use tower_http::limit::RequestBodyLimitLayer;
 
 pub use self::{
-    event::{NoEvent, event},
+    event::{NoEvent, event, is_attribute_name},
     header::header_value,
 };
 use crate::{

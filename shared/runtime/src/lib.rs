@@ -49,7 +49,7 @@ mod service;
 mod tasks;
 mod telemetry;
 
-pub use cloudevents::{NoEvent, event, event_routes, header_value};
+pub use cloudevents::{NoEvent, event, event_routes, header_value, is_attribute_name};
 pub use config::{Checked, Config, ConfigError, Variable, changed, variables, within};
 pub use context::{Call, Context};
 pub use drain::drain;

@@ -79,8 +79,7 @@ fn attributes(properties: &BasicProperties) -> BTreeMap<String, String> {
     let prefix = PREFIXES.into_iter().find(has).unwrap_or_default();
     let named = |name: &str| {
         let name = name.strip_prefix(prefix)?;
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        (!name.is_empty() && name.bytes().all(plain)).then(|| name.to_owned())
+        runtime::is_attribute_name(name).then(|| name.to_owned())
     };
     let mut attributes: BTreeMap<String, String> = headers
         .into_iter()

@@ -87,10 +87,15 @@ fn is_data(name: &str) -> bool {
     ["data", "data_base64"].contains(&name)
 }
 
+/// Whether an attribute may bear this name: lower-case letters and digits (CloudEvents 1.0, naming conventions).
+#[must_use]
+pub fn is_attribute_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
 /// The rules of each attribute's name and value.
 fn attribute(name: &str, value: &Value) -> Result<(), NoEvent> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    if name.is_empty() || !name.bytes().all(plain) {
+    if !is_attribute_name(name) {
         return Err(malformed("The name of an attribute has lower-case letters and digits only."));
     }
     let fits = match (name, value) {
