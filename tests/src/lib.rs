@@ -24,6 +24,7 @@ mod fleet;
 mod inspect;
 mod knative;
 mod platform;
+mod preload;
 mod process;
 mod random;
 mod sound;

@@ -73,12 +73,7 @@ impl Process {
 
     /// SIGTERM; the exit code.
     pub(crate) async fn stop(mut self) -> Option<i32> {
-        let pid = libc::pid_t::try_from(self.child.id()).unwrap();
-        #[expect(unsafe_code, reason = "std can't send SIGTERM")]
-        // SAFETY: `kill` has no memory effects; the child is ours and not yet waited for.
-        unsafe {
-            libc::kill(pid, libc::SIGTERM);
-        }
+        servers::terminate(self.child.id());
         tokio::task::spawn_blocking(move || self.child.wait().unwrap().code()).await.unwrap()
     }
 }

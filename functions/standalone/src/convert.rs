@@ -35,15 +35,8 @@ pub(crate) struct ConvertOptions {
     /// Convert all of the files into this folder, each to the place that it has relative to here.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Overwrite outputs that exist.
-    #[arg(long)]
-    force: bool,
-    /// Write the waveform, too, beside each output as OUTPUT.json: min and max of each pixel, as audiowaveform does.
-    #[arg(long)]
-    peaks: bool,
-    /// No progress bar and no summary.
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    how: How,
     #[command(flatten)]
     wanted: Wanted,
 }
@@ -101,9 +94,8 @@ async fn run(options: &ConvertOptions) -> Result<u8, Error> {
     let engine = Engine::this_program().map_err(Error::Engine)?;
     match &pairs[..] {
         [pair] => {
-            let bar = if options.quiet { ProgressBar::hidden() } else { one::progress_bar() };
-            let how = How { quiet: options.quiet, force: options.force, peaks: options.peaks };
-            one::convert(&engine, &wanted, pair, how, &bar).await?;
+            let bar = if options.how.quiet { ProgressBar::hidden() } else { one::progress_bar() };
+            one::convert(&engine, &wanted, pair, options.how, &bar).await?;
             Ok(0)
         }
         _ => Ok(all(engine, wanted, pairs, options).await),
@@ -113,7 +105,7 @@ async fn run(options: &ConvertOptions) -> Result<u8, Error> {
 /// As many at once as there are cores; each error is told, and the first one's code is the result.
 async fn all(engine: Engine, wanted: Options, pairs: Vec<Pair>, options: &ConvertOptions) -> u8 {
     let at_once = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
-    let how = How { quiet: options.quiet, force: options.force, peaks: options.peaks };
+    let how = options.how;
     let mut jobs = JoinSet::new();
     for (place, pair) in pairs.into_iter().enumerate() {
         let (engine, wanted, at_once) = (engine.clone(), wanted.clone(), Arc::clone(&at_once));

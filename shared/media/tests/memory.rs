@@ -4,33 +4,11 @@
 
 mod common;
 
-use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
-use common::Program;
 use common::silence::Silence;
-use media::{Engine, Format, Settings, Sink, Warning};
-
-/// Counts and forgets.
-struct Counted(u64);
-
-impl Sink for Counted {
-    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
-        self.0 += bytes.len() as u64;
-        Ok(())
-    }
-
-    async fn rewrite(&mut self, _: u64, _: Bytes) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The most that a process ever had in memory, in KiB.
-fn highest(process: impl std::fmt::Display) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
-}
+use common::{Counted, Program, highest};
+use media::{Engine, Format, Settings, Warning};
 
 #[tokio::test]
 async fn ten_hours_take_little_memory_on_both_sides() {

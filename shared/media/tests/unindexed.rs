@@ -4,33 +4,10 @@
 
 mod common;
 
-use std::io;
-
-use bytes::Bytes;
-use common::Program;
 use common::long::{self, FRAMES};
 use common::recipe::Recipe;
-use media::{Engine, Format, Settings, Sink};
-
-/// Counts and forgets.
-struct Counted(u64);
-
-impl Sink for Counted {
-    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
-        self.0 += bytes.len() as u64;
-        Ok(())
-    }
-
-    async fn rewrite(&mut self, _: u64, _: Bytes) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The most that a process ever had in memory, in KiB.
-fn highest(process: i32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
-}
+use common::{Counted, Program, highest};
+use media::{Engine, Format, Settings};
 
 /// Copies into an M4A as many frames as ten hours have; how much memory that took, in KiB.
 async fn copied(file: Vec<u8>) -> u64 {

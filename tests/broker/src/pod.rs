@@ -1,12 +1,12 @@
 //! A program of ours as a pod runs it: with the environment of its manifest and nothing else.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
 };
 
+use servers::free_port;
 use tokio::process::{Child, Command};
 
 use crate::log::Log;
@@ -94,13 +94,7 @@ impl Pod {
 
     /// SIGTERM, and after `grace` SIGKILL. The exit code; `None` if it was killed.
     pub(crate) async fn stop(mut self, grace: Duration) -> Option<i32> {
-        if let Some(pid) = self.child.id().and_then(|pid| libc::pid_t::try_from(pid).ok()) {
-            #[expect(unsafe_code, reason = "std can't send SIGTERM")]
-            // SAFETY: `kill` has no memory effects; the child is ours and not yet waited for.
-            unsafe {
-                libc::kill(pid, libc::SIGTERM);
-            }
-        }
+        self.child.id().into_iter().for_each(servers::terminate);
         match tokio::time::timeout(grace, self.child.wait()).await {
             Ok(ended) => ended.ok()?.code(),
             Err(_) => {
@@ -114,8 +108,4 @@ impl Pod {
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.child.try_wait().ok()??.code()
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

@@ -6,6 +6,7 @@
 //! a server starts one of its own. `tests/servers/install.sh` installs what is needed.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod address;
 mod certificate;
 mod mariadb;
 mod mongod;
@@ -16,10 +17,11 @@ mod shared;
 mod smtp;
 mod vhost;
 
+pub use address::{at_port, port_of};
 pub use certificate::Certificate;
 pub use mariadb::Mariadb;
 pub use mongod::Mongod;
-pub use process::free_port;
+pub use process::{free_port, terminate};
 pub use proxy::Proxy;
 pub use rabbitmq::Rabbitmq;
 pub use shared::{Run, Shared, shared};

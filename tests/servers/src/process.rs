@@ -105,6 +105,19 @@ const PORTS: Range<u32> = 10_000..32_000;
 const EACH: u32 = 61;
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
+/// SIGTERM to a process that the caller has started and not yet waited for.
+///
+/// # Panics
+/// If no process can have this id.
+pub fn terminate(pid: u32) {
+    let pid = libc::pid_t::try_from(pid).unwrap();
+    #[expect(unsafe_code, reason = "std can't send SIGTERM")]
+    // SAFETY: `kill` has no memory effects; the child is the caller's and not yet waited for.
+    unsafe {
+        libc::kill(pid, libc::SIGTERM);
+    }
+}
+
 /// A port that nobody listens on now. It looks on until it finds one.
 ///
 /// # Panics

@@ -7,6 +7,8 @@ use std::{
     thread,
 };
 
+use crate::at_port;
+
 /// A proxy on a free loopback port. What was sent while it stalls arrives when it goes on.
 #[derive(Debug)]
 pub struct Proxy {
@@ -50,12 +52,7 @@ impl Proxy {
     /// The same URL, through the proxy.
     #[must_use]
     pub fn url(&self, url: &str) -> String {
-        let (before, after) = url.split_once("127.0.0.1:").unwrap();
-        format!(
-            "{before}127.0.0.1:{}{}",
-            self.port,
-            after.trim_start_matches(|letter: char| letter.is_ascii_digit())
-        )
+        at_port(url, self.port)
     }
 
     /// How many connections were made so far.

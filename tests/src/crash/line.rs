@@ -94,17 +94,8 @@ impl Line {
 
     /// The same URL, over this line.
     pub(super) fn url(&self, url: &str) -> String {
-        let (before, after) = url.split_once("127.0.0.1:").unwrap();
-        let rest = after.trim_start_matches(|letter: char| letter.is_ascii_digit());
-        format!("{before}127.0.0.1:{}{rest}", self.port)
+        servers::at_port(url, self.port)
     }
-}
-
-/// The port in a URL of this machine.
-pub(super) fn port(url: &str) -> u16 {
-    let (_, after) = url.split_once("127.0.0.1:").unwrap();
-    let digits = after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len());
-    after[..digits].parse().unwrap()
 }
 
 fn wire(protocol: Protocol) -> Box<dyn Wire> {

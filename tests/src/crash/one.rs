@@ -35,14 +35,7 @@ impl Shim {
     #[must_use]
     pub fn make() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/crash/shim.c");
-        #[expect(clippy::disallowed_methods, reason = "the compiler")]
-        let mut compiler = std::process::Command::new("cc");
-        compiler
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
-            .arg(folder.path().join("shim.so"))
-            .arg(source);
-        assert!(compiler.status().unwrap().success());
+        crate::preload::compile("crash/shim.c", &folder.path().join("shim.so"));
         Self { folder }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Point,
-    line::{Line, Protocol, port},
+    line::{Line, Protocol},
     trap::Trap,
 };
 use crate::{
@@ -132,7 +132,7 @@ fn lines(place: &Place, mail_url: Option<&str>, trap: &Arc<Trap>) -> (Vec<(Strin
     ];
     servers.extend(mail_url.map(|url| ("MAIL_URL", url.to_owned(), Protocol::Smtp)));
     let line = |(name, url, protocol): (&str, String, Protocol)| {
-        let line = Line::to(port(&url), protocol, trap);
+        let line = Line::to(servers::port_of(&url), protocol, trap);
         ((name.to_owned(), line.url(&url)), line)
     };
     servers.into_iter().map(line).unzip()

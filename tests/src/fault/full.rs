@@ -1,10 +1,10 @@
 //! A disk that is full when the test says so, by a library (`full.c`) that stands before the calls that write.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use crate::Setup;
+use crate::{Setup, preload};
 
 /// The disk of a platform in one process.
 #[derive(Debug)]
@@ -20,11 +20,7 @@ impl Disk {
     #[must_use]
     pub fn make() -> Self {
         let disk = Self { folder: tempfile::tempdir().unwrap() };
-        #[expect(clippy::disallowed_methods, reason = "the compiler")]
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(disk.path("full.so"));
-        compiler.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fault/full.c"));
-        assert!(compiler.status().unwrap().success());
+        preload::compile("fault/full.c", &disk.path("full.so"));
         disk
     }
 

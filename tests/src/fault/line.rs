@@ -116,9 +116,7 @@ impl Line {
 
     /// The same URL of this machine, over this line.
     pub(super) fn url(&self, url: &str) -> String {
-        let (before, after) = url.split_once("127.0.0.1:").unwrap();
-        let rest = after.trim_start_matches(|letter: char| letter.is_ascii_digit());
-        format!("{before}127.0.0.1:{}{rest}", self.port)
+        servers::at_port(url, self.port)
     }
 
     /// From now on it is bad, until it has done so much harm.

@@ -213,7 +213,7 @@ async fn connect(platform: &mut Platform, receiver: &Receiver) -> Vec<(Cell, Lin
     let mut variables: BTreeMap<&'static str, Vec<(String, String)>> = BTreeMap::new();
     for cell in CELLS {
         let url = address(platform, receiver, cell.variable);
-        let line = Line::to(port(&url), cell.last.unwrap_or(Last::Holds(&[]))).await;
+        let line = Line::to(servers::port_of(&url), cell.last.unwrap_or(Last::Holds(&[]))).await;
         variables.entry(cell.function).or_default().push((cell.variable.into(), line.url(&url)));
         lines.push((cell, line));
     }
@@ -237,12 +237,6 @@ fn address(platform: &mut Platform, receiver: &Receiver, variable: &str) -> Stri
             platform.address_of(&name.to_lowercase())
         }
     }
-}
-
-fn port(url: &str) -> u16 {
-    let (_, after) = url.split_once("127.0.0.1:").unwrap();
-    let end = after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len());
-    after[..end].parse().unwrap()
 }
 
 async fn clients(platform: &Platform, hook: String) -> Clients {

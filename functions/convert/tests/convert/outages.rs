@@ -10,7 +10,7 @@ use contracts::{
 use convert::{Convert, ConvertConfig};
 use db::{Db, NewJob, Source};
 use runtime::Call;
-use servers::{Proxy, Shared, shared};
+use servers::{Proxy, Shared, port_of, shared};
 
 use crate::world::{LONG, World, engine, kinds, wav};
 
@@ -59,8 +59,7 @@ async fn a_job_fails_when_the_store_was_away_for_as_long_as_the_table_of_pauses_
 async fn a_database_that_is_cut_while_the_end_is_written_costs_no_second_conversion() {
     let url = format!("{}/t{}", shared(Shared::Database).rsplit_once('/').unwrap().0, JobId::generate());
     Db::create_if_absent(&url).await.unwrap();
-    let port = url.split("127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
-    let line = Proxy::to(port);
+    let line = Proxy::to(port_of(&url));
     let (near, far) = (Db::open(&url, 2).unwrap(), Db::open(&line.url(&url), 4).unwrap());
     near.migrate().await.unwrap();
     let folder = tempfile::tempdir().unwrap();

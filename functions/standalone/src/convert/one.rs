@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Args;
 use contracts::Options;
 use indicatif::{ProgressBar, ProgressStyle};
 use media::{Engine, Progress, Sink as _, Summary};
@@ -16,12 +17,17 @@ use super::{
 };
 
 /// What doesn't concern the sound.
-#[derive(Clone, Copy)]
+#[derive(Args, Clone, Copy)]
 pub(super) struct How {
-    pub(super) quiet: bool,
+    /// Overwrite outputs that exist.
+    #[arg(long)]
     pub(super) force: bool,
-    /// Whether the waveform is written, too.
+    /// Write the waveform, too, beside each output as OUTPUT.json: min and max of each pixel, as audiowaveform does.
+    #[arg(long)]
     pub(super) peaks: bool,
+    /// No progress bar and no summary.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
 }
 
 pub(super) async fn convert(

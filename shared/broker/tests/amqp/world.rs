@@ -123,8 +123,7 @@ impl World {
 
     /// The server's.
     pub(crate) fn port(&self) -> u16 {
-        let (_, address) = self.config.broker_url.split_once("127.0.0.1:").unwrap();
-        address.split('/').next().unwrap().parse().unwrap()
+        servers::port_of(&self.config.broker_url)
     }
 
     /// Messages ready, and consumers, if there is such a queue.

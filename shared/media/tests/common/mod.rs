@@ -71,6 +71,26 @@ impl Sink for Memory {
     }
 }
 
+/// Counts and forgets.
+pub(crate) struct Counted(pub(crate) u64);
+
+impl Sink for Counted {
+    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.0 += bytes.len() as u64;
+        Ok(())
+    }
+
+    async fn rewrite(&mut self, _: u64, _: Bytes) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The most that a process ever had in memory, in KiB.
+pub(crate) fn highest(process: impl std::fmt::Display) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
+}
+
 /// A source in memory that counts how often each byte was asked for, and can fail or never answer.
 pub(crate) struct Bytewise {
     pub(crate) bytes: Bytes,

@@ -33,7 +33,7 @@ impl Smtp {
     pub(crate) fn start(mode: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         certificate(folder.path());
-        let port = free_port();
+        let port = servers::free_port();
         // Debian's own Python, not one that stands before it on the PATH: the one that aiosmtpd is installed for.
         let mut server = command("/usr/bin/python3");
         server.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/notify/servers/smtp.py"));
@@ -86,10 +86,6 @@ pub(crate) fn certificate(folder: &Path) {
     openssl.arg("-keyout").arg(folder.join("key.pem")).arg("-out").arg(folder.join("cert.pem"));
     let made = openssl.stderr(Stdio::null()).status().expect("openssl: run tests/servers/install.sh");
     assert!(made.success());
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn wait_for(port: u16, child: &mut Child) {
