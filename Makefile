@@ -23,9 +23,7 @@ run: build ## Keep the platform up at http://127.0.0.1:8080: make run [PORT=...]
 test: setup ## Run all tests; installs and starts what they need
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
 	@tests/servers/install.sh target/servers
-	$(CARGO) build --package servers
-	$(CARGO) nextest run --workspace --config-file tests/nextest.toml --no-run
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --workspace --all-targets
 	$(FFMPEG) target/debug/servers run -- tests/run
 	$(CARGO) test --workspace --doc --quiet
 
@@ -51,8 +49,8 @@ chaos: setup ## Kill and stop parts of a platform at random, then at every step:
 	@tests/servers/install.sh target/servers
 	$(CARGO) build --release --workspace --bins
 	target/release/chaos $(or $(JOBS),1000) $(SEED)
-	$(CARGO) build --workspace --bins
-	CRASHES=all $(FFMPEG) target/debug/servers run -- cargo nextest run --config-file tests/nextest.toml --package tapedeck-tests --test crashes
+	$(CARGO) build --workspace --all-targets
+	CRASHES=all $(FFMPEG) target/debug/servers run -- cargo nextest run --workspace --config-file tests/nextest.toml -E 'binary(crashes)'
 
 fuzz: setup ## Every parser under libFuzzer, damaged videos through the worker: make fuzz [SECONDS=60] [FILES=20000] [SEED=1]
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
