@@ -27,10 +27,11 @@ test: setup ## Run all tests; installs and starts what they need
 	$(FFMPEG) target/debug/servers run -- tests/run
 	$(CARGO) test --workspace --doc --quiet
 
-lint: setup ## Check format, lints and who depends on whom
+lint: setup ## Check format, lints, docs and who depends on whom
 	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
 

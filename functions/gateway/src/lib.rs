@@ -8,7 +8,7 @@
 //! - `proxy.rs` and `proxy/`: the way to functions that run on their own; `config.rs`: where they are.
 //!
 //! In one process the other functions' routes stand beside these, merged by `standalone`: [`function`]. In front of
-//! separate processes requests are passed on: [`proxy`].
+//! separate processes requests are passed on: [`mod@proxy`].
 
 mod asset;
 mod config;

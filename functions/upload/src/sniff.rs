@@ -1,7 +1,7 @@
 //! Which container a file is, by its beginning. Names and content types from outside are not trusted; whether the rest
 //! holds what the beginning promises is for the converter to say.
 //!
-//! What the converter reads is listed in `shared/media/native/parts.txt`; [`KINDS`] has a line for each container there,
+//! What the converter reads is listed in `shared/media/native/parts.txt`; `sniff/` has a line for each container there,
 //! and a test holds one against the other. Recordings of streams begin where somebody pressed a button, so what is made
 //! for streams (`sniff/stream.rs`) is found behind a piece of a packet, a tag or zeros too.
 

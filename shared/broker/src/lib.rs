@@ -7,7 +7,7 @@
 //! | Knative | by `POST` to `K_SINK`, answered with 202 | by `POST /` |
 //!
 //! - `publish.rs`: [`Broker`], what a function holds to pass on an event that it has recorded. `config.rs`: which one.
-//! - `serve.rs`: [`serve`], a function as a process of its own. `work.rs`: [`WorkQueue`], for work that takes long.
+//! - `serve.rs`: [`serve()`], a function as a process of its own. `work.rs`: [`WorkQueue`], for work that takes long.
 //! - `local.rs`: [`Local`], which hands due outbox rows to the subscriptions of a [`runtime::Function`].
 //! - `relay.rs`: outbox -> wire. `amqp.rs`, `knative.rs`: the wires.
 //! - `clock.rs`: ticks for the sweeps, where no PingSource does it.
