@@ -17,7 +17,7 @@ pub struct Target {
 }
 
 /// Every parser of ours that bytes of strangers reach.
-pub static TARGETS: [Target; 12] = [
+pub static TARGETS: [Target; 14] = [
     Target { name: "form", run: http::form, seeds: http::form_seeds },
     Target { name: "names", run: http::names, seeds: http::names_seeds },
     Target { name: "options", run: http::options, seeds: http::options_seeds },
@@ -28,6 +28,8 @@ pub static TARGETS: [Target; 12] = [
     Target { name: "ids", run: events::ids, seeds: events::ids_seeds },
     Target { name: "sniff", run: media::sniff, seeds: media::sniff_seeds },
     Target { name: "mp4", run: media::mp4, seeds: media::mp4_seeds },
+    Target { name: "ts", run: media::ts, seeds: media::ts_seeds },
+    Target { name: "avi", run: media::avi, seeds: media::avi_seeds },
     Target { name: "worker", run: media::worker, seeds: media::worker_seeds },
     Target { name: "mp3", run: media::mp3, seeds: media::mp3_seeds },
 ];

@@ -9,7 +9,10 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::{Chapters, Cover, Engine, Error, Format, Limits, Part, Rate, Settings, Sink, Source, Summary};
+use media::{
+    Chapters, Cover, Engine, Error, Format, Limits, Part, Peaks, Rate, Settings, Silence, Sink, Source,
+    Summary, Track,
+};
 
 use crate::random::{Random, damage};
 use crate::targets::fixtures;
@@ -80,22 +83,42 @@ pub fn damaged(videos: &[Video], seed: u64, number: u64) -> (String, Vec<u8>, Se
     (video.name.clone(), bytes, settings(&mut random))
 }
 
+/// Half of them one option, the others several together.
 fn settings(random: &mut Random) -> Settings {
-    let formats =
-        [Format::Mp3, Format::Mp3, Format::M4a, Format::Opus, Format::Ogg, Format::Flac, Format::Wav];
-    let seconds = |random: &mut Random| Some(Duration::from_millis(random.below(3000) as u64));
-    let mut settings = Settings { format: formats[random.below(7)], ..Settings::default() };
-    match random.below(8) {
-        0 => settings.copy = true,
-        1 => settings.start = seconds(random),
-        2 => settings.end = seconds(random).map(|end| end + Duration::from_millis(1)),
-        3 => settings.loudness = Some(-16.0),
-        4 => settings.chapters = Chapters::Split,
-        5 => settings.cover = Cover::None,
-        6 if settings.format == Format::Mp3 => settings.rate = Rate::Cbr(128),
-        _ => settings.channels = Some(1),
+    let formats = [
+        Format::Mp3,
+        Format::Mp3,
+        Format::M4a,
+        Format::M4b,
+        Format::Opus,
+        Format::Ogg,
+        Format::Flac,
+        Format::Wav,
+    ];
+    let mut settings = Settings { format: formats[random.below(8)], ..Settings::default() };
+    for _ in 0..1 << random.below(3) {
+        set(random, &mut settings);
     }
     settings
+}
+
+fn set(random: &mut Random, settings: &mut Settings) {
+    let seconds = |random: &mut Random| Some(Duration::from_millis(random.below(3000) as u64));
+    match random.below(14) {
+        0 | 1 => settings.copy = true,
+        2 => settings.start = seconds(random),
+        3 => settings.end = seconds(random).map(|end| end + Duration::from_millis(3001)),
+        4 => settings.loudness = Some(-16.0),
+        5 => settings.chapters = Chapters::Split,
+        6 => settings.cover = Cover::None,
+        7 if settings.format == Format::Mp3 => settings.rate = Rate::Cbr(128),
+        8 => settings.silence = Silence::Trim,
+        9 => settings.silence = Silence::Shorten,
+        10 => settings.fade = seconds(random),
+        11 => settings.peaks = true,
+        12 => settings.track = Track::Mix,
+        _ => settings.channels = Some(1),
+    }
 }
 
 /// Converts `count` damaged files of this seed, one on each core at a time. What should not have happened is written to
@@ -116,7 +139,7 @@ pub fn convert(engine: &Engine, videos: &[Video], seed: u64, count: u64, found: 
             let (start, mut sink) = (Instant::now(), Counting::default());
             let source = Memory(Bytes::from(bytes));
             let ended = runtime.block_on(engine.convert(&source, &settings, &mut sink, |_| ()));
-            let (end, wrong) = judge(&ended, &sink, start.elapsed());
+            let (end, wrong) = judge(&ended, &sink, &settings, start.elapsed());
             if let (true, Some(folder)) = (wrong, found) {
                 let _ = std::fs::write(folder.join(format!("{seed}-{number}-{name}")), &source.0);
             }
@@ -134,10 +157,18 @@ pub fn convert(engine: &Engine, videos: &[Video], seed: u64, count: u64, found: 
 }
 
 /// A word for how it ended, and whether that is wrong.
-fn judge(ended: &Result<Summary, Error>, sink: &Counting, time: Duration) -> (String, bool) {
+fn judge(
+    ended: &Result<Summary, Error>,
+    sink: &Counting,
+    settings: &Settings,
+    time: Duration,
+) -> (String, bool) {
     let over = time > LIMITS.wall + GRACE || sink.written > LIMITS.output_bytes;
     let (end, wrong) = match ended {
-        Ok(summary) => ("converted".to_owned(), summary.bytes != sink.written),
+        Ok(summary) => {
+            let drawn = summary.peaks.as_ref().is_some_and(is_waveform);
+            ("converted".to_owned(), summary.bytes != sink.written || drawn != settings.peaks)
+        }
         Err(Error::NoAudio) => ("no sound".to_owned(), false),
         Err(Error::NoTrack(_)) => ("no such sound".to_owned(), false),
         Err(Error::Unreadable(_)) => ("unreadable".to_owned(), false),
@@ -149,6 +180,12 @@ fn judge(ended: &Result<Summary, Error>, sink: &Counting, time: Duration) -> (St
         Err(Error::Crashed(_)) => ("crashed".to_owned(), true),
     };
     (end, wrong || over)
+}
+
+/// Whether there is a pixel, none too many, and in each the lowest sample is not above the highest.
+fn is_waveform(peaks: &Peaks) -> bool {
+    let (pixels, rest) = peaks.data.as_chunks::<2>();
+    (1..=4096).contains(&pixels.len()) && rest.is_empty() && pixels.iter().all(|[low, high]| low <= high)
 }
 
 /// A file in memory.

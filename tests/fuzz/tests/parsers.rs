@@ -80,6 +80,16 @@ fn views_of_mp4_files_are_as_long_as_these_and_frames_lie_within() {
 }
 
 #[test]
+fn scrambled_streams_are_told_once_and_are_there() {
+    holds("ts");
+}
+
+#[test]
+fn only_an_avi_is_a_long_avi() {
+    holds("avi");
+}
+
+#[test]
 fn messages_of_workers_mean_the_same_when_written_again() {
     holds("worker");
 }
@@ -87,6 +97,16 @@ fn messages_of_workers_mean_the_same_when_written_again() {
 #[test]
 fn tags_are_as_long_as_they_say_and_joined_pieces_are_whole_frames() {
     holds("mp3");
+}
+
+#[test]
+fn good_files_get_as_far_as_they_are_meant_to() {
+    let seeds = |name: &str| (target(name).seeds)();
+    let fragments = seeds("mp4").into_iter().map(|seed| media::fuzz::mp4(seed[2..].to_vec(), 20, 5, 10));
+    let begin: Vec<_> = fragments.map(|read| (read.fragments.is_some(), read.begin.len())).collect();
+    assert!(begin.contains(&(true, 0)) && begin.contains(&(true, 3)), "{begin:?}");
+    assert!(seeds("ts").into_iter().all(|seed| media::fuzz::scrambled(seed) == [257]));
+    assert_eq!(seeds("avi").into_iter().filter(|seed| media::fuzz::is_long_avi(seed.clone())).count(), 2);
 }
 
 #[test]

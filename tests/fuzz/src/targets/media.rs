@@ -61,16 +61,68 @@ pub(super) fn mp4(bytes: &[u8]) {
         }
         assert!(frames.is_sorted_by_key(|(.., time, _)| *time), "{frames:?}");
     }
+    let file = &bytes[bytes.len().min(2)..];
+    assert!(read.begin.is_empty() || read.fragments.is_some(), "{:?}", read.begin);
+    assert!(read.begin.is_sorted_by(|earlier, later| earlier < later), "{:?}", read.begin);
+    for place in &read.begin {
+        let kind = file.get(*place as usize + 4..*place as usize + 8);
+        assert_eq!(kind, Some(&b"moof"[..]), "at {place}");
+    }
 }
 
 pub(super) fn mp4_seeds() -> Vec<Vec<u8>> {
     let names = ["moov-front.mp4", "he-aac-v2.mp4", "amr-nb.3gp", "cut.mp4", "video.mov"];
     let indexes = names.map(fixture).map(|file| [&b"\x14\x05"[..], &index(&file)].concat());
-    let fragments = b"\0\0\0\0\x10ftypiso5____\0\0\0\x94moov\0\0\0\x6cmvhd";
+    let fragments = b"\0\0\0\0\x10ftypiso5____\0\0\0\x8cmoov\0\0\0\x6cmvhd";
     let mut fragmented = [&[0x14, 5], &fragments[1..]].concat();
     fragmented.extend([&[0; 12][..], &1000_u32.to_be_bytes(), &[0; 84]].concat());
     fragmented.extend(b"\0\0\0\x18mvex\0\0\0\x10mehd\0\0\0\0\0\x01\x5f\x90");
-    indexes.into_iter().chain([fragmented]).collect()
+    let mut more = fragmented.clone();
+    for place in 0..3 {
+        more.extend(b"\0\0\0\x10moof\0\0\0\x08traf\0\0\0\x0cmdat____\0\0\0\x01free\0\0\0\0\0\0\0");
+        more.push(0x10 + place);
+        more.resize(more.len() + usize::from(place), 0);
+    }
+    indexes.into_iter().chain([fragmented, more]).collect()
+}
+
+/// Scrambled streams are told once each, by a PID that one of the packets has.
+pub(super) fn ts(bytes: &[u8]) {
+    let streams = ::media::fuzz::scrambled(bytes.to_vec());
+    assert!(streams.is_sorted_by(|earlier, later| earlier < later), "{streams:?}");
+    for stream in streams {
+        let [high, low] = stream.to_be_bytes();
+        let is_packet = |four: &[u8]| four[0] == 0x47 && four[1] & 0x1f == high && four[2] == low;
+        assert!(bytes.windows(4).any(is_packet), "{stream}");
+    }
+}
+
+pub(super) fn ts_seeds() -> Vec<Vec<u8>> {
+    let packet = |before: usize, behind: usize, place: u8| {
+        let head = [0x47, 1, place % 3, 0x10 | if place % 3 == 1 { 0xc0 } else { 0 }];
+        [vec![place; before], head.to_vec(), vec![place; 184 + behind]].concat()
+    };
+    let packets = |before, behind| (0..20).flat_map(|place| packet(before, behind, place)).collect();
+    vec![packets(0, 0), packets(4, 0), packets(0, 16), [vec![9; 77], packets(0, 0)].concat()]
+}
+
+/// Only what says that it is an AVI is taken for a long one.
+pub(super) fn avi(bytes: &[u8]) {
+    if ::media::fuzz::is_long_avi(bytes.to_vec()) {
+        assert!(bytes.starts_with(b"RIFF") && bytes[8..].starts_with(b"AVI "));
+    }
+}
+
+pub(super) fn avi_seeds() -> Vec<Vec<u8>> {
+    let chunk = |kind: &[u8; 4], content: &[u8]| {
+        [kind.as_slice(), &(content.len() as u32).to_le_bytes(), content].concat()
+    };
+    let lists = [chunk(b"LIST", b"hdrl"), chunk(b"LIST", b"movi________"), chunk(b"JUNK", b"___")].concat();
+    let part = chunk(b"RIFF", &[b"AVI ", &lists[..], b"\0", &chunk(b"idx1", &[0; 64])].concat());
+    let mut long = part.clone();
+    let size = long.len() - 68;
+    long[size..size + 4].copy_from_slice(&0x7f_ffff_u32.to_le_bytes());
+    vec![fixture("video.avi")[..2048].to_vec(), [&part[..], &part].concat(), part, long]
 }
 
 /// The file without what its boxes of samples hold.
