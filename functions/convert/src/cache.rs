@@ -43,9 +43,9 @@ async fn find(deps: &Convert, job: &Job) -> Option<(Job, Audio)> {
     Some((earlier, audio))
 }
 
-/// All options but those that say who is told.
+/// All options but those that say who is told and where the job is filed.
 fn sound(options: &Options) -> Options {
-    Options { notify: NotifyBy::default(), webhook: None, ..options.clone() }
+    Options { folder: None, notify: NotifyBy::default(), webhook: None, ..options.clone() }
 }
 
 /// The blob, if it still is what its job says.
@@ -79,12 +79,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_told_does_not_shape_the_sound_and_all_else_does() {
+    fn who_is_told_and_the_folder_do_not_shape_the_sound_and_all_else_does() {
         let options = |fields: &[(&'static str, &'static str)]| {
             sound(&Options::from_fields(fields.iter().copied()).unwrap())
         };
         let plain = options(&[]);
-        assert_eq!(options(&[("notify", "none"), ("webhook", "https://example.org")]), plain);
+        assert_eq!(
+            options(&[("notify", "none"), ("webhook", "https://example.org"), ("folder", "Talks")]),
+            plain
+        );
         let others = [
             ("format", "wav"),
             ("bitrate", "128"),

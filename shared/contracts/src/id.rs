@@ -26,6 +26,7 @@ pub mod kind {
     pub enum Key {}
     pub enum Token {}
     pub enum Delivery {}
+    pub enum Feed {}
 }
 
 /// Names a user.
@@ -44,6 +45,8 @@ pub type KeyId = Id<kind::Key>;
 pub type TokenId = Id<kind::Token>;
 /// Names a delivery: one thing that one user is told by one channel.
 pub type DeliveryId = Id<kind::Delivery>;
+/// Names a podcast feed (not the secret in its address).
+pub type FeedId = Id<kind::Feed>;
 
 /// The text is no ULID.
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,7 @@ mod id;
 mod options;
 mod outage;
 mod schemas;
+mod stage;
 mod state;
 mod timestamp;
 mod trace;
@@ -26,13 +27,14 @@ pub use events::{
     SweepDue, UserRegistered, VideoUploaded,
 };
 pub use failure::{FailureCode, UnknownFailureCode};
-pub use id::{AudioId, DeliveryId, EventId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
+pub use id::{AudioId, DeliveryId, EventId, FeedId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
 pub use options::{
     BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, Preset, SilencePolicy,
-    TagPolicy,
+    TagPolicy, is_folder,
 };
 pub use outage::Outage;
 pub use schemas::{Described, data_schema, described, short_name};
+pub use stage::{Stage, UnknownStage};
 pub use state::{State, UnknownState};
 pub use timestamp::Timestamp;
 pub use trace::Trace;

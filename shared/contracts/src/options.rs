@@ -74,6 +74,10 @@ pub struct Options {
     /// Album tag, instead of the video's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub album: Option<String>,
+    /// The folder that the owner files the job under: `GET /jobs?folder=` lists it, and it can have a feed of its own. At
+    /// most 64 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// How the owner hears of the end.
     pub notify: NotifyBy,
     /// An `https` address that is called when the job has ended, beside the mail.
@@ -87,6 +91,8 @@ const LONGEST_FADE: f64 = 10.0;
 const TRACK_CHARACTERS: usize = 16;
 /// Longest tag that we write, in characters.
 const TAG_CHARACTERS: usize = 500;
+/// Longest name of a folder, in characters.
+const FOLDER_CHARACTERS: usize = 64;
 /// Longest address of a webhook: all options together fit into one column.
 const WEBHOOK_BYTES: usize = 1000;
 /// Longest JSON of all options together, in characters: the width of the column that they are stored in.
@@ -104,7 +110,7 @@ pub struct InvalidOption {
 
 /// The names of all options.
 const NAMES: &str = "preset format bitrate bitrate_mode quality sample_rate channels start end loudness track silence fade tags cover \
-                     chapters title artist album notify webhook";
+                     chapters title artist album folder notify webhook";
 
 impl InvalidOption {
     fn new(option: &str, problem: impl Into<String>) -> Self {
@@ -166,6 +172,7 @@ impl Options {
             "title" => self.title = Some(value.to_owned()),
             "artist" => self.artist = Some(value.to_owned()),
             "album" => self.album = Some(value.to_owned()),
+            "folder" => self.folder = Some(value.to_owned()),
             "notify" => self.notify = word(name, value, "mail or none")?,
             "webhook" => self.webhook = Some(value.to_owned()),
             _ => {
@@ -187,6 +194,7 @@ impl Options {
         self.check_range()?;
         self.check_sound()?;
         self.check_webhook()?;
+        self.check_folder()?;
         for (name, tag) in [("title", &self.title), ("artist", &self.artist), ("album", &self.album)] {
             if tag.as_ref().is_some_and(|text| text.chars().count() > TAG_CHARACTERS) {
                 return Err(InvalidOption::new(name, format!("longer than {TAG_CHARACTERS} characters")));
@@ -281,6 +289,16 @@ impl Options {
         Err(InvalidOption::new("webhook", format!("{wanted}, without user name and #")))
     }
 
+    fn check_folder(&self) -> Result<(), InvalidOption> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        if is_folder(folder) {
+            return Ok(());
+        }
+        let wanted =
+            format!("must have 1 to {FOLDER_CHARACTERS} characters, none of them a control character, and");
+        Err(InvalidOption::new("folder", format!("{wanted} no blank at its ends")))
+    }
+
     fn check_sound(&self) -> Result<(), InvalidOption> {
         if self.loudness.is_some_and(|loudness| !(-70.0..=-5.0).contains(&loudness)) {
             return Err(InvalidOption::new("loudness", "must be off or -70 to -5"));
@@ -307,6 +325,13 @@ impl Options {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the text may be the name of a folder.
+#[must_use]
+pub fn is_folder(name: &str) -> bool {
+    let length = (1..=FOLDER_CHARACTERS).contains(&name.chars().count());
+    length && !name.chars().any(char::is_control) && name.trim() == name
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -160,3 +160,15 @@ fn options_survive_json_and_unknown_ones_do_not() {
     assert_eq!(serde_json::from_str::<Options>(&json).unwrap(), options);
     assert!(serde_json::from_str::<Options>(r#"{"bitrat":1}"#).is_err());
 }
+
+#[test]
+fn a_folder_is_a_short_line() {
+    let long = "ö".repeat(64);
+    for good in ["Talks", "Ümläut & Co. <1>", &long] {
+        assert_eq!(Options::from_fields([("folder", good)]).unwrap().folder.as_deref(), Some(good));
+    }
+    for bad in ["a\u{1}b", "a\nb", &format!("{long}ö")] {
+        assert_eq!(Options::from_fields([("folder", bad)]).unwrap_err().option, "folder", "{bad}");
+    }
+    assert!(!is_folder("") && !is_folder(" a") && is_folder("a"));
+}
