@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::{AudioId, Timestamp, VideoId, pause_after};
-use sqlx::Row as _;
+use sqlx::{Row as _, any::AnyRow};
 
 use crate::{Db, Error, Result, pool::Tx, row::parsed};
 
@@ -12,7 +12,7 @@ use crate::{Db, Error, Result, pool::Tx, row::parsed};
 pub enum Garbage {
     /// An uploaded video.
     Video(VideoId),
-    /// An audio, whole or in part.
+    /// An audio, whole or in part, and its waveform, if there is one.
     Audio(AudioId),
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn name(tx: &mut Tx, blob: Garbage, due: Timestamp) -> Result<(
 }
 
 impl Db {
-    /// Blobs that are due to be removed, the longest due first, at most `limit`.
+    /// Blobs that are due to be removed, the longest due first, at most `limit`; fewer if some rows can't be read.
     ///
     /// # Errors
     /// As the database fails.
@@ -55,13 +55,20 @@ impl Db {
         let due =
             sqlx::query("SELECT bucket, blob_id FROM garbage WHERE due_at <= ? ORDER BY due_at LIMIT ?");
         let rows = self.fetch_all(due.bind(self.now().await?.millis()).bind(i64::from(limit))).await?;
-        rows.iter()
-            .map(|row| match row.try_get::<String, _>("bucket")?.as_str() {
-                "videos" => Ok(Garbage::Video(parsed(row, "blob_id")?)),
-                "audios" => Ok(Garbage::Audio(parsed(row, "blob_id")?)),
-                other => Err(Error::Corrupt(format!("bucket: {other}"))),
-            })
-            .collect()
+        let mut due = Vec::new();
+        for row in &rows {
+            match read(row) {
+                Ok(blob) => due.push(blob),
+                // A newer version may read it: it is put off, longer each time, so that it holds up nobody.
+                Err(Error::Corrupt(problem)) => {
+                    let (bucket, id): (String, String) = (row.try_get("bucket")?, row.try_get("blob_id")?);
+                    tracing::error!(bucket, id, problem, "a blob that is to be removed can't be read");
+                    self.stays(&bucket, &id).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(due)
     }
 
     /// Names a blob that nobody knows as garbage, due at once.
@@ -89,9 +96,13 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn garbage_stays(&self, blob: Garbage) -> Result<()> {
+        self.stays(blob.bucket(), &blob.id()).await
+    }
+
+    async fn stays(&self, bucket: &str, id: &str) -> Result<()> {
         let now = self.now().await?;
         let row = sqlx::query("SELECT attempts FROM garbage WHERE bucket = ? AND blob_id = ?");
-        let row = self.fetch_optional(row.bind(blob.bucket()).bind(blob.id())).await?;
+        let row = self.fetch_optional(row.bind(bucket).bind(id)).await?;
         let Some(row) = row else { return Ok(()) };
         let attempts = row.try_get::<i32, _>("attempts")?.saturating_add(1);
         let pause = pause_after(u32::try_from(attempts).unwrap_or(u32::MAX)).unwrap_or(DAY);
@@ -99,9 +110,17 @@ impl Db {
             sqlx::query("UPDATE garbage SET attempts = ?, due_at = ? WHERE bucket = ? AND blob_id = ?")
                 .bind(attempts)
                 .bind(now.after(pause).millis())
-                .bind(blob.bucket())
-                .bind(blob.id());
+                .bind(bucket)
+                .bind(id);
         self.execute(later).await.map(drop)
+    }
+}
+
+fn read(row: &AnyRow) -> Result<Garbage> {
+    match row.try_get::<String, _>("bucket")?.as_str() {
+        "videos" => Ok(Garbage::Video(parsed(row, "blob_id")?)),
+        "audios" => Ok(Garbage::Audio(parsed(row, "blob_id")?)),
+        other => Err(Error::Corrupt(format!("bucket: {other}"))),
     }
 }
 

@@ -1,6 +1,9 @@
 //! One attempt: claimed, made by the caller, and settled.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use contracts::{DeliveryId, EventId, Outcome, Timestamp, pause_after};
 use sqlx::Row as _;
@@ -39,10 +42,23 @@ impl Deliveries<'_> {
     /// makes it, it is to be tried later, or it can't be read, which counts as a failed attempt.
     ///
     /// # Errors
-    /// As the database fails.
+    /// As the database fails, after 20 seconds.
     pub async fn claim(&self, id: DeliveryId, span: Duration) -> Result<Option<DeliveryClaim>> {
+        let (key, again) = ((id, EventId::generate()), AtomicBool::new(false));
+        let claimed = self.db.settle(PATIENCE, || async {
+            // A try whose answer was lost may have gone through: then nobody else would get the delivery before `span` is over.
+            let ours = again.swap(true, Ordering::Relaxed) && self.keep(key, span).await?;
+            if ours || self.take(key, span).await? { self.get(id).await } else { Ok(None) }
+        });
+        match claimed.await {
+            Ok(delivery) => Ok(delivery.map(|delivery| DeliveryClaim { delivery, claim: key.1 })),
+            Err(Error::Corrupt(problem)) => self.unreadable(key, problem).await.map(|()| None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn take(&self, (id, claim): (DeliveryId, EventId), span: Duration) -> Result<bool> {
         let now = self.db.now().await?;
-        let claim = EventId::generate();
         let take = sqlx::query(
             "UPDATE deliveries SET attempts = attempts + 1, claim = ?, due_at = ? WHERE id = ? AND ended_at IS NULL AND due_at <= ?",
         )
@@ -50,14 +66,16 @@ impl Deliveries<'_> {
         .bind(now.after(span).millis())
         .bind(id.to_string())
         .bind(now.millis());
-        if self.db.execute(take).await? == 0 {
-            return Ok(None);
-        }
-        match self.get(id).await {
-            Ok(delivery) => Ok(delivery.map(|delivery| DeliveryClaim { delivery, claim })),
-            Err(Error::Corrupt(problem)) => self.unreadable((id, claim), problem).await.map(|()| None),
-            Err(error) => Err(error),
-        }
+        Ok(self.db.execute(take).await? == 1)
+    }
+
+    /// Lets a claim begin now. False if there is none.
+    async fn keep(&self, (id, claim): (DeliveryId, EventId), span: Duration) -> Result<bool> {
+        let keep = sqlx::query("UPDATE deliveries SET due_at = ? WHERE id = ? AND claim = ?")
+            .bind(self.db.now().await?.after(span).millis())
+            .bind(id.to_string())
+            .bind(claim.to_string());
+        Ok(self.db.execute(keep).await? == 1)
     }
 
     /// Notes what became of an attempt. One whose claim has run out meanwhile changes nothing, unless it was sent.

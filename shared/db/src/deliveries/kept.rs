@@ -1,10 +1,12 @@
 //! Lists of deliveries, and what is done to those that have ended.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use contracts::{DeliveryDue, DeliveryId, EventId, JobId, Outcome, Recorded, Timestamp};
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Deliveries, Delivery, read};
-use crate::{Error, Result, outbox};
+use crate::{Error, Result, outbox, pool::PATIENCE};
 
 impl Deliveries<'_> {
     /// What a job's owner was or is to be told about it, oldest first. What can't be read is left out and logged.
@@ -51,10 +53,31 @@ impl Deliveries<'_> {
     /// ended.
     ///
     /// # Errors
-    /// As the database fails.
+    /// As the database fails, after 20 seconds.
     pub async fn repeat(&self, id: DeliveryId) -> Result<Option<Recorded<DeliveryDue>>> {
-        let now = self.db.now().await?;
-        let mut tx = self.db.begin().await?;
+        let now = self.db.settle(PATIENCE, || self.db.now()).await?;
+        let (event, again) = (EventId::generate(), AtomicBool::new(false));
+        self.db
+            .settle(PATIENCE, || self.try_to_repeat(id, event, now, again.swap(true, Ordering::Relaxed)))
+            .await
+    }
+
+    async fn try_to_repeat(
+        &self,
+        id: DeliveryId,
+        event: EventId,
+        now: Timestamp,
+        again: bool,
+    ) -> Result<Option<Recorded<DeliveryDue>>> {
+        let (due, mut tx) = (DeliveryDue { delivery_id: id }, self.db.begin().await?);
+        if again {
+            // An earlier try may have gone through although its answer was lost; perhaps it was sent meanwhile.
+            let ours = sqlx::query("SELECT 1 AS one FROM deliveries WHERE id = ? AND created_at = ?");
+            let ours = ours.bind(id.to_string()).bind(now.millis()).fetch_optional(&mut *tx).await?;
+            if ours.is_some() {
+                return outbox::recorded(&tx, due, event, now).map(Some);
+            }
+        }
         // Its age counts from now: it was asked for again.
         let done = sqlx::query(
             "UPDATE deliveries SET outcome = NULL, ended_at = NULL, attempts = 0, due_at = ?, created_at = ? WHERE id = ? AND ended_at IS NOT NULL",
@@ -67,8 +90,7 @@ impl Deliveries<'_> {
         if done.rows_affected() == 0 {
             return Ok(None);
         }
-        let event = DeliveryDue { delivery_id: id };
-        let recorded = outbox::record(&mut tx, event, EventId::generate(), now).await?;
+        let recorded = outbox::record(&mut tx, due, event, now).await?;
         tx.commit().await?;
         Ok(Some(recorded))
     }

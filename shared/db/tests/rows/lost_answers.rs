@@ -144,3 +144,47 @@ async fn what_became_of_a_mail_is_noted_once() {
         assert!(lossy.world.db.deliveries().claim(mail, LEASE).await.unwrap().is_none(), "not due now");
     }
 }
+
+/// The statements whose answers a sender may miss when it takes a mail.
+const CLAIM: [&str; 2] = ["UPDATE deliveries", "SELECT * FROM deliveries"];
+
+#[tokio::test]
+async fn a_mail_whose_claim_was_not_answered_is_sent_now_and_not_after_the_claim() {
+    for statement in CLAIM {
+        let lossy = Lossy::new().await;
+        let claimed = lossy.claimed().await;
+        lossy.world.finish(&claimed).await;
+        let mail = lossy.world.db.deliveries().of_job(claimed.job.id).await.unwrap()[0].id;
+        lossy.line.lose_answer_to(statement);
+        let claim = lossy.db.deliveries().claim(mail, LEASE).await.unwrap().unwrap();
+        assert!(lossy.line.has_lost(), "{statement}");
+        assert_eq!(claim.delivery.attempts, 1, "{statement}: it was begun once");
+        let until = lossy.world.clock.now().after(LEASE);
+        assert_eq!(claim.delivery.due_at, Some(until), "{statement}: the claim lasts as long as any");
+        assert!(lossy.world.db.deliveries().claim(mail, LEASE).await.unwrap().is_none(), "{statement}");
+        lossy.db.deliveries().settle(&claim, Attempt::Sent).await.unwrap();
+        let sent = lossy.world.db.deliveries().get(mail).await.unwrap().unwrap();
+        assert_eq!(sent.outcome, Some(Outcome::Sent), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_repeated_once() {
+    let lossy = Lossy::new().await;
+    let claimed = lossy.claimed().await;
+    lossy.world.finish(&claimed).await;
+    let mail = lossy.world.db.deliveries().of_job(claimed.job.id).await.unwrap()[0].id;
+    lossy
+        .world
+        .run("UPDATE deliveries SET outcome = 'dead', ended_at = 1, due_at = NULL, attempts = 13")
+        .await;
+    lossy.world.run("DELETE FROM outbox WHERE kind = 'dev.tapedeck.delivery.due.v1'").await;
+    lossy.world.clock.advance(LEASE);
+    lossy.line.lose_answer_to(COMMIT);
+    let due = lossy.db.deliveries().repeat(mail).await.unwrap().unwrap();
+    assert!(lossy.line.has_lost());
+    lossy.stand_in_outbox("dev.tapedeck.delivery.due.v1", &[&due.envelope.id]).await;
+    let claim = lossy.db.deliveries().claim(mail, LEASE).await.unwrap().unwrap();
+    assert_eq!(claim.delivery.attempts, 1);
+    assert!(lossy.db.deliveries().repeat(mail).await.unwrap().is_none(), "it has not ended");
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use contracts::{Channel, Event as _, Outcome, VideoUploaded, pause_after};
+use contracts::{AudioId, Channel, Event as _, Outcome, VideoUploaded, pause_after};
 use db::{Attempt, Garbage};
 
 use crate::world::{DAY, HOUR, LEASE, worlds};
@@ -68,6 +68,25 @@ async fn a_delivery_that_can_not_be_read_becomes_a_dead_letter_after_its_attempt
         assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [mails[1].1]);
         let none = deliveries.ended(Outcome::Dead, 10, Some(mails[1].1)).await.unwrap();
         assert!(none.is_empty(), "the damaged one is older");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_can_not_be_read_holds_up_no_other_and_stays_for_a_version_that_can() {
+    for world in worlds().await {
+        world
+            .run("INSERT INTO garbage (bucket, blob_id, attempts, due_at) VALUES ('pictures', 'x', 0, 1), ('videos', 'no id', 0, 2)")
+            .await;
+        let audio = Garbage::Audio(AudioId::generate());
+        world.db.name_garbage(audio).await.unwrap();
+        assert_eq!(world.db.due_garbage(2).await.unwrap(), [], "both are put off");
+        assert_eq!(world.db.due_garbage(2).await.unwrap(), [audio], "and out of the way");
+        for attempts in 2..40 {
+            world.clock.advance(DAY);
+            assert_eq!(world.db.due_garbage(3).await.unwrap(), [audio]);
+            let there = format!("SELECT COUNT(*) FROM garbage WHERE attempts = {attempts}");
+            assert_eq!(world.number(&there).await, 2, "{attempts}");
+        }
     }
 }
 
