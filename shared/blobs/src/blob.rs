@@ -11,6 +11,8 @@ pub enum Blob {
     Video(VideoId),
     /// A finished audio.
     Audio(AudioId),
+    /// The waveform of this audio.
+    Peaks(AudioId),
 }
 
 /// A kind of blob.
@@ -20,11 +22,13 @@ pub enum Bucket {
     Videos,
     /// Finished audios.
     Audios,
+    /// Their waveforms.
+    Peaks,
 }
 
 impl Bucket {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Videos, Self::Audios];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Videos, Self::Audios, Self::Peaks];
 
     /// The bucket's name in the store.
     #[must_use]
@@ -32,6 +36,7 @@ impl Bucket {
         match self {
             Self::Videos => "videos",
             Self::Audios => "audios",
+            Self::Peaks => "peaks",
         }
     }
 
@@ -41,6 +46,7 @@ impl Bucket {
         let blob = match self {
             Self::Videos => Blob::Video(id.parse().ok()?),
             Self::Audios => Blob::Audio(id.parse().ok()?),
+            Self::Peaks => Blob::Peaks(id.parse().ok()?),
         };
         (blob.id() == id).then_some(blob)
     }
@@ -53,6 +59,7 @@ impl Blob {
         match self {
             Self::Video(_) => Bucket::Videos,
             Self::Audio(_) => Bucket::Audios,
+            Self::Peaks(_) => Bucket::Peaks,
         }
     }
 
@@ -61,7 +68,7 @@ impl Blob {
     pub fn id(self) -> String {
         match self {
             Self::Video(id) => id.to_string(),
-            Self::Audio(id) => id.to_string(),
+            Self::Audio(id) | Self::Peaks(id) => id.to_string(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     collections::BinaryHeap,
     fs::{self, File},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Seek as _, SeekFrom, Write as _},
     ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -55,12 +55,47 @@ impl Directory {
         let (whole, partial) = self.paths(blob);
         blocking(move || {
             // One upload at a time has the partial file, so what it finds of the whole one stays true.
-            let file = Arc::new(File::create_new(&partial)?);
-            let partial = Partial(partial);
+            let file = File::create_new(&partial)?;
+            let partial = Partial { path: partial, kept: false };
             if whole.try_exists()? {
                 return Err(ErrorKind::AlreadyExists.into());
             }
-            Ok(FileUpload { file, partial, whole, gathered: Vec::new(), held: 0, size: 0, writing: None })
+            Ok(FileUpload::new(file, partial, whole, 0))
+        })
+        .await
+    }
+
+    pub(crate) async fn resume(&self, blob: Blob, at: u64) -> Result<FileUpload> {
+        let (whole, partial) = self.paths(blob);
+        blocking(move || {
+            if whole.try_exists()? {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            let file = File::options().write(true).create(at == 0).truncate(false).open(&partial);
+            let mut file = file.map_err(|error| known(error, &partial))?;
+            if file.metadata()?.len() < at {
+                return Err(deleted());
+            }
+            file.set_len(at)?;
+            file.seek(SeekFrom::Start(at))?;
+            if at == 0 {
+                sync_folder(&partial)?;
+            }
+            Ok(FileUpload::new(file, Partial { path: partial, kept: true }, whole, at))
+        })
+        .await
+    }
+
+    pub(crate) async fn complete(&self, blob: Blob, size: u64) -> Result<()> {
+        let (whole, partial) = self.paths(blob);
+        blocking(move || match File::options().write(true).open(&partial) {
+            Ok(file) if file.metadata()?.len() < size => Err(deleted()),
+            Ok(file) => {
+                file.set_len(size)?;
+                make_whole(&file, &partial, &whole)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && whole.try_exists()? => Ok(()),
+            Err(error) => Err(known(error, &partial)),
         })
         .await
     }
@@ -92,6 +127,27 @@ impl Directory {
     pub(crate) async fn partials(&self, bucket: Bucket, after: &str, limit: usize) -> Result<Vec<Stored>> {
         walk(self.partial(bucket), bucket, after.to_owned(), limit).await
     }
+}
+
+/// The bytes are durable before the name says that they are all; and the name too must survive a power cut.
+fn make_whole(file: &File, partial: &Path, whole: &Path) -> io::Result<()> {
+    file.sync_data()?;
+    fs::rename(partial, whole)?;
+    sync_folder(whole)
+}
+
+fn sync_folder(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// What it is to the caller that a partial file can't be opened.
+fn known(error: io::Error, partial: &Path) -> io::Error {
+    let folder = partial.parent().is_some_and(Path::exists);
+    if error.kind() == ErrorKind::NotFound && folder { deleted() } else { error }
+}
+
+fn deleted() -> io::Error {
+    io::Error::new(ErrorKind::NotFound, "the blob was deleted meanwhile")
 }
 
 fn removed(path: &Path) -> io::Result<bool> {
@@ -153,14 +209,19 @@ fn joined<T>(result: Result<io::Result<T>, tokio::task::JoinError>) -> Result<T>
     }
 }
 
-/// The partial file; it goes with this value unless it was renamed away.
+/// The partial file; it goes with this value unless it was renamed away, or is to be gone on with.
 #[derive(Debug)]
-struct Partial(PathBuf);
+struct Partial {
+    path: PathBuf,
+    kept: bool,
+}
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Gone after a rename; what can't be removed stays a partial.
-        let _ = fs::remove_file(&self.0);
+        if !self.kept {
+            // Gone after a rename; what can't be removed stays a partial.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -177,6 +238,10 @@ pub(crate) struct FileUpload {
 }
 
 impl FileUpload {
+    fn new(file: File, partial: Partial, whole: PathBuf, size: u64) -> Self {
+        Self { file: Arc::new(file), partial, whole, gathered: Vec::new(), held: 0, size, writing: None }
+    }
+
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.size += bytes.len() as u64;
         self.held += bytes.len();
@@ -200,28 +265,27 @@ impl FileUpload {
         }
     }
 
-    async fn flush(&mut self) -> Result<()> {
+    async fn hand_over(&mut self) -> Result<()> {
         self.start_writing().await?;
         self.end_writing().await
     }
 
+    pub(crate) async fn flush(&mut self) -> Result<u64> {
+        self.hand_over().await?;
+        let (file, size) = (self.file.clone(), self.size);
+        blocking(move || file.sync_data().map(|()| size)).await
+    }
+
     pub(crate) async fn rewrite(&mut self, offset: u64, bytes: Bytes) -> Result<()> {
-        self.flush().await?;
+        self.hand_over().await?;
         let file = self.file.clone();
         blocking(move || file.write_all_at(&bytes, offset)).await
     }
 
     pub(crate) async fn finish(mut self) -> Result<u64> {
-        self.flush().await?;
+        self.hand_over().await?;
         let Self { file, partial, whole, size, .. } = self;
-        blocking(move || {
-            file.sync_data()?;
-            fs::rename(&partial.0, &whole)?;
-            // The name too must survive a power cut.
-            whole.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
-            Ok(size)
-        })
-        .await
+        blocking(move || make_whole(&file, &partial.path, &whole).map(|()| size)).await
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! - `connect.rs`: one client for all calls, and how durable its writes and how fresh its reads are.
 //! - `upload.rs`: a put, with several inserts of chunks in flight and the files document last.
+//! - `resume.rs`: a put in several parts.
 //! - `read.rs`: a range, by the chunks that it touches, with reads ahead.
 //! - `remove.rs`: a delete, the files document first, then the chunks in steps.
 //! - `walk.rs`: what is stored and what is half-written, page by page.
@@ -14,6 +15,7 @@ mod connect;
 mod fault;
 mod read;
 mod remove;
+mod resume;
 mod upload;
 mod walk;
 
@@ -61,6 +63,14 @@ impl GridFs {
 
     pub(crate) async fn put(&self, blob: Blob) -> Result<GridUpload> {
         Ok(GridUpload::new(self.grid(blob.bucket()).await?, blob.id()))
+    }
+
+    pub(crate) async fn resume(&self, blob: Blob, at: u64) -> Result<GridUpload> {
+        self.grid(blob.bucket()).await?.resume(blob.id(), at).await
+    }
+
+    pub(crate) async fn complete(&self, blob: Blob, size: u64) -> Result<()> {
+        self.grid(blob.bucket()).await?.complete(&blob.id(), size).await
     }
 
     pub(crate) async fn read(&self, blob: Blob) -> Result<Option<GridReader>> {

@@ -6,6 +6,8 @@
 //! - a blob appears whole at [`Upload::finish`] or not at all; a dropped [`Upload`] leaves nothing (at once in a directory,
 //!   soon in MongoDB); what a process leaves that dies, [`Blobs::partials`] finds;
 //! - an id is put once: a put under one that is taken fails and changes nothing;
+//! - a blob that comes in several parts, written by several processes one after the other, is appended to where it lies
+//!   ([`Blobs::resume`]) and never copied;
 //! - what `finish` has returned for survives a power cut, and every read after it sees it;
 //! - a blob that is deleted while it is read either reads on or fails; it never gives wrong bytes. One that is deleted while
 //!   it is put does not appear;
@@ -105,6 +107,32 @@ impl Blobs {
         Ok(Upload { writer, written: 0 })
     }
 
+    /// Goes on with a half-written blob of which the first `at` bytes are kept; 0 begins one. What it holds beyond them is
+    /// dropped. The caller sees to it that one at a time writes it. Unlike with [`Blobs::put`], what was written stays when
+    /// the value is dropped: [`Upload::flush`] says how much of it is sure to, and [`Blobs::complete`] makes it whole.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Full`]; also if fewer bytes are there, because the blob was deleted meanwhile.
+    pub async fn resume(&self, blob: Blob, at: u64) -> Result<Upload> {
+        let writer = match &self.store {
+            Store::Directory(directory) => Writer::Directory(directory.resume(blob, at).await?),
+            Store::GridFs(grid) => Writer::GridFs(grid.resume(blob, at).await?),
+        };
+        Ok(Upload { writer, written: at })
+    }
+
+    /// Makes a half-written blob of `size` bytes whole: durable, and visible under its id. No byte is copied. One that is
+    /// whole already stays as it is, so this may be repeated.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Full`]; also if fewer bytes are there, because the blob was deleted meanwhile.
+    pub async fn complete(&self, blob: Blob, size: u64) -> Result<()> {
+        match &self.store {
+            Store::Directory(directory) => directory.complete(blob, size).await,
+            Store::GridFs(grid) => grid.complete(blob, size).await,
+        }
+    }
+
     /// Opens a blob for reading. `None` if there is none.
     ///
     /// # Errors
@@ -165,7 +193,7 @@ impl Blobs {
     }
 }
 
-/// A blob that is being stored. Dropping it gives up and leaves nothing.
+/// A blob that is being stored. Dropping it gives up and leaves nothing, unless it was resumed.
 #[derive(Debug)]
 pub struct Upload {
     writer: Writer,
@@ -204,6 +232,17 @@ impl Upload {
         match &mut self.writer {
             Writer::Directory(file) => file.rewrite(offset, bytes).await,
             Writer::GridFs(file) => file.rewrite(offset, bytes).await,
+        }
+    }
+
+    /// Makes durable what was written so far; returns how many bytes of the blob that are.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Full`]: then as many bytes are sure as the call before has said.
+    pub async fn flush(&mut self) -> Result<u64> {
+        match &mut self.writer {
+            Writer::Directory(file) => file.flush().await,
+            Writer::GridFs(file) => file.flush().await,
         }
     }
 

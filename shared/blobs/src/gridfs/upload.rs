@@ -3,9 +3,12 @@
 use std::{io, mem};
 
 use bytes::Bytes;
-use mongodb::bson::{
-    Binary, DateTime, Document, RawBinaryRef, RawDocumentBuf, cstr, doc, oid::ObjectId, rawdoc,
-    spec::BinarySubtype,
+use mongodb::{
+    Collection,
+    bson::{
+        Binary, DateTime, Document, RawBinaryRef, RawDocumentBuf, cstr, doc, oid::ObjectId, rawdoc,
+        spec::BinarySubtype,
+    },
 };
 use tokio::{runtime::Handle, task::JoinSet};
 
@@ -23,16 +26,33 @@ pub(crate) struct GridUpload {
     id: String,
     /// Less than a group.
     gathered: Vec<u8>,
-    /// Bytes in flight or stored.
+    /// How many chunks of it a flush has stored, as far as they were filled.
+    shown: usize,
+    /// Bytes in flight or stored as full chunks.
     sent: u64,
+    /// Bytes that the last flush has found durable.
+    durable: u64,
     flights: JoinSet<Result<()>>,
+    /// Whether what is stored stays when this value goes.
+    kept: bool,
     /// Whether chunks may be there that go when this value does.
     unfinished: bool,
 }
 
 impl GridUpload {
     pub(super) fn new(grid: Grid, id: String) -> Self {
-        Self { grid, id, gathered: Vec::new(), sent: 0, flights: JoinSet::new(), unfinished: false }
+        let (gathered, flights) = (Vec::new(), JoinSet::new());
+        let (shown, sent, durable, kept, unfinished) = (0, 0, 0, false, false);
+        Self { grid, id, gathered, shown, sent, durable, flights, kept, unfinished }
+    }
+
+    /// Goes on behind `chunks` full chunks and the `tail` of the next one, which are stored.
+    pub(super) fn behind(grid: Grid, id: String, chunks: u64, tail: Vec<u8>) -> Self {
+        let sent = chunks * CHUNK_SIZE as u64;
+        let mut upload = Self::new(grid, id);
+        (upload.sent, upload.durable, upload.kept) = (sent, sent + tail.len() as u64, true);
+        (upload.shown, upload.gathered) = (usize::from(!tail.is_empty()), tail);
+        upload
     }
 
     pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
@@ -54,17 +74,26 @@ impl GridUpload {
             self.land().await?;
         }
         let first = number(self.sent / CHUNK_SIZE as u64)?;
-        let group = mem::take(&mut self.gathered);
+        let (group, shown) = (mem::take(&mut self.gathered), mem::take(&mut self.shown));
         self.sent += group.len() as u64;
-        self.unfinished = true;
+        self.unfinished = !self.kept;
         let (chunks, id) = (self.grid.chunks.clone(), self.id.clone());
-        self.flights.spawn(async move {
-            let documents: Vec<_> =
-                group.chunks(CHUNK_SIZE).zip(first..).map(|(data, n)| document(&id, n, data)).collect();
-            drop(group);
-            within(chunks.insert_many(documents)).await.map(drop)
-        });
+        self.flights.spawn(async move { store(&chunks, &id, first, group, shown).await });
         Ok(())
+    }
+
+    /// What is gathered is stored too, and kept here to become a full group.
+    pub(crate) async fn flush(&mut self) -> Result<u64> {
+        while self.land().await? {}
+        let size = self.sent + self.gathered.len() as u64;
+        if size > self.durable {
+            let first = number(self.sent / CHUNK_SIZE as u64)?;
+            self.unfinished = !self.kept;
+            store(&self.grid.chunks, &self.id, first, self.gathered.clone(), self.shown).await?;
+            self.shown = self.gathered.len().div_ceil(CHUNK_SIZE);
+            self.durable = size;
+        }
+        Ok(size)
     }
 
     /// Waits for one group in flight. False if there is none.
@@ -93,13 +122,11 @@ impl GridUpload {
 
     /// Overwrites bytes of a chunk that is stored.
     async fn patch(&self, n: i32, start: usize, piece: &[u8]) -> Result<()> {
-        let named = doc! { "files_id": &self.id, "n": n };
-        let chunk = within(self.grid.chunks.find_one(named.clone())).await?;
+        let chunk = within(self.grid.chunks.find_one(doc! { "files_id": &self.id, "n": n })).await?;
         let chunk = chunk.as_ref().and_then(|chunk| chunk.get_binary("data").ok());
         let mut data = chunk.map(|data| data.bytes.to_vec()).unwrap_or_default();
         overwrite(&mut data, start, piece)?;
-        let data = Binary { subtype: BinarySubtype::Generic, bytes: data };
-        within(self.grid.chunks.update_one(named, doc! { "$set": { "data": data } })).await.map(drop)
+        replace(&self.grid.chunks, &self.id, n, data).await
     }
 
     pub(crate) async fn finish(mut self) -> Result<u64> {
@@ -107,31 +134,62 @@ impl GridUpload {
             self.send().await?;
         }
         while self.land().await? {}
-        within(self.grid.files.insert_one(self.file()?)).await?;
-        self.check().await?;
+        self.grid.make_whole(&self.id, self.sent).await?;
         self.unfinished = false;
         Ok(self.sent)
     }
+}
 
-    /// A delete of the half-written blob may have taken chunks before there was a files document for it to take.
-    async fn check(&self) -> Result<()> {
-        let stored = within(self.grid.chunks.count_documents(doc! { "files_id": &self.id })).await?;
-        if stored == self.sent.div_ceil(CHUNK_SIZE as u64) {
+impl Grid {
+    /// From here on the blob is there, if all of its chunks are.
+    pub(super) async fn make_whole(&self, id: &str, size: u64) -> Result<()> {
+        within(self.files.insert_one(file(id, size)?)).await?;
+        // A delete of the half-written blob may have taken chunks before there was a files document for it to take.
+        let stored = within(self.chunks.count_documents(doc! { "files_id": id })).await?;
+        if stored == size.div_ceil(CHUNK_SIZE as u64) {
             return Ok(());
         }
-        self.grid.remove(&self.id).await?;
+        self.remove(id).await?;
         Err(fault::deleted())
     }
+}
 
-    fn file(&self) -> Result<Document> {
-        Ok(doc! {
-            "_id": &self.id,
-            "length": i64::try_from(self.sent).map_err(|_| Error::Full)?,
-            "chunkSize": number(CHUNK_SIZE as u64)?,
-            "uploadDate": DateTime::now(),
-            "filename": &self.id,
-        })
+fn file(id: &str, size: u64) -> Result<Document> {
+    Ok(doc! {
+        "_id": id,
+        "length": i64::try_from(size).map_err(|_| Error::Full)?,
+        "chunkSize": number(CHUNK_SIZE as u64)?,
+        "uploadDate": DateTime::now(),
+        "filename": id,
+    })
+}
+
+/// Stores the chunks of a group from the number `first` on, of which the first `shown` are there with less in them. Those
+/// come first: what is there of the blob never has a gap.
+async fn store(
+    chunks: &Collection<RawDocumentBuf>,
+    id: &str,
+    first: i32,
+    group: Vec<u8>,
+    shown: usize,
+) -> Result<()> {
+    let mut pieces = group.chunks(CHUNK_SIZE).zip(first..);
+    for (data, n) in pieces.by_ref().take(shown) {
+        replace(chunks, id, n, data.to_vec()).await?;
     }
+    let documents: Vec<_> = pieces.map(|(data, n)| document(id, n, data)).collect();
+    drop(group);
+    if documents.is_empty() {
+        return Ok(());
+    }
+    within(chunks.insert_many(documents)).await.map(drop)
+}
+
+async fn replace(chunks: &Collection<RawDocumentBuf>, id: &str, n: i32, data: Vec<u8>) -> Result<()> {
+    let data = Binary { subtype: BinarySubtype::Generic, bytes: data };
+    let replace = chunks.update_one(doc! { "files_id": id, "n": n }, doc! { "$set": { "data": data } });
+    let done = within(replace).await?;
+    if done.matched_count == 1 { Ok(()) } else { Err(fault::deleted()) }
 }
 
 fn document(id: &str, n: i32, data: &[u8]) -> RawDocumentBuf {
@@ -147,7 +205,7 @@ fn overwrite(data: &mut [u8], start: usize, bytes: &[u8]) -> Result<()> {
 }
 
 /// The number of a chunk; GridFS gives it 32 bits.
-fn number(n: u64) -> Result<i32> {
+pub(super) fn number(n: u64) -> Result<i32> {
     i32::try_from(n).map_err(|_| Error::Full)
 }
 
