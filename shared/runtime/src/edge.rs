@@ -1,16 +1,18 @@
 //! The edge: what happens to every request and answer, in one place. Request id, one span, one log line for
 //! each answer of 500 and above, the instance of a problem.
 
+use std::time::Instant;
+
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use tracing::Instrument as _;
 
-use crate::Problem;
+use crate::{Problem, metrics};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -20,7 +22,10 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), %method, path);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let begun = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
+    metrics::answered(route.as_ref().map(MatchedPath::as_str), &method, response.status(), begun.elapsed());
     span.in_scope(|| note(&response));
     response = with_instance(response, &path);
     response.headers_mut().insert(REQUEST_ID, id);

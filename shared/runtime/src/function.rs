@@ -1,6 +1,6 @@
 //! A function is a value.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Instant};
 
 use axum::Router;
 use contracts::{Ended, Envelope, Event, Recorded, Trace};
@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Call, Context, Failure, OrFail as _};
+use crate::{Call, Context, Failure, OrFail as _, metrics};
 
 /// HTTP routes (with their description) and event subscriptions.
 #[derive(Clone, Default)]
@@ -131,7 +131,7 @@ impl Function {
         let call = Call { trace: Trace::of(&envelope.extensions), ..call };
         let outcomes: Vec<Outcome> = futures_util::future::join_all(subscribers.map(|subscription| {
             let span = tracing::info_span!("deliver", event = %envelope.id, kind = %envelope.kind, subject = %envelope.subject);
-            (subscription.handle)(envelope.data.clone(), call.clone()).instrument(span)
+            handled(subscription, envelope.data.clone(), call.clone()).instrument(span)
         }))
         .await;
         if outcomes.is_empty() {
@@ -144,6 +144,18 @@ impl Function {
     pub fn into_parts(self) -> (Router, OpenApi) {
         self.routes.split_for_parts()
     }
+}
+
+async fn handled(subscription: &Subscription, data: serde_json::Value, call: Call) -> Outcome {
+    let begun = Instant::now();
+    let outcome = (subscription.handle)(data, call).await;
+    let word = match &outcome {
+        Ok(_) => "ok",
+        Err(Failure::Retry(_)) => "retry",
+        Err(Failure::Reject(_)) => "reject",
+    };
+    metrics::handled(subscription.kind, word, begun.elapsed());
+    outcome
 }
 
 #[cfg(test)]

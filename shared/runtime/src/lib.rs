@@ -25,7 +25,7 @@
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
 //! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
-//!   environment and logs. `memory.rs`: the allocator.
+//!   environment and logs. `metrics.rs`: what Prometheus scrapes. `memory.rs`: the allocator.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
 //! (it would be linked into every function).
@@ -42,6 +42,7 @@ mod function;
 pub mod fuzz;
 mod health;
 mod memory;
+mod metrics;
 mod patient;
 mod problem;
 mod serve;
@@ -57,6 +58,7 @@ pub use extract::{Cause, Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use memory::give_memory_back;
+pub use metrics::{Ask, MetricsConfig, MetricsError, start_metrics};
 pub use problem::Problem;
 pub use serve::{ServeConfig, http_router, serve, shutdown_signal};
 pub use service::{Missing, PartsConfig, Service, ended, required};

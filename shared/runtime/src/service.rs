@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Checked, Config, LogConfig, ServeConfig, Tasks, give_memory_back, http_router, serve_with,
-    shutdown_signal, start_logging,
+    Ask, Checked, Config, LogConfig, MetricsConfig, ServeConfig, Tasks, give_memory_back, http_router,
+    serve_with, shutdown_signal, start_logging, start_metrics,
 };
 
 /// Where a function finds its parts. Each function reads those that it needs.
@@ -142,7 +142,6 @@ impl Config for PortConfig {
 }
 
 /// A process that listens, logs, and knows when to end.
-#[derive(Debug)]
 pub struct Service {
     /// Bound to `PORT`; 0 takes a free one.
     pub listener: TcpListener,
@@ -154,6 +153,10 @@ pub struct Service {
     pub parts: PartsConfig,
     /// What runs beside the HTTP server.
     pub tasks: Tasks,
+    /// Where metrics are served.
+    pub metrics: MetricsConfig,
+    /// What a scrape asks the stores for.
+    pub ask: Option<Ask>,
 }
 
 impl Service {
@@ -171,7 +174,8 @@ impl Service {
         let listener = listen(address).await?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         let (config, parts) = (ServeConfig::from_env()?, PartsConfig::from_env()?);
-        Ok(Self { config, parts, ..Self::on(listener, shutdown_signal()?) })
+        let metrics = MetricsConfig::from_env()?;
+        Ok(Self { config, parts, metrics, ..Self::on(listener, shutdown_signal()?) })
     }
 
     /// Without an environment: serves on `listener` until `shutdown`, by the defaults.
@@ -183,6 +187,8 @@ impl Service {
             shutdown,
             config: ServeConfig::default(),
             parts: PartsConfig::default(),
+            metrics: MetricsConfig::default(),
+            ask: None,
         }
     }
 
@@ -190,7 +196,8 @@ impl Service {
     ///
     /// # Errors
     /// If the listener fails, or a task ended before the process.
-    pub async fn serve(self, routes: Router) -> Result<(), Box<dyn Error>> {
+    pub async fn serve(mut self, routes: Router) -> Result<(), Box<dyn Error>> {
+        start_metrics(&self.metrics, self.ask, &mut self.tasks).await?;
         let router = http_router(routes, self.shutdown.clone());
         serve_with(self.listener, router, &self.config, self.tasks, self.shutdown).await
     }

@@ -32,6 +32,12 @@ impl Tasks {
         Self { running: JoinSet::new(), names: HashMap::new(), shutdown }
     }
 
+    /// What all of them end with.
+    #[must_use]
+    pub fn shutdown(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+
     /// Starts a task.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let started = self.running.spawn(task);
