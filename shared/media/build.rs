@@ -35,7 +35,8 @@ fn main() -> io::Result<()> {
 /// Where `lame-3.100` of the crate `mp3lame-sys` is, whether it comes from a registry, a vendored folder or a patch.
 fn lame() -> io::Result<PathBuf> {
     let metadata = Command::new(variable("CARGO")?)
-        .args(["metadata", "--format-version=1", "--locked", "--filter-platform", &variable("TARGET")?])
+        .args(["metadata", "--format-version=1", "--locked", "--all-features", "--filter-platform"])
+        .arg(variable("TARGET")?)
         .output()?;
     let (metadata, errors) =
         (String::from_utf8_lossy(&metadata.stdout), String::from_utf8_lossy(&metadata.stderr));

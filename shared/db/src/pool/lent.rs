@@ -177,13 +177,6 @@ impl<'c> Executor<'c> for &'c Pool {
     {
         unused()
     }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Any>>>
-    where
-        'c: 'e,
-    {
-        unused()
-    }
 }
 
 impl<'c> Executor<'c> for &'c mut Lent {
@@ -206,13 +199,6 @@ impl<'c> Executor<'c> for &'c mut Lent {
     }
 
     fn prepare_with<'e>(self, _: SqlStr, _: &'e [AnyTypeInfo]) -> BoxFuture<'e, sqlx::Result<AnyStatement>>
-    where
-        'c: 'e,
-    {
-        unused()
-    }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Any>>>
     where
         'c: 'e,
     {

@@ -6,7 +6,10 @@
 
 use std::{io, time::Duration};
 
-use sqlx::{AnyConnection, Connection as _, Row as _, SqlSafeStr as _, migrate::MigrateError};
+use sqlx::{
+    AnyConnection, Connection as _, Row as _, SqlSafeStr as _, SqlStr,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
 
 use super::SQLITE_BEGIN;
 use crate::{Db, Error, Result};
@@ -28,7 +31,7 @@ impl Db {
     async fn migrate_after(&self, wait: Duration) -> Result<()> {
         if self.begin == SQLITE_BEGIN {
             let mut connection = self.pool.connection().await?;
-            sqlx::migrate!().run(&mut *connection).await?;
+            migrator().run(&mut *connection).await?;
             drop(connection);
             return self.upgrade().await;
         }
@@ -46,14 +49,26 @@ impl Db {
     }
 }
 
+/// (version, what it is for, statements) of each file of `migrations/`: build.rs.
+const FILES: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// All migrations, as `sqlx::migrate!()` would list them.
+fn migrator() -> Migrator {
+    let migrations = FILES.iter().map(|(version, description, sql)| {
+        let sql = SqlStr::from_static(sql);
+        Migration::new(*version, (*description).into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
 async fn migrate_mysql(connection: &mut AnyConnection, wait: Duration) -> Result<()> {
     lock(connection, wait).await?;
     // For the tables to come: names of files hold any letter, and MariaDB's default is Latin 1.
     sqlx::raw_sql("ALTER DATABASE CHARACTER SET utf8mb4").execute(&mut *connection).await?;
-    match sqlx::migrate!().run(&mut *connection).await {
+    match migrator().run(&mut *connection).await {
         Err(MigrateError::Dirty(version)) => {
             finish(connection, version).await?;
-            Ok(sqlx::migrate!().run(&mut *connection).await?)
+            Ok(migrator().run(&mut *connection).await?)
         }
         other => Ok(other?),
     }
@@ -78,7 +93,7 @@ async fn lock(connection: &mut AnyConnection, wait: Duration) -> Result<()> {
 /// Does what is left of a migration that was begun, and writes down that it is done. Nobody else migrates now, so
 /// whoever began it is dead.
 async fn finish(connection: &mut AnyConnection, version: i64) -> Result<()> {
-    let migrator = sqlx::migrate!();
+    let migrator = migrator();
     let Some(migration) = migrator.iter().find(|migration| migration.version == version) else {
         return Err(MigrateError::VersionMissing(version).into());
     };

@@ -1,6 +1,6 @@
 //! A database that version 0.0 has filled goes on: every row is kept, who was not told is told once.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path};
 
 use contracts::{Channel, Clock, JobId, Message, State, Timestamp, UserId, VideoUploaded};
 use db::Db;
@@ -22,7 +22,7 @@ const HOOK_ONLY: &str = r#"{"notify":"none","webhook":"https://example.org/x"}"#
 impl Old {
     async fn make(url: &str) -> Self {
         let pool = pool(url).await;
-        let all = sqlx::migrate!();
+        let all = Migrator::new(Path::new("migrations")).await.unwrap();
         let old = all.iter().filter(|migration| migration.version < 3).cloned().collect();
         let mut before = Migrator { migrations: Cow::Owned(old), ..Migrator::DEFAULT };
         before.set_locking(false).run(&pool).await.unwrap();

@@ -9,7 +9,7 @@ async fn execute(connection: &mut AnyConnection, sql: &str) {
 
 /// Leaves `version` as a process does that dies after `done` of its statements.
 async fn begin_and_die(connection: &mut AnyConnection, version: i64, done: usize) {
-    let migrator = sqlx::migrate!();
+    let migrator = migrator();
     if version > 1 {
         migrator.run_to(version - 1, &mut *connection).await.unwrap();
     } else {
@@ -85,10 +85,21 @@ async fn those_who_migrate_at_once_wait_for_each_other() {
     sqlx::query("SELECT id FROM jobs").fetch_all(&db.pool).await.unwrap();
 }
 
+/// sqlx refuses a database whose migrations have other checksums than the program's.
+#[tokio::test]
+async fn the_migrations_in_the_program_are_what_sqlx_makes_of_the_files() {
+    let files = Migrator::new(std::path::Path::new("migrations")).await.unwrap();
+    let listed = |migrator: &Migrator| -> Vec<_> {
+        let all = migrator.iter();
+        all.map(|one| (one.version, one.description.to_string(), one.checksum.to_vec(), one.no_tx)).collect()
+    };
+    assert_eq!(listed(&migrator()), listed(&files));
+}
+
 /// MySQL commits each by itself: with one statement, a migration is done or not.
 #[test]
 fn every_migration_from_the_third_on_is_one_statement() {
-    for migration in sqlx::migrate!().iter().filter(|migration| migration.version > 2) {
+    for migration in migrator().iter().filter(|migration| migration.version > 2) {
         let statements = statements(migration.sql.as_str());
         assert_eq!(statements.len(), 1, "migration {}: {statements:?}", migration.version);
     }
