@@ -72,7 +72,7 @@ clean-data: ## Remove the data folder of `make run`: accounts, videos, audio, ma
 
 # --- On Knative: knative/README.md -----------------------------------------------------------------------------------
 
-FUNCTIONS := auth convert download gateway jobs notify sweep upload
+IMAGE      = $(REGISTRY)/tapedeck:$(TAG)
 PROFILE   ?= release
 REGISTRY  ?= dev.local/tapedeck
 TAG       ?= 0.1.0
@@ -81,25 +81,25 @@ OVERLAY   ?= external
 ENGINE    ?= docker
 export REGISTRY TAG OVERLAY WITH PUBLIC_URL HOST
 
-.PHONY: image-roots image-check images kind-load push secrets deploy undeploy status wiring-check e2e cluster
+.PHONY: image-root image-check images kind-load push secrets deploy undeploy status wiring-check e2e cluster
 
-image-roots: setup ## Build the content of every image into target/images, with no engine and no registry
-	$(CARGO) build $(if $(filter release,$(PROFILE)),--release) $(FUNCTIONS:%=--package %) --package standalone
-	@for f in $(FUNCTIONS) tapedeck; do functions/image.sh target/$(PROFILE)/$$f target/images/$$f; done
+# One program is all functions: what `make demo` has built is what the image holds.
+image-root: $(if $(filter release,$(PROFILE)),build,setup) ## Build the content of the image into target/images, with no engine and no registry
+	$(if $(filter release,$(PROFILE)),,$(CARGO) build --package standalone)
+	@functions/image.sh target/$(PROFILE)/tapedeck target/images/tapedeck
 
-image-check: image-roots ## Start every image as its manifest says until its probe passes; prints sizes and times (root)
-	cargo run --quiet --package manifests --bin image-check -- target/images
+image-check: image-root ## Start every container as its manifest says until its probe passes; prints sizes and times (root)
+	cargo run --quiet --package manifests --bin image-check -- target/images/tapedeck
 
-images: image-roots ## Build every image: make images [ENGINE=podman] [REGISTRY=...] [TAG=...] [BASE=...]
-	@for f in $(FUNCTIONS) tapedeck; do $(ENGINE) $(if $(filter buildah,$(ENGINE)),bud,build) \
-	  --file functions/Dockerfile --target prebuilt --build-arg FUNCTION=$$f --build-arg VERSION=$(TAG) \
-	  $(if $(BASE),--build-arg BASE=$(BASE)) --tag $(REGISTRY)/$$f:$(TAG) target/images || exit 1; done
+images: image-root ## Build the image of all functions: make images [ENGINE=podman] [REGISTRY=...] [TAG=...] [BASE=...]
+	$(ENGINE) $(if $(filter buildah,$(ENGINE)),bud,build) --file functions/Dockerfile --target prebuilt \
+	  --build-arg VERSION=$(TAG) $(if $(BASE),--build-arg BASE=$(BASE)) --tag $(IMAGE) target/images
 
-push: ## Push the images to REGISTRY
-	@for f in $(FUNCTIONS) tapedeck; do $(ENGINE) push $(REGISTRY)/$$f:$(TAG) || exit 1; done
+push: ## Push the image to REGISTRY
+	$(ENGINE) push $(IMAGE)
 
-kind-load: ## Hand the images to the kind cluster of `make cluster`
-	kind load docker-image --name tapedeck $(FUNCTIONS:%=$(REGISTRY)/%:$(TAG)) $(REGISTRY)/tapedeck:$(TAG)
+kind-load: ## Hand the image to the kind cluster of `make cluster`
+	kind load docker-image --name tapedeck $(IMAGE)
 
 secrets: ## Make the Secrets; the stores from the environment, or of knative/stores with STORES=yes
 	kubectl apply --filename knative/base/namespace.yaml

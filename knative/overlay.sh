@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the kustomization that `make deploy` applies: an overlay of this folder with the images of REGISTRY and TAG.
+# Writes the kustomization that `make deploy` applies: an overlay of this folder with the image of REGISTRY and TAG.
 #
 #   overlay.sh FOLDER    from OVERLAY (external), WITH (components, as "keda/long-videos"), REGISTRY, TAG, PUBLIC_URL, HOST
 set -euo pipefail
@@ -18,10 +18,8 @@ up=$(realpath --relative-to="$folder" "$root")
     for component in $WITH; do echo "  - $up/$component"; done
   fi
   echo images:
-  for image in auth convert download gateway jobs notify sweep tapedeck upload; do
-    printf '  - { name: dev.local/tapedeck/%s, newName: %s/%s, newTag: "%s" }\n' \
-      "$image" "${REGISTRY:-dev.local/tapedeck}" "$image" "${TAG:-0.1.0}"
-  done
+  printf '  - { name: dev.local/tapedeck/tapedeck, newName: %s/tapedeck, newTag: "%s" }\n' \
+    "${REGISTRY:-dev.local/tapedeck}" "${TAG:-0.1.0}"
   echo patches:
   printf '  - target: { kind: ConfigMap, name: settings }\n    patch: |-\n'
   printf '      - { op: replace, path: /data/PUBLIC_URL, value: "%s" }\n' "$public_url"

@@ -19,6 +19,7 @@ mod login;
 mod me;
 mod password;
 mod problem;
+mod process;
 mod register;
 mod reset;
 mod rules;
@@ -39,6 +40,7 @@ use utoipa::openapi::{
 
 pub use config::AuthConfig;
 use hasher::Hasher;
+pub use process::run;
 
 /// Bytes of a request's body at most. Passwords wait in memory for their turn; nothing that we take is longer.
 const LONGEST_BODY: usize = 16 * 1024;

@@ -1,29 +1,8 @@
-//! `auth` as a process of its own.
+//! `auth` as a program.
 
-use std::{error::Error, process::ExitCode};
-
-use auth::AuthConfig;
-use broker::{Broker, BrokerConfig};
-use db::Db;
-use identity::{Proofs, SigningKey, VerifyingKeys};
-use runtime::{Config as _, Service, ended, required};
+use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    ended(run().await)
-}
-
-async fn run() -> Result<(), Box<dyn Error>> {
-    let service = Service::start().await?;
-    let parts = &service.parts;
-    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
-    let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
-    let key = SigningKey::load(required("SIGNING_KEY_FILE", &parts.signing_key_file)?.as_ref())?;
-    let key = match &parts.public_key_file {
-        Some(path) => key.beside(VerifyingKeys::load(path.as_ref())?),
-        None => key,
-    };
-    let proofs = Proofs::load(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?;
-    let function = auth::function(db, broker.clone(), key, proofs, AuthConfig::from_env()?);
-    broker::serve("auth", function, &broker, service).await
+    runtime::ended(auth::run().await)
 }

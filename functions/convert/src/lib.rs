@@ -1,6 +1,6 @@
 //! Makes audio of a video: `VideoUploaded` -> `AudioReady` | `ConversionFailed`.
 //!
-//! - `main.rs`: the roles of its own processes. `intake.rs`: event -> queue of tickets, on Knative.
+//! - `process.rs`: the roles of its own processes. `intake.rs`: event -> queue of tickets, on Knative.
 //! - `convert.rs`: the handler. Claim the fairest waiting job, convert under its lease, settle the outcome.
 //! - `cache.rs`: an earlier result of the same owner, instead of a conversion.
 //! - `lease.rs`: the heartbeat. Whoever loses the lease, or makes no progress, stops.
@@ -15,6 +15,7 @@ mod convert;
 mod intake;
 mod lease;
 mod outcome;
+mod process;
 mod produce;
 mod run;
 mod zip;
@@ -28,6 +29,7 @@ use runtime::{Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
 
 pub use intake::intake;
+pub use process::{Role, run};
 pub use produce::produce;
 
 /// What the function needs.

@@ -1,22 +1,10 @@
-//! `convert` as processes of its own.
-//!
-//! | role | on Knative | on AMQP alone |
-//! |---|---|---|
-//! | `convert intake` | service: event -> queue `tapedeck.convert` of tickets | not needed: the queue is bound to the event |
-//! | `convert worker` | deployment: ticket -> audio, one at a time | the same |
-//! | `convert worker --once` | job: one message, then it ends | the same |
+//! `convert` as a program.
 
-use std::{error::Error, process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use axum::Router;
-use blobs::Blobs;
-use broker::{Broker, BrokerConfig, WorkQueue};
-use clap::{Parser, Subcommand};
-use contracts::VideoUploaded;
-use convert::{Convert, ConvertConfig};
-use db::Db;
-use media::Engine;
-use runtime::{Config as _, Function, Service, ended, required};
+use clap::Parser;
+use convert::Role;
+use runtime::ended;
 
 /// Makes audio of uploaded videos.
 #[derive(Parser)]
@@ -26,60 +14,12 @@ struct Cli {
     role: Role,
 }
 
-#[derive(Subcommand)]
-enum Role {
-    /// Take events over HTTP and put them into the work queue.
-    Intake,
-    /// Convert what is in the work queue, one video at a time.
-    Worker {
-        /// Convert one video and end; end at once if none comes.
-        #[arg(long)]
-        once: bool,
-    },
-}
-
-/// How long `--once` waits: whoever started it saw a message that another worker may have taken meanwhile.
-const ONCE_WAIT: Duration = Duration::from_secs(5);
-
 fn main() -> ExitCode {
     // This program is its own sandboxed media worker; asked for that, it never comes back from here.
     media::worker::run_if_asked();
     let role = Cli::parse().role;
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => ended(runtime.block_on(run(role))),
+        Ok(runtime) => ended(runtime.block_on(convert::run(role))),
         Err(error) => ended(Err(error.into())),
     }
-}
-
-async fn run(role: Role) -> Result<(), Box<dyn Error>> {
-    let mut service = Service::start().await?;
-    let config = BrokerConfig::from_env()?;
-    let queue = WorkQueue::open::<VideoUploaded>("convert", &config)?;
-    match role {
-        Role::Intake => service.serve(convert::intake(queue)).await,
-        Role::Worker { once } => {
-            let (function, broker) = worker(&service, &config)?;
-            let shutdown = service.shutdown.clone();
-            if once {
-                queue.work_once(function, broker, ONCE_WAIT, &shutdown).await?;
-                return Ok(());
-            }
-            // Health is served until SIGTERM, work is done until the conversion in hand is finished.
-            service.tasks.spawn("the worker", async move { queue.work(function, broker, shutdown).await });
-            service.serve(Router::new()).await
-        }
-    }
-}
-
-fn worker(service: &Service, config: &BrokerConfig) -> Result<(Function, Broker), Box<dyn Error>> {
-    let parts = &service.parts;
-    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
-    let broker = Broker::open(config, db.clone())?;
-    let function = convert::function(Convert {
-        blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
-        engine: Engine::this_program()?,
-        config: ConvertConfig::from_env()?,
-        db,
-    });
-    Ok((function, broker))
 }

@@ -15,6 +15,7 @@ pub mod fuzz;
 mod get;
 mod link;
 mod name;
+mod process;
 mod range;
 
 use axum::extract::FromRef;
@@ -22,6 +23,8 @@ use blobs::Blobs;
 use db::Db;
 use identity::{Links, Verifier};
 use runtime::{Function, OpenApiRouter, routes};
+
+pub use process::run;
 
 /// What this function needs.
 #[derive(Clone)]

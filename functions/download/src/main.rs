@@ -1,29 +1,8 @@
-//! `download` as a process of its own.
+//! `download` as a program.
 
-use std::{error::Error, process::ExitCode};
-
-use blobs::Blobs;
-use db::Db;
-use download::Download;
-use identity::{Links, Verifier, VerifyingKeys};
-use runtime::{Service, ended, required};
+use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    ended(run().await)
-}
-
-async fn run() -> Result<(), Box<dyn Error>> {
-    let service = Service::start().await?;
-    let parts = &service.parts;
-    let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
-    let keys = VerifyingKeys::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
-    let function = download::function(Download {
-        blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
-        verifier: Verifier::new(keys, db.clone()),
-        links: Links::load(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
-        public_url: required("PUBLIC_URL", &parts.public_url)?.to_owned(),
-        db,
-    });
-    service.serve(function.into_parts().0).await
+    runtime::ended(download::run().await)
 }

@@ -17,6 +17,7 @@ mod events;
 #[doc(hidden)]
 pub mod fuzz;
 mod page;
+mod process;
 mod proxy;
 
 use axum::routing::get;
@@ -24,7 +25,7 @@ use runtime::{Function, OpenApiRouter};
 use utoipa::openapi::OpenApi;
 
 use crate::asset::Asset;
-pub use crate::{config::GatewayConfig, proxy::InvalidAddress};
+pub use crate::{config::GatewayConfig, process::run, proxy::InvalidAddress};
 
 /// The routes. `functions` is the description of the functions that are served on the same address.
 pub fn function(functions: OpenApi) -> Function {

@@ -5,6 +5,7 @@
 
 mod change;
 mod deliveries;
+mod process;
 mod read;
 mod view;
 mod wait;
@@ -17,6 +18,7 @@ use identity::{Caller, Verifier};
 use runtime::{CancellationToken, Function, OpenApiRouter, Problem, routes};
 
 use crate::wait::Waiting;
+pub use process::run;
 
 /// What the function needs.
 #[derive(Clone)]

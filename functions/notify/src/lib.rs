@@ -22,6 +22,7 @@ mod gate;
 mod letters;
 mod mailer;
 mod mails;
+mod process;
 mod smtp;
 mod subject;
 mod target;
@@ -36,6 +37,7 @@ use caller::Webhooks;
 pub use config::{MailConfig, WebhookConfig};
 use gate::Gate;
 pub use mailer::{Error, Mail, Mailer};
+pub use process::run;
 
 /// What this function needs.
 #[derive(Clone)]

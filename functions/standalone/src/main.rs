@@ -3,6 +3,7 @@
 //! - `platform.rs`: every function merged, on the parts that three URLs choose. There is no second architecture
 //!   for one process.
 //! - `serve.rs`: `tapedeck serve`. `data.rs`: its data folder. `settings.rs`: its part of the environment.
+//! - `function.rs`: `tapedeck function NAME`, one of them as a process of its own: what each container does.
 //! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately; `tapedeck admin`,
 //!   `tapedeck deliveries` and `tapedeck jobs`.
 //! - `convert.rs`: `tapedeck convert`, without a server. `probe.rs`: `tapedeck probe`.
@@ -10,6 +11,7 @@
 
 mod convert;
 mod data;
+mod function;
 mod operate;
 mod platform;
 mod probe;
@@ -36,6 +38,9 @@ enum Command {
     Convert(Box<convert::ConvertOptions>),
     /// Say what a file is, as JSON: container, streams, duration, tags, chapters.
     Probe(probe::ProbeOptions),
+    /// Run one function as a process of its own, told by the environment: what each container does.
+    #[command(subcommand)]
+    Function(function::Function),
     /// Bring the database at DATABASE_URL and the indexes of the blob store at BLOBS_URL up to date. Safe to run several times, and at once.
     Migrate,
     /// Make the keys that separate functions share: signing.pem (for auth alone), proofs.key (for auth and notify), public.pem and links.key.
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => in_runtime(async { ended(serve::serve(options).await) }),
         Command::Convert(options) => in_runtime(convert::convert(*options)),
         Command::Probe(options) => in_runtime(probe::probe(options)),
+        Command::Function(which) => in_runtime(async { runtime::ended(function::run(which).await) }),
         Command::Migrate => in_runtime(async { ended(operate::migrate().await) }),
         Command::Keys { folder } => ended(operate::keys(&folder)),
         Command::Admin(options) => in_runtime(async { ended(operate::admin(options).await) }),

@@ -9,6 +9,7 @@
 //! One call does each at a time: the one that has its lease.
 
 mod due;
+mod process;
 mod walk;
 
 use std::time::Duration;
@@ -18,6 +19,8 @@ use broker::Broker;
 use db::{Db, Keep};
 use runtime::{Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
+
+pub use process::run;
 
 /// What the function needs.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ mod form;
 #[doc(hidden)]
 pub mod fuzz;
 mod pace;
+mod process;
 mod raw;
 mod receive;
 mod refusal;
@@ -31,6 +32,7 @@ use runtime::{Config, Function, OpenApiRouter, routes};
 use serde::{Deserialize, Serialize};
 
 use crate::pace::Pace;
+pub use process::run;
 
 /// What the function needs.
 #[derive(Clone)]

@@ -36,7 +36,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub struct Settings {
     /// The built kustomization, and the Secrets that it names.
     pub resources: Vec<Resource>,
-    /// Where the functions' programs are.
+    /// Where the program `tapedeck` is.
     pub programs: PathBuf,
     /// Where mounted files go.
     pub folder: PathBuf,
@@ -278,7 +278,7 @@ fn program(
     let variables = container.variables.iter().map(|(name, said)| (name.clone(), value(said)));
     Ok(Program {
         name: container.workload.clone(),
-        path: settings.programs.join(&container.function),
+        path: settings.programs.join("tapedeck"),
         arguments: container.arguments.clone(),
         variables: variables.chain(settings.variables.iter().cloned()).collect(),
         readiness: container.readiness.clone(),

@@ -1,6 +1,6 @@
 //! What the code says, read from its text: a list kept here by hand would say what somebody once meant.
 //!
-//! A function's `main.rs` names what it reads: `required("DATABASE_URL", ..)`, `AuthConfig::from_env()`. The fields of a
+//! A function's `process.rs` names what it reads: `required("DATABASE_URL", ..)`, `AuthConfig::from_env()`. The fields of a
 //! configuration are those of its `DESCRIPTIONS`.
 
 use std::{
@@ -11,8 +11,8 @@ use std::{
 
 /// What the manifests must agree with.
 pub struct Code {
-    /// Functions that are programs: name -> text of its main.
-    mains: BTreeMap<String, String>,
+    /// Processes: the function's name, or `migrate` -> the text of what it runs.
+    processes: BTreeMap<String, String>,
     /// Functions: name -> text of all of its sources.
     sources: BTreeMap<String, String>,
     /// Configurations: name -> variables.
@@ -23,13 +23,13 @@ pub struct Code {
     defaults: BTreeMap<String, u64>,
     /// Connections to the database that a process opens at the most.
     pub(crate) connections: u64,
-    /// What every `main` starts with.
+    /// What every process starts with.
     service: String,
     /// The name of the queue between intake and workers.
     pub(crate) work_queue: String,
 }
 
-/// A program in one of its roles.
+/// The program in one of its roles.
 #[derive(Default)]
 pub(crate) struct Program {
     /// Variables that it reads.
@@ -50,7 +50,7 @@ impl Code {
     /// # Errors
     /// What can't be read or is not where it was.
     pub fn read(root: &Path) -> Result<Self, String> {
-        let (mut mains, mut sources, mut configs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut processes, mut sources, mut configs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut defaults = BTreeMap::new();
         for folder in folders(&root.join("functions"))? {
             let name = folder.rsplit('/').next().unwrap_or_default().to_owned();
@@ -59,33 +59,32 @@ impl Code {
             defaults.extend(defaults_of(&text, &configs));
             sources.insert(name.clone(), text);
             // `tapedeck migrate` is the one role that runs alone.
-            let (program, main) =
-                if name == "standalone" { ("tapedeck".into(), "operate.rs") } else { (name, "main.rs") };
-            if let Ok(main) = fs::read_to_string(format!("{folder}/src/{main}")) {
-                mains.insert(program, main);
+            let (process, file) =
+                if name == "standalone" { ("migrate".into(), "operate.rs") } else { (name, "process.rs") };
+            if let Ok(text) = fs::read_to_string(format!("{folder}/src/{file}")) {
+                processes.insert(process, text);
             }
         }
         let shared = rust_below(&root.join("shared"))?;
         configs_of(&shared, &mut configs);
-        let work_queue = work_queue(&shared, mains.get("convert").map_or("", String::as_str))?;
+        let work_queue = work_queue(&shared, processes.get("convert").map_or("", String::as_str))?;
         let service = read(&root.join("shared/runtime/src/service.rs"))?;
         let events = events_of(&read(&root.join("shared/contracts/src/events.rs"))?);
         let connections = all_between(&shared, "pub const CONNECTIONS: u32 = ", ";").next();
         let connections = connections.and_then(|number| number.parse().ok());
         let connections = connections.ok_or("shared/db names no CONNECTIONS")?;
-        Ok(Self { mains, sources, configs, events, defaults, connections, service, work_queue })
+        Ok(Self { processes, sources, configs, events, defaults, connections, service, work_queue })
     }
 
-    /// The function that an image is of.
-    pub(crate) fn function_of<'a>(&self, image: &'a str) -> Option<&'a str> {
-        let name = image.rsplit('/').next()?.split([':', '@']).next()?;
-        self.mains.contains_key(name).then_some(name)
-    }
-
-    /// What a function reads when it is started with these arguments.
-    pub(crate) fn program(&self, function: &str, arguments: &[&str]) -> Program {
-        let mut main = self.mains.get(function).cloned().unwrap_or_default();
-        if arguments.first() == Some(&"intake") {
+    /// What `tapedeck ARGUMENTS` reads; nothing is known of what is no process of ours.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Option<Program> {
+        let (process, role) = match arguments {
+            ["function", name, role @ ..] => (*name, role),
+            ["migrate"] => ("migrate", &[][..]),
+            _ => return None,
+        };
+        let mut main = self.processes.get(process)?.clone();
+        if role.first() == Some(&"intake") {
             // The other role's parts.
             main = without_function(&main, "worker");
         }
@@ -97,7 +96,7 @@ impl Code {
         program.requires = all_between(&main, "required(\"", "\"").map(str::to_owned).collect();
         let needed = NEEDS.iter().filter(|(call, _)| main.contains(call)).map(|(_, name)| (*name).to_owned());
         program.requires.extend(needed);
-        program
+        Some(program)
     }
 
     /// The configurations that `text` reads. Of the parts, only what `main` takes.
@@ -212,7 +211,7 @@ fn events_of(text: &str) -> BTreeMap<String, (String, String)> {
 /// `WorkQueue::open::<VideoUploaded>("convert", ..)` makes `tapedeck.convert`.
 fn work_queue(shared: &str, convert: &str) -> Result<String, String> {
     let name = all_between(convert, "WorkQueue::open::<VideoUploaded>(\"", "\"").next();
-    let name = name.ok_or("functions/convert/src/main.rs opens no work queue by name")?;
+    let name = name.ok_or("functions/convert/src/process.rs opens no work queue by name")?;
     let pattern = all_between(shared, "name: format!(\"", "\"").find(|pattern| pattern.ends_with(".{name}"));
     Ok(pattern.ok_or("shared/broker/src/work.rs names no queue")?.replace("{name}", name))
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     Resource,
-    pods::pod,
+    pods::{self, pod},
     read::{list, text},
     sinks::sink_of,
 };
@@ -14,9 +14,7 @@ use crate::{
 pub struct Container {
     /// The name of the Service, Deployment or Job that it belongs to.
     pub workload: String,
-    /// The function whose image it is.
-    pub function: String,
-    /// As `intake`.
+    /// As `function`, `convert`, `intake`.
     pub arguments: Vec<String>,
     /// Variables, with what the ConfigMaps and Secrets say.
     pub variables: Vec<(String, String)>,
@@ -32,7 +30,8 @@ impl Container {
     /// As `convert intake`.
     #[must_use]
     pub fn name(&self) -> String {
-        [&self.function].into_iter().chain(&self.arguments).map(String::as_str).collect::<Vec<_>>().join(" ")
+        let first = usize::from(self.arguments.first().is_some_and(|word| word == "function"));
+        self.arguments[first..].join(" ")
     }
 }
 
@@ -42,13 +41,12 @@ impl Container {
 /// A ConfigMap or Secret that is not there.
 pub fn containers(resources: &[Resource]) -> Result<Vec<Container>, String> {
     let ours = resources.iter().filter_map(|resource| Some((resource, pod(resource)?)));
-    let ours = ours.filter(|(_, pod)| text(pod, "/containers/0/image").contains("/tapedeck/"));
+    let ours = ours.filter(|(_, pod)| pods::ours(&pod["containers"][0]));
     ours.map(|(resource, pod)| container(resource, pod, resources)).collect()
 }
 
 fn container(resource: &Resource, pod: &Value, resources: &[Resource]) -> Result<Container, String> {
     let container = &pod["containers"][0];
-    let name = text(container, "/image").rsplit('/').next().unwrap_or_default();
     let readiness = text(container, "/readinessProbe/httpGet/path");
     let mut variables = Vec::new();
     for variable in list(container, "/env") {
@@ -57,8 +55,7 @@ fn container(resource: &Resource, pod: &Value, resources: &[Resource]) -> Result
     variables.extend(sink_of(resource, resources).map(|sink| ("K_SINK".to_owned(), sink)));
     Ok(Container {
         workload: resource.name().to_owned(),
-        function: name.split(':').next().unwrap_or_default().to_owned(),
-        arguments: list(container, "/args").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        arguments: pods::arguments(container).into_iter().map(str::to_owned).collect(),
         variables,
         files: files(pod, container, resources)?,
         readiness: readiness.to_owned(),

@@ -6,6 +6,8 @@ use k8s_openapi::{
         batch::v1::Job,
         core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
+        policy::v1::PodDisruptionBudget,
+        scheduling::v1::PriorityClass,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -26,6 +28,8 @@ fn rewrite_of(resource: &Resource) -> Option<Rewrite> {
         ("apps/v1", "Deployment") => rewrite::<Deployment>,
         ("apps/v1", "StatefulSet") => rewrite::<StatefulSet>,
         ("batch/v1", "Job") => rewrite::<Job>,
+        ("policy/v1", "PodDisruptionBudget") => rewrite::<PodDisruptionBudget>,
+        ("scheduling.k8s.io/v1", "PriorityClass") => rewrite::<PriorityClass>,
         ("networking.k8s.io/v1", "NetworkPolicy") => rewrite::<NetworkPolicy>,
         _ => return None,
     })

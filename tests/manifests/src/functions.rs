@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Code, Resource, read::text};
+use crate::{Code, Resource, pods::arguments, read::text};
 
 /// What a cluster allows by default, and then also what a pod gets to end.
 const MOST_SECONDS: u64 = 600;
@@ -15,8 +15,8 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
         visibility(function, resources, problems);
         labels(function, problems);
         slots(function, spec, code, problems);
-        if code.function_of(text(spec, "/containers/0/image")) != Some(function.name()) {
-            problems.push(function.say("its image is of another function"));
+        if arguments(&spec["containers"][0]).get(..2) != Some(&["function", function.name()]) {
+            problems.push(function.say("it runs another function"));
         }
     }
 }

@@ -29,8 +29,12 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
         for container in list(pod, "/containers").iter().chain(list(pod, "/initContainers")) {
             secure(resource, container, problems);
             image(resource, container, problems);
-            if let Some(function) = code.function_of(text(container, "/image")) {
-                let program = code.program(function, &arguments(container));
+            if ours(container) {
+                let arguments = arguments(container);
+                let Some(program) = code.program(&arguments) else {
+                    problems.push(resource.say(format!("`tapedeck {}` is nothing", arguments.join(" "))));
+                    continue;
+                };
                 variables(resource, container, &program, problems);
                 published(resource, resources, &program, problems);
             }
@@ -38,7 +42,13 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
     }
 }
 
-fn arguments(container: &Value) -> Vec<&str> {
+/// Whether it is our image's: one for all functions.
+pub(crate) fn ours(container: &Value) -> bool {
+    text(container, "/image").rsplit('/').next().is_some_and(|name| name.starts_with("tapedeck:"))
+}
+
+/// As `["function", "auth"]`.
+pub(crate) fn arguments(container: &Value) -> Vec<&str> {
     list(container, "/args").iter().filter_map(Value::as_str).collect()
 }
 

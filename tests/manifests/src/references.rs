@@ -45,15 +45,21 @@ fn named(resource: &Resource) -> Vec<(String, String)> {
         "EventType" => name("Broker", "/spec/reference/name"),
         "ScaledObject" => name("Deployment", "/spec/scaleTargetRef/name"),
         "Permission" => name("User", "/spec/userReference/name"),
+        // Knative's label; whose pods those are of another label, their maker knows.
+        "PodDisruptionBudget" => name("Service", "/spec/selector/matchLabels/serving.knative.dev~1service"),
         _ => {}
     }
     for trigger in list(&resource.value, "/spec/triggers") {
         found.push(("TriggerAuthentication".into(), text(trigger, "/authenticationRef/name").into()));
     }
     if let Some(pod) = pod(resource) {
-        let account = text(pod, "/serviceAccountName");
-        if !account.is_empty() {
-            found.push(("ServiceAccount".into(), account.into()));
+        for (kind, field) in
+            [("ServiceAccount", "/serviceAccountName"), ("PriorityClass", "/priorityClassName")]
+        {
+            let name = text(pod, field);
+            if !name.is_empty() {
+                found.push((kind.into(), name.into()));
+            }
         }
         for variable in list(&pod["containers"][0], "/env") {
             let address = text(variable, "/value").strip_suffix(".tapedeck.svc.cluster.local");

@@ -1,4 +1,4 @@
-//! `image-check FOLDER`: starts every container of the manifests from the content of its image, `FOLDER/<function>`, with
+//! `image-check FOLDER`: starts every container of the manifests from the content of the image, which is FOLDER, with
 //! the variables and files of its manifest, as a user without rights on a root that can't be written, until its readiness
 //! probe says yes; then ends it by SIGTERM. Prints sizes and times. Needs root, for the mounts.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
@@ -26,10 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const RUN: &str = r#"root=$1; shift
 mount --make-rprivate / && mount --bind "$root" "$root" && mount -o remount,bind,ro,nosuid "$root" &&
 mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" && date +%s%N &&
-exec setpriv --no-new-privs /usr/sbin/chroot --userspec=65532:65532 --groups= "$root" /function "$@""#;
+exec setpriv --no-new-privs /usr/sbin/chroot --userspec=65532:65532 --groups= "$root" /tapedeck "$@""#;
 
 fn main() -> ExitCode {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| "target/images".into());
+    let folder = std::env::args().nth(1).unwrap_or_else(|| "target/images/tapedeck".into());
     match check_all(Path::new(&folder)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,29 +39,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn check_all(images: &Path) -> Result<()> {
-    let images = images.canonicalize()?;
+fn check_all(image: &Path) -> Result<()> {
+    let image = image.canonicalize()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut resources = Vec::new();
     for (file, text) in plain_files(&root)? {
         resources.extend(parse(&file, &text)?);
     }
-    resources.extend(secrets(&root, &images)?);
-    println!(
-        "| container | MB unpacked | MB compressed | ready after ms (median of {STARTS}) |\n|---|---|---|---|"
-    );
+    resources.extend(secrets(&root, &image)?);
+    let (unpacked, packed) = sizes(&image)?;
+    println!("The image: {unpacked:.1} MB, compressed {packed:.1} MB\n");
+    println!("| container | ready after ms (median of {STARTS}) | MiB then |\n|---|---|---|");
     for container in &containers(&resources)? {
-        let (unpacked, packed) = sizes(&images.join(&container.function))?;
-        let time = check(&images, container).map_err(|error| format!("{}: {error}", container.name()))?;
-        println!("| {} | {unpacked:.1} | {packed:.1} | {time} |", container.name());
+        let row = check(&image, container).map_err(|error| format!("{}: {error}", container.name()))?;
+        println!("| {} | {row} |", container.name());
     }
     Ok(())
 }
 
 /// Those that `make secrets` would apply, with real keys.
-fn secrets(root: &Path, images: &Path) -> Result<Vec<Resource>> {
+fn secrets(root: &Path, image: &Path) -> Result<Vec<Resource>> {
     let script = root.join("knative/secrets.sh").display().to_string();
-    let tapedeck = images.join("tapedeck/function").display().to_string();
+    let tapedeck = image.join("tapedeck").display().to_string();
     let mut secrets = Vec::new();
     for what in ["keys", "stores"] {
         let yaml = run("bash", &[&script, what], &[("TAPEDECK", &tapedeck)])?.ok_or("bash is not here")?;
@@ -83,10 +82,10 @@ fn sizes(folder: &Path) -> Result<(f64, f64)> {
     ))
 }
 
-fn check(images: &Path, container: &Container) -> Result<String> {
+fn check(image: &Path, container: &Container) -> Result<String> {
     let copy = tempfile::tempdir()?;
     let root = copy.path().join("root");
-    let [from, to] = [images.join(&container.function), root.clone()].map(|path| path.display().to_string());
+    let [from, to] = [image, root.as_path()].map(|path| path.display().to_string());
     run("cp", &["-a", &from, &to], &[])?;
     for (path, content) in &container.files {
         let path = root.join(path.trim_start_matches('/'));
@@ -98,11 +97,12 @@ fn check(images: &Path, container: &Container) -> Result<String> {
     if !container.probed {
         let output = start(&root, &["--version"], container, 0)?.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return if output.status.success() { Ok("no server".into()) } else { Err(said.into()) };
+        return if output.status.success() { Ok("no server | -".into()) } else { Err(said.into()) };
     }
     let mut times = (0..STARTS).map(|_| start_and_end(&root, container)).collect::<Result<Vec<_>>>()?;
-    times.sort_by(f64::total_cmp);
-    Ok(format!("{:.1}", times[STARTS / 2]))
+    times.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (ready, memory) = times[STARTS / 2];
+    Ok(format!("{ready:.1} | {memory:.1}"))
 }
 
 fn start(root: &Path, arguments: &[&str], container: &Container, port: u16) -> Result<Child> {
@@ -117,8 +117,8 @@ fn start(root: &Path, arguments: &[&str], container: &Container, port: u16) -> R
     Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
 }
 
-/// Milliseconds from exec to the first yes.
-fn start_and_end(root: &Path, container: &Container) -> Result<f64> {
+/// Milliseconds from exec to the first yes, and the MiB that are its own then: what it shares are pages of the image.
+fn start_and_end(root: &Path, container: &Container) -> Result<(f64, f64)> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let arguments: Vec<_> = container.arguments.iter().map(String::as_str).collect();
     let mut child = start(root, &arguments, container, port)?;
@@ -126,12 +126,13 @@ fn start_and_end(root: &Path, container: &Container) -> Result<f64> {
     let orderly = ready.and_then(|ready| {
         let began = first_line(&mut child)?.trim().parse::<u128>()?;
         let program = as_promised(child.id())?;
+        let memory = own_memory(&program)?;
         run("kill", &["-TERM", &program], &[])?;
         let status = child.wait()?;
         if !status.success() {
             return Err(format!("SIGTERM ended it with {status}").into());
         }
-        Ok(ready.saturating_sub(began) as f64 / 1e6)
+        Ok((ready.saturating_sub(began) as f64 / 1e6, memory))
     });
     orderly.or_else(|error| {
         child.kill()?;
@@ -169,6 +170,13 @@ fn says_yes(port: u16, path: &str) -> std::io::Result<bool> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer.starts_with("HTTP/1.1 200 "))
+}
+
+/// MiB that no file holds.
+fn own_memory(process: &str) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }
 
 /// The program's process, if it has no rights and can't write to its root.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::files::{build, deployment};
-use crate::world::{code, plain, root, secrets};
+use crate::world::{code, plain, root, schemas, secrets};
 use manifests::{Resource, connections, dispatchers, problems, requests, run};
 
 /// The lines of a target's recipe.
@@ -78,8 +78,9 @@ fn every_definition_that_the_manifests_need_is_asked_for() {
     let asked: BTreeSet<_> =
         script.lines().filter_map(|line| line.strip_prefix("need ")?.split(' ').next()).collect();
     let custom = |one: &&Resource| one.group().contains('.') && !one.group().ends_with("k8s.io");
-    // With knative/domain and knative/gateway-api come their own.
-    let on_top = |one: &&Resource| one.kind() != "DomainMapping";
+    // With knative/domain, knative/gateway-api and knative/monitoring come their own.
+    let on_top =
+        |one: &&Resource| one.kind() != "DomainMapping" && !one.file.starts_with("knative/monitoring/");
     let resources = plain(|_, text| text);
     for one in resources.iter().filter(custom).filter(on_top) {
         let kind = one.kind().to_lowercase();
@@ -108,6 +109,85 @@ fn with_an_authority_of_your_own_whoever_uses_the_database_verifies_it() {
         assert_eq!(users.len(), 8, "{users:?}");
         assert!(users.values().all(|verifies| *verifies), "{users:?}");
     }
+}
+
+/// What `status.sh` says below its tables to a cluster whose objects have these conditions.
+fn status(conditions: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let stub = folder.path().join("kubectl");
+    let script = format!("#!/bin/sh\ncase \"$*\" in *jsonpath*) cat <<'END'\n{conditions}\nEND\n;; esac\n");
+    fs::write(&stub, script).unwrap();
+    fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let script = root().join("knative/status.sh").display().to_string();
+    run("bash", &[&script], &[("PATH", &path)]).unwrap().unwrap()
+}
+
+#[test]
+fn what_is_not_ready_is_said_with_its_reason_and_what_to_do() {
+    let said = status(
+        "Service sweep True\n\
+         Broker tapedeck False ExchangeFailure no matches for kind RabbitmqCluster\n\
+         Trigger video-uploaded False Unable to get the dead letter sink's URI services \"sweep\" not found\n\
+         Trigger delivery-due Unknown Unable to get the Subscriber's URI services \"notify\" not found\n\
+         SinkBinding functions ",
+    );
+    for words in [
+        "Broker tapedeck: ExchangeFailure no matches for kind RabbitmqCluster\n  RabbitMQ can't be reached",
+        "Trigger video-uploaded: Unable to get the dead letter sink's URI services \"sweep\" not found\n  its dead letters",
+        "Trigger delivery-due: Unable to get the Subscriber's URI services \"notify\" not found\n  its function must",
+        "SinkBinding functions: nothing is said yet\n  the Broker must",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in:\n{said}");
+    }
+    assert!(!said.contains("Service sweep:"), "{said}");
+    assert!(!status("Service sweep True").contains("Not Ready"));
+}
+
+#[test]
+fn three_of_rabbitmq_two_of_each_function_that_people_wait_for_and_workers_that_yield() {
+    let with = ("WITH", "knative/high-availability");
+    let folder = deployment("high-availability", &[("OVERLAY", "stores"), with]);
+    let Some(mut built) = build(&folder) else { return };
+    let one = |kind: &str, name: &str| {
+        let same = |one: &&Resource| one.kind() == kind && one.name() == name;
+        built.iter().find(same).unwrap_or_else(|| panic!("no {kind} {name}")).value.clone()
+    };
+    assert_eq!(one("RabbitmqCluster", "rabbitmq")["spec"]["replicas"], 3);
+    assert_eq!(one("RabbitmqBrokerConfig", "tapedeck")["spec"]["queueType"], "quorum");
+    assert_eq!(one("Queue", "convert")["spec"]["type"], "quorum");
+    let worker = &one("Deployment", "convert-worker")["spec"]["template"]["spec"];
+    assert_eq!(worker["priorityClassName"], "tapedeck-workers");
+    assert_eq!(one("PriorityClass", "tapedeck-workers")["preemptionPolicy"], "Never");
+    let budgets = built.iter().filter(|one| one.kind() == "PodDisruptionBudget");
+    let functions: Vec<_> = budgets.map(Resource::name).filter(|name| *name != "rabbitmq").collect();
+    assert_eq!(functions, ["auth", "download", "gateway", "jobs", "upload"]);
+    for function in functions {
+        let annotations = &one("Service", function)["spec"]["template"]["metadata"]["annotations"];
+        assert_eq!(annotations["autoscaling.knative.dev/min-scale"], "2", "{function}");
+    }
+    built.extend(secrets());
+    assert_eq!(problems(&built, &code(), schemas().as_ref()), Vec::<String>::new());
+}
+
+#[test]
+fn the_platform_asks_for_little_on_a_small_machine() {
+    let script = fs::read_to_string(root().join("knative/cluster.sh")).unwrap();
+    // cert-manager's Deployments ask for nothing.
+    for part in
+        script.lines().filter_map(|line| line.strip_prefix("ready ")).filter(|one| *one != "cert-manager")
+    {
+        assert!(script.contains(&format!("\nsmall {part}\n")), "{part} asks for what its authors say");
+    }
+    let resources = plain(|_, text| text);
+    let awake = |one: &Resource| one.value.to_string().contains("autoscaling.knative.dev/min-scale");
+    let parts = [
+        dispatchers(&resources),
+        requests(&resources, |one| one.file.starts_with("knative/stores/")),
+        requests(&resources, |one| one.is_function() && (awake(one) || one.name() == "sweep")),
+    ];
+    let idle: u64 = parts.iter().map(|part| part.cpu).sum();
+    assert!(idle <= 450, "Tapedeck and its stores ask for {idle}m at rest");
 }
 
 #[test]

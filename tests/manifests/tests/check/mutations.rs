@@ -19,7 +19,7 @@ pub(crate) const fn mistake(
     Mistake { file, from, to, said }
 }
 
-const MISTAKES: [Mistake; 53] = [
+const MISTAKES: [Mistake; 57] = [
     // Events.
     mistake("eventing/delivery-due.yaml", "delivery.due.v1", "delivery.deu.v1", "no event of contracts"),
     mistake(
@@ -159,7 +159,14 @@ const MISTAKES: [Mistake; 53] = [
         "name: PUBLIC_KEY",
         "does not set PUBLIC_KEY_FILE",
     ),
-    mistake("knative/base/upload.yaml", "upload:0.1.0", "upload:latest", "has no fixed tag"),
+    mistake("knative/base/upload.yaml", "tapedeck:0.1.0", "tapedeck:latest", "has no fixed tag"),
+    mistake("knative/base/upload.yaml", "function, upload", "function, jobs", "it runs another function"),
+    mistake(
+        "keda/worker.yaml",
+        "function, convert, worker",
+        "convert, worker",
+        "`tapedeck convert worker` is nothing",
+    ),
     mistake(
         "knative/base/upload.yaml",
         "        httpGet: { path: /health/readiness }\n",
@@ -240,6 +247,18 @@ const MISTAKES: [Mistake; 53] = [
         "/keys/signing/key.pem",
         "no mounted Secret holds",
     ),
+    mistake(
+        "knative/high-availability/disruption.yaml",
+        "serving.knative.dev/service: upload",
+        "serving.knative.dev/service: uploads",
+        "names the Service \"uploads\", which is not there",
+    ),
+    mistake(
+        "knative/high-availability/priority.yaml",
+        "preemptionPolicy",
+        "preemption",
+        ".preemption is unknown",
+    ),
     mistake("knative/base/accounts.yaml", "name: sweep", "name: sweeper", "the ServiceAccount \"sweep\""),
 ];
 
@@ -301,9 +320,9 @@ fn a_new_function_without_a_manifest_shows() {
     for entry in std::fs::read_dir(crate::world::root().join("functions")).unwrap() {
         let folder = entry.unwrap().path();
         let name = folder.file_name().unwrap().to_str().expect("names are ASCII").to_owned();
-        let name = if name == "standalone" { "tapedeck".into() } else { name };
-        let image = format!("\"dev.local/tapedeck/{name}:");
-        let named = built.iter().any(|one| one.value.to_string().contains(&image));
+        let words =
+            if name == "standalone" { "[\"migrate\"]".into() } else { format!("[\"function\",\"{name}\"") };
+        let named = built.iter().any(|one| one.value.to_string().contains(&format!("\"args\":{words}")));
         assert!(named || !folder.join("src").is_dir(), "nothing runs {name}");
     }
 }
