@@ -13,6 +13,8 @@ use crate::{Notify, caller, mails, webhook};
 const NOTE: Duration = Duration::from_secs(22);
 /// How long one event keeps its slot at work.
 const AT_WORK: Duration = Duration::from_secs(45);
+/// How long a delivery is put off about which the database does not answer.
+const DATABASE_PAUSE: Duration = Duration::from_secs(2);
 /// How many that are due are looked at in one turn.
 const TURN: u32 = 16;
 
@@ -63,22 +65,27 @@ async fn deliver(cx: &Notify, id: DeliveryId, span: Duration) -> Result<bool, Fa
             return Ok(true);
         }
     };
-    let attempt = attempt(cx, &claim.delivery).await.map_err(Failure::of)?;
+    let attempt = attempt(cx, &claim.delivery).await;
     log(&claim.delivery, &attempt);
     let postponed = matches!(attempt, Attempt::Postponed(_));
     cx.db.deliveries().settle(&claim, attempt).await.map_err(Failure::of)?;
     Ok(!postponed || claim.delivery.channel == Channel::Webhook)
 }
 
-async fn attempt(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt> {
+async fn attempt(cx: &Notify, delivery: &Delivery) -> Attempt {
     let attempt = match delivery.channel {
         Channel::Mail => mails::send(cx, delivery).await,
         Channel::Webhook => webhook::call(cx, delivery).await,
     };
     match attempt {
+        Ok(attempt) => attempt,
+        // Nobody was asked for anything: not a reason to wait for the end of the claim.
+        Err(error) if error.is_outage() => {
+            tracing::warn!(delivery = %delivery.id, %error, "put off");
+            Attempt::Postponed(DATABASE_PAUSE)
+        }
         // A row that can't be read: somebody may mend it.
-        Err(error) if !error.is_outage() => Ok(Attempt::Failed(error.to_string())),
-        attempt => attempt,
+        Err(error) => Attempt::Failed(error.to_string()),
     }
 }
 

@@ -214,6 +214,23 @@ async fn only_a_database_that_is_away_is_a_failure_of_the_event() {
 }
 
 #[tokio::test]
+async fn what_the_database_does_not_say_of_a_mail_in_hand_delays_it_by_seconds_and_not_by_its_claim() {
+    let post = Post::start(Mood::Takes).await;
+    let world = World::with_server(post.port).await;
+    let mail = world.mails_of_jobs(1).await[0];
+    world.run("ALTER TABLE users RENAME TO away");
+    world.deliver(mail).await;
+    let row = world.row(mail).await;
+    assert_eq!((row.outcome, row.attempts, post.mails().len()), (None, 0, 0), "nobody was asked");
+    let seconds = Duration::from_secs(5);
+    assert!(row.due_at.unwrap() < world.clock.now().after(seconds), "{row:?}");
+    world.run("ALTER TABLE away RENAME TO users");
+    world.pass(seconds).await;
+    world.deliver(mail).await;
+    assert_eq!((post.mails().len(), world.outcome(mail).await), (1, Some(Outcome::Sent)));
+}
+
+#[tokio::test]
 async fn a_hook_that_is_gone_rests_no_other_hook_of_its_host() {
     let (world, receiver) = (World::new().await, Receiver::answering("404 Not Found").await);
     let gone = webhooks(&world, &receiver, 5).await;
