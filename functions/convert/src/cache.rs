@@ -27,6 +27,9 @@ pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> 
         let cause = format!("copying the audio of job {}: {error}", earlier.id);
         return Some(if error.is_outage() { Outcome::Outage(cause) } else { Outcome::Crashed(cause) });
     }
+    if let Err(error) = note_chapters(deps, claimed, &earlier).await {
+        tracing::warn!(job = %claimed.job.id, %error, "the chapters are not noted");
+    }
     tracing::info!(job = %claimed.job.id, earlier = %earlier.id, "answered by an earlier result");
     let audio = Audio { id: claimed.lease.audio_id, ..audio };
     Some(Outcome::Done(finished(deps, earlier, audio)))
@@ -53,6 +56,11 @@ async fn open(deps: &Convert, audio: &Audio) -> Option<Reader> {
     let stored = deps.blobs.open_blob(Blob::Audio(audio.id)).await;
     let stored = stored.inspect_err(|error| tracing::warn!(%error, "an earlier result can't be opened"));
     stored.ok()?.filter(|stored| stored.size() == audio.bytes)
+}
+
+async fn note_chapters(deps: &Convert, claimed: &Claimed, earlier: &Job) -> db::Result<()> {
+    let chapters = deps.db.jobs().chapters(earlier.id).await?;
+    deps.db.jobs().note_chapters(claimed.job.id, &chapters).await
 }
 
 async fn copy(deps: &Convert, from: &Reader, to: AudioId) -> blobs::Result<()> {

@@ -26,7 +26,7 @@ pub(crate) async fn ends(cx: &Convert, lease: &Lease, progress: &Progress) -> Ou
         if moved_at.elapsed() >= cx.config.stall() {
             return Outcome::Crashed(format!("no progress for {} s", cx.config.stall_seconds));
         }
-        match cx.db.jobs().extend_lease(lease, cx.config.lease(), progress.get()).await {
+        match cx.db.jobs().extend_lease(lease, cx.config.lease(), progress.get(), progress.stage()).await {
             Ok(true) => held_until = Instant::now() + cx.config.lease(),
             Ok(false) => return Outcome::LeaseLost,
             Err(error) if Instant::now() >= held_until => {
@@ -42,7 +42,9 @@ pub(crate) async fn ends(cx: &Convert, lease: &Lease, progress: &Progress) -> Ou
 pub(crate) async fn extend(cx: &Convert, lease: &Lease, progress: &Progress) {
     loop {
         sleep(HEARTBEAT).await;
-        if let Err(error) = cx.db.jobs().extend_lease(lease, cx.config.lease(), progress.get()).await {
+        if let Err(error) =
+            cx.db.jobs().extend_lease(lease, cx.config.lease(), progress.get(), progress.stage()).await
+        {
             tracing::debug!(job = %lease.job_id, %error, "no heartbeat");
         }
     }

@@ -2,12 +2,14 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
 };
 
 use blobs::{Blob, Reader, Upload};
 use bytes::Bytes;
-use db::{Audio, Claimed, Finished};
+use contracts::{ChapterPolicy, Options, SilencePolicy, Stage};
+use db::{Audio, Chapter, Claimed, Finished};
 use media::{Kind, Sink, Source, Summary};
 
 use crate::{Convert, outcome::Outcome, produce::produce};
@@ -17,6 +19,7 @@ use crate::{Convert, outcome::Outcome, produce::produce};
 pub(crate) struct Progress {
     share: AtomicU64,
     position: AtomicU64,
+    made: AtomicBool,
 }
 
 impl Progress {
@@ -28,6 +31,21 @@ impl Progress {
     /// Grows with each piece of sound, however long the file says that it is.
     pub(crate) fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        if self.made.load(Ordering::Relaxed) {
+            Stage::Storing
+        } else if self.position() > 0 {
+            Stage::Encoding
+        } else {
+            Stage::Reading
+        }
+    }
+
+    /// The sound is made.
+    pub(crate) fn made(&self) {
+        self.made.store(true, Ordering::Relaxed);
     }
 
     fn set(&self, progress: media::Progress) {
@@ -53,8 +71,30 @@ async fn convert(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Resu
     let (options, mut sink) = (&claimed.job.options, AudioSink(&mut upload));
     let summary =
         produce(&deps.engine, &Video(video), options, false, &mut sink, |at| progress.set(at)).await?;
+    progress.made();
+    note_chapters(deps, claimed, &summary).await;
     let bytes = upload.finish().await?;
     Ok(finished(deps, claimed, &summary, bytes))
+}
+
+/// Players that can't read them out of the audio miss them if the database is away now: no reason to convert again.
+async fn note_chapters(deps: &Convert, claimed: &Claimed, summary: &Summary) {
+    let chapters = chapters(&claimed.job.options, summary);
+    if let Err(error) = deps.db.jobs().note_chapters(claimed.job.id, &chapters).await {
+        tracing::warn!(job = %claimed.job.id, %error, "the chapters are not noted");
+    }
+}
+
+/// The chapters of the result, as far as they are the source's moved by a constant: where pauses were cut out they are
+/// in the audio only.
+fn chapters(options: &Options, summary: &Summary) -> Vec<Chapter> {
+    if options.chapters != ChapterPolicy::Keep || options.silence != SilencePolicy::Keep {
+        return Vec::new();
+    }
+    let start = Duration::from_secs_f64(options.start.unwrap_or(0.0));
+    let end = start + summary.duration;
+    let inside = summary.source.chapters.iter().filter(|chapter| chapter.end > start && chapter.start < end);
+    inside.map(|chapter| Chapter::new(chapter.start.saturating_sub(start), &chapter.title)).collect()
 }
 
 fn finished(deps: &Convert, claimed: &Claimed, summary: &Summary, bytes: u64) -> Finished {

@@ -1,14 +1,19 @@
-//! A user's jobs: list, look (with a long poll), cancel, retry, delete; and who was told of what.
+//! A user's jobs: list, look (with a long poll), listen, cancel, retry, delete; and who was told of what.
 //!
-//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs` and `deliveries.rs` are the routes; `wait.rs` is what
-//! long polls wait for. A job of somebody else does not exist: 404, never 403.
+//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs` and `deliveries.rs` are the routes; `stream.rs`
+//! are those that do not end, `listen.rs` is what they say, `cursor.rs` how far they are, `seats.rs` how many there may be.
+//! `watch.rs` is the poller behind them and behind long polls. A job of somebody else does not exist: 404, never 403.
 
 mod change;
+mod cursor;
 mod deliveries;
+mod listen;
 mod process;
 mod read;
+mod seats;
+mod stream;
 mod view;
-mod wait;
+mod watch;
 
 use axum::extract::FromRef;
 use broker::Broker;
@@ -17,7 +22,7 @@ use db::{Db, Job};
 use identity::{Caller, Verifier};
 use runtime::{CancellationToken, Function, OpenApiRouter, Problem, routes};
 
-use crate::wait::Waiting;
+use crate::watch::Watch;
 pub use process::run;
 
 /// What the function needs.
@@ -28,16 +33,16 @@ pub struct Jobs {
     broker: Broker,
     /// Who asks.
     verifier: Verifier,
-    waiting: Waiting,
-    /// Ends the long polls.
+    watch: Watch,
+    /// Ends the long polls and the streams.
     shutdown: CancellationToken,
 }
 
 impl Jobs {
-    /// Of its parts. Long polls end with `shutdown`.
+    /// Of its parts. Long polls and streams end with `shutdown`.
     #[must_use]
     pub fn new(db: Db, broker: Broker, verifier: Verifier, shutdown: CancellationToken) -> Self {
-        Self { waiting: Waiting::new(db.clone()), db, broker, verifier, shutdown }
+        Self { watch: Watch::new(db.clone()), db, broker, verifier, shutdown }
     }
 }
 
@@ -51,6 +56,8 @@ impl FromRef<Jobs> for Verifier {
 pub fn function(deps: Jobs) -> Function {
     let routes = OpenApiRouter::new()
         .routes(routes!(read::list))
+        .routes(routes!(stream::all))
+        .routes(routes!(stream::job))
         .routes(routes!(read::show, change::delete))
         .routes(routes!(change::cancel))
         .routes(routes!(change::retry))

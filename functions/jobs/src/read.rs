@@ -22,6 +22,8 @@ pub(crate) struct PageQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<JobId>,
+    /// Only jobs with this `folder`.
+    folder: Option<String>,
 }
 
 /// A page of jobs, newest first.
@@ -46,7 +48,12 @@ pub(crate) async fn list(
         return Err(Problem::unprocessable("limit must be 1 to 100."));
     }
     // One more than asked for tells whether there is a next page.
-    let mut jobs = deps.db.jobs().list(caller.user_id, limit + 1, query.cursor).await.map_err(Problem::of)?;
+    let (stored, user, limit_and_one) = (deps.db.jobs(), caller.user_id, limit + 1);
+    let jobs = match &query.folder {
+        None => stored.list(user, limit_and_one, query.cursor).await,
+        Some(folder) => stored.list_folder(user, folder, limit_and_one, query.cursor).await,
+    };
+    let mut jobs = jobs.map_err(Problem::of)?;
     let more = jobs.len() > limit as usize;
     jobs.truncate(limit as usize);
     let next_cursor = jobs.last().filter(|_| more).map(|job| job.id);
@@ -78,7 +85,7 @@ pub(crate) async fn show(
         return Ok(Json(job.into()));
     }
     tokio::select! {
-        () = deps.waiting.ended(id) => {}
+        () = deps.watch.ended(id) => {}
         () = tokio::time::sleep(wait) => {}
         () = deps.shutdown.cancelled() => {}
     }

@@ -1,6 +1,6 @@
 //! What the world sees of a job.
 
-use contracts::{AudioId, FailureCode, JobId, Options, State, Timestamp};
+use contracts::{AudioId, FailureCode, JobId, Options, Stage, State, Timestamp};
 use db::Job;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +12,8 @@ pub(crate) struct JobView {
     state: State,
     /// 0 to 1.
     progress: f64,
+    /// What is being done; null once it has ended.
+    stage: Option<Stage>,
     /// How often a converter has begun.
     attempts: u32,
     options: Options,
@@ -75,6 +77,7 @@ impl From<Job> for JobView {
             id: job.id,
             state: job.state,
             progress: job.progress,
+            stage: job.stage,
             attempts: job.attempts,
             options: job.options,
             source: SourceView {

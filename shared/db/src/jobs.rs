@@ -6,11 +6,16 @@
 //! - `queue.rs`: which waiting job is next. `claim.rs`: `queued -> converting`, and the heartbeat.
 //! - `end.rs`: `converting -> done | failed | queued`. `owner.rs`: cancel, retry, delete.
 //! - `look.rs`: what time does to a job: expired leases, retention, removal.
+//! - `lists.rs`, `changes.rs`: many jobs of a user; what became of jobs since a time. `chapters.rs`: those of a job's audio.
 //!
-//! `look_at` is when time will next do something to a job. Every transition sets it.
+//! `look_at` is when time will next do something to a job, `changed_at` when its state last changed: later with each change,
+//! be it by a millisecond. Every transition sets both.
 
+mod changes;
+mod chapters;
 mod claim;
 mod end;
+mod lists;
 mod look;
 mod owner;
 mod queue;
@@ -19,6 +24,8 @@ mod upload;
 
 use crate::Db;
 
+pub use changes::{Change, Glance};
+pub use chapters::Chapter;
 pub use claim::{Claimed, Lease};
 pub use end::{Finished, MAX_ATTEMPTS, Release, Released};
 pub use look::{Keep, Looked};

@@ -16,6 +16,7 @@ mod administrators;
 mod deliveries;
 mod due;
 mod error;
+mod feeds;
 mod garbage;
 mod jobs;
 mod keys;
@@ -34,9 +35,11 @@ mod users;
 pub use administrators::LastAdmin;
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
 pub use error::Error;
+pub use feeds::Feed;
 pub use garbage::Garbage;
 pub use jobs::{
-    Audio, Claimed, Finished, Job, Jobs, Keep, Lease, Looked, MAX_ATTEMPTS, NewJob, Release, Released, Source,
+    Audio, Change, Chapter, Claimed, Finished, Glance, Job, Jobs, Keep, Lease, Looked, MAX_ATTEMPTS, NewJob,
+    Release, Released, Source,
 };
 pub use keys::ApiKey;
 pub use leases::Task;

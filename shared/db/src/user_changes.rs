@@ -142,6 +142,7 @@ pub(crate) async fn replace_password(tx: &mut Tx, id: UserId, old: &str, new: &s
     for statement in [
         "UPDATE users SET login_generation = login_generation + 1 WHERE id = ?",
         "DELETE FROM api_keys WHERE user_id = ?",
+        "DELETE FROM feeds WHERE user_id = ?",
         "DELETE FROM refresh_tokens WHERE user_id = ?",
     ] {
         sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;

@@ -191,6 +191,7 @@ async fn delete_rows(tx: &mut Tx, id: UserId) -> Result<()> {
         "DELETE FROM api_keys WHERE user_id = ?",
         "DELETE FROM refresh_tokens WHERE user_id = ?",
         "DELETE FROM deliveries WHERE user_id = ?",
+        "DELETE FROM feeds WHERE user_id = ?",
         "DELETE FROM users WHERE id = ?",
     ] {
         sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;

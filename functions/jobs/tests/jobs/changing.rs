@@ -47,8 +47,8 @@ async fn an_administrator_has_all_failed_jobs_since_a_time_tried_again() {
     assert_eq!((answer.status.as_u16(), answer.json), (200, json!({"retried": 0})));
     let answer = retry(json!({"failed_since": since})).await;
     assert_eq!((answer.status.as_u16(), answer.json), (200, json!({"retried": 2})));
-    let states = world.db.jobs().states(&[old, failed[0], failed[1], canceled]).await.unwrap();
-    let state = |id| states.iter().find(|(job, _)| *job == id).unwrap().1.as_str();
+    let seen = world.db.jobs().glances(&[old, failed[0], failed[1], canceled]).await.unwrap();
+    let state = |id| seen.iter().find(|job| job.id == id).unwrap().state.as_str();
     assert_eq!([old, failed[0], failed[1], canceled].map(state), ["failed", "queued", "queued", "canceled"]);
     let tickets = world.db.outbox().due(VideoUploaded::TYPE, 100).await.unwrap();
     assert_eq!(tickets.len(), 2, "one for each");

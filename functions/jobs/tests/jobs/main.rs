@@ -4,5 +4,6 @@
 mod changing;
 mod deliveries;
 mod doors;
+mod events;
 mod reading;
 mod world;

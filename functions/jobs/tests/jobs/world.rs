@@ -27,7 +27,7 @@ pub(crate) struct World {
     pub(crate) eve: UserId,
     pub(crate) shutdown: CancellationToken,
     key: SigningKey,
-    router: Router,
+    pub(crate) router: Router,
     _folder: tempfile::TempDir,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{AudioId, EventId, JobId, State};
+use contracts::{AudioId, EventId, JobId, Stage, State};
 
 use super::{
     Job, Jobs,
@@ -73,13 +73,15 @@ impl Jobs<'_> {
         let Some(rank) = job.queue_rank else { return Ok(None) };
         let until = now.after(span).millis();
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'converting', attempts = attempts + 1, lease_owner = ?, lease_until = ?, look_at = ?, audio_id = ?, progress = 0, queue_rank = NULL, updated_at = ? \
+            "UPDATE jobs SET state = 'converting', attempts = attempts + 1, lease_owner = ?, lease_until = ?, look_at = ?, audio_id = ?, progress = 0, stage = NULL, queue_rank = NULL, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END \
              WHERE id = ? AND state = 'queued' AND updated_at = ?",
         )
         .bind(lease.owner.to_string())
         .bind(until)
         .bind(until)
         .bind(lease.audio_id.to_string())
+        .bind(now.millis())
+        .bind(now.millis())
         .bind(now.millis())
         .bind(lease.job_id.to_string())
         .bind(job.updated_at.millis())
@@ -94,20 +96,27 @@ impl Jobs<'_> {
         Ok(job)
     }
 
-    /// The heartbeat of a converter: extends its lease and notes its progress (0 to 1). False if the lease is
-    /// lost: somebody canceled or deleted the job, or another converter has it.
+    /// The heartbeat of a converter: extends its lease and notes its progress (0 to 1) and what it does. False if the
+    /// lease is lost: somebody canceled or deleted the job, or another converter has it.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn extend_lease(&self, lease: &Lease, span: Duration, progress: f64) -> Result<bool> {
+    pub async fn extend_lease(
+        &self,
+        lease: &Lease,
+        span: Duration,
+        progress: f64,
+        stage: Stage,
+    ) -> Result<bool> {
         let now = self.db.now().await?;
         let until = now.after(span).millis();
         let extend = sqlx::query(
-            "UPDATE jobs SET lease_until = ?, look_at = ?, progress = ?, updated_at = ? WHERE id = ? AND state = 'converting' AND lease_owner = ?",
+            "UPDATE jobs SET lease_until = ?, look_at = ?, progress = ?, stage = ?, updated_at = ? WHERE id = ? AND state = 'converting' AND lease_owner = ?",
         )
         .bind(until)
         .bind(until)
         .bind(progress.clamp(0.0, 1.0))
+        .bind(stage.as_str())
         .bind(now.millis())
         .bind(lease.job_id.to_string())
         .bind(lease.owner.to_string());

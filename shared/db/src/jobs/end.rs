@@ -97,7 +97,7 @@ impl Jobs<'_> {
         let mut tx = self.db.begin().await?;
         let done = sqlx::query(
             "UPDATE jobs SET state = 'done', progress = 1, audio_bytes = ?, audio_codec = ?, audio_bitrate = ?, audio_duration_ms = ?, audio_engine = ?, \
-             source_codec = ?, source_duration_ms = ?, warning = ?, finished_at = ?, expires_at = ?, updated_at = ?, look_at = ?, outages = 0, end_no = end_no + 1 \
+             source_codec = ?, source_duration_ms = ?, warning = ?, finished_at = ?, expires_at = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = ?, outages = 0, end_no = end_no + 1 \
              WHERE id = ? AND state = 'converting' AND lease_owner = ?",
         )
         .bind(stored(finished.audio.bytes))
@@ -110,6 +110,8 @@ impl Jobs<'_> {
         .bind(finished.warning.as_deref().map(|text| cut(text, 500)))
         .bind(now.millis())
         .bind(now.after(finished.keep).millis())
+        .bind(now.millis())
+        .bind(now.millis())
         .bind(now.millis())
         .bind(now.millis())
         .bind(lease.job_id.to_string())
@@ -185,11 +187,13 @@ impl Jobs<'_> {
         let rest = (why == Release::Outage).then(|| pause_after(outages)).flatten();
         let mut tx = self.db.begin().await?;
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'queued', attempts = attempts - ?, outages = ?, progress = 0, updated_at = ?, look_at = ? \
+            "UPDATE jobs SET state = 'queued', attempts = attempts - ?, outages = ?, progress = 0, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = ? \
              WHERE id = ? AND state = 'converting' AND lease_owner = ?",
         )
         .bind(i32::from(why != Release::Crashed))
         .bind(i64::from(outages))
+        .bind(now.millis())
+        .bind(now.millis())
         .bind(now.millis())
         .bind(rest.map(|rest| now.after(rest).millis()))
         .bind(lease.job_id.to_string())
@@ -252,8 +256,10 @@ pub(super) async fn expire_lease(tx: &mut Tx, job: &Job, now: Timestamp) -> Resu
         return Ok(std::iter::once(ended.fact.envelope).chain(deliveries).collect());
     }
     let done = sqlx::query(
-        "UPDATE jobs SET state = 'queued', progress = 0, updated_at = ? WHERE id = ? AND state = 'converting' AND lease_owner = ? AND lease_until <= ?",
+        "UPDATE jobs SET state = 'queued', progress = 0, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END WHERE id = ? AND state = 'converting' AND lease_owner = ? AND lease_until <= ?",
     )
+    .bind(now.millis())
+    .bind(now.millis())
     .bind(now.millis())
     .bind(job.id.to_string())
     .bind(owner.to_string())
@@ -277,11 +283,13 @@ async fn set_failed(
     until: i64,
 ) -> Result<bool> {
     let done = sqlx::query(
-        "UPDATE jobs SET state = 'failed', error_code = ?, error_detail = ?, finished_at = ?, updated_at = ?, look_at = ?, outages = 0, end_no = end_no + 1 \
+        "UPDATE jobs SET state = 'failed', error_code = ?, error_detail = ?, finished_at = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = ?, outages = 0, end_no = end_no + 1 \
          WHERE id = ? AND state = 'converting' AND lease_owner = ? AND lease_until <= ?",
     )
     .bind(code.as_str())
     .bind(cut(detail, 500))
+    .bind(now.millis())
+    .bind(now.millis())
     .bind(now.millis())
     .bind(now.millis())
     .bind(now.millis())

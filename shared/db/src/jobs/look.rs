@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use contracts::{Envelope, EventId, JobId, State, Timestamp};
 
-use super::{Job, Jobs, end, owner, read, upload::UPLOAD_DIES_AFTER};
+use super::{Job, Jobs, changes, end, owner, read, upload::UPLOAD_DIES_AFTER};
 use crate::{Error, Garbage, Result, garbage, pool::Tx, row::parsed};
 
 /// A row that can't be read is looked at again after this time: a newer version may read it.
@@ -59,6 +59,7 @@ impl Jobs<'_> {
                 Err(error) => return Err(error),
             }
         }
+        self.forget_deleted().await?;
         Ok(looked)
     }
 
@@ -91,6 +92,7 @@ async fn uploading(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<Vec<Envelop
         look_again(tx, job, Some(dies)).await?;
     } else if forget_upload(tx, job, now).await? {
         garbage::name(tx, Garbage::Video(job.video_id), now).await?;
+        changes::note_deleted(tx, job, now).await?;
     }
     Ok(Vec::new())
 }
@@ -140,7 +142,8 @@ async fn ended(tx: &mut Tx, mut job: Job, keep: Keep, now: Timestamp) -> Result<
         job.video_removed_at = Some(now);
     }
     if job.state != State::Done && job.video_removed_at.is_some() && finished.after(keep.jobs) <= now {
-        return owner::delete(tx, &job, "the job is past the time that it is kept", now).await;
+        owner::delete(tx, &job, "the job is past the time that it is kept", now).await?;
+        return changes::note_deleted(tx, &job, now).await;
     }
     let video = (job.video_removed_at.is_none()).then(|| finished.after(keep.videos));
     let audio = (job.state == State::Done).then_some(expires);
@@ -151,7 +154,9 @@ async fn ended(tx: &mut Tx, mut job: Job, keep: Keep, now: Timestamp) -> Result<
 
 async fn expire(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<bool> {
     let done =
-        sqlx::query("UPDATE jobs SET state = 'expired', updated_at = ? WHERE id = ? AND state = 'done'")
+        sqlx::query("UPDATE jobs SET state = 'expired', updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END WHERE id = ? AND state = 'done'")
+            .bind(now.millis())
+            .bind(now.millis())
             .bind(now.millis())
             .bind(job.id.to_string())
             .execute(&mut **tx)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contracts::{EventId, JobId, Recorded, Timestamp, UserId, VideoUploaded};
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Job, Jobs, queue, read};
+use super::{Job, Jobs, changes, chapters, queue, read};
 use crate::{
     Error, Garbage, Result, deliveries, garbage, outbox,
     pool::Tx,
@@ -55,9 +55,11 @@ impl Jobs<'_> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'queued', attempts = 0, outages = 0, progress = 0, error_code = NULL, error_detail = NULL, finished_at = NULL, lease_owner = NULL, updated_at = ? \
+            "UPDATE jobs SET state = 'queued', attempts = 0, outages = 0, progress = 0, error_code = NULL, error_detail = NULL, finished_at = NULL, lease_owner = NULL, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END \
              WHERE id = ? AND state IN ('failed', 'canceled') AND video_removed_at IS NULL",
         )
+        .bind(now.millis())
+        .bind(now.millis())
         .bind(now.millis())
         .bind(id.to_string())
         .execute(&mut *tx)
@@ -105,6 +107,7 @@ impl Jobs<'_> {
         let mut tx = self.db.begin().await?;
         let Some(job) = read::locked(&mut tx, id).await? else { return Ok(false) };
         delete(&mut tx, &job, "the job was deleted", now).await?;
+        changes::note_deleted(&mut tx, &job, now).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -141,9 +144,11 @@ impl Jobs<'_> {
 /// Whether the job was on its way to the converter or there, and is canceled now.
 pub(super) async fn set_canceled(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<bool> {
     let done = sqlx::query(
-        "UPDATE jobs SET state = 'canceled', queue_rank = NULL, lease_owner = NULL, lease_until = NULL, finished_at = ?, updated_at = ?, look_at = ?, end_no = end_no + 1 \
+        "UPDATE jobs SET state = 'canceled', queue_rank = NULL, lease_owner = NULL, lease_until = NULL, finished_at = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = ?, end_no = end_no + 1 \
          WHERE id = ? AND state IN ('queued', 'converting')",
     )
+    .bind(now.millis())
+    .bind(now.millis())
     .bind(now.millis())
     .bind(now.millis())
     .bind(now.millis())
@@ -162,6 +167,7 @@ async fn delete_unread(tx: &mut Tx, row: &AnyRow, problem: &str, now: Timestamp)
     let id: String = row.try_get("id")?;
     tracing::error!(job = id, problem, "a job can't be read; it goes with its account all the same");
     deliveries::drop_of_job(tx, &id, ACCOUNT_DELETED, now).await?;
+    chapters::forget(tx, &id).await?;
     sqlx::query("DELETE FROM jobs WHERE id = ?").bind(id).execute(&mut **tx).await?;
     let due = now.after(STILL_WRITTEN);
     if let Ok(video) = parsed(row, "video_id") {
@@ -176,6 +182,7 @@ async fn delete_unread(tx: &mut Tx, row: &AnyRow, problem: &str, now: Timestamp)
 /// Removes the row and names its blobs as garbage.
 pub(super) async fn delete(tx: &mut Tx, job: &Job, why: &str, now: Timestamp) -> Result<()> {
     deliveries::drop_of_job(tx, &job.id.to_string(), why, now).await?;
+    chapters::forget(tx, &job.id.to_string()).await?;
     sqlx::query("DELETE FROM jobs WHERE id = ?").bind(job.id.to_string()).execute(&mut **tx).await?;
     // A blob that is being written is removed when its writer has noticed.
     let due = if job.state.is_final() { now } else { now.after(STILL_WRITTEN) };

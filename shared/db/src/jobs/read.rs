@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
-use contracts::{AudioId, EventId, FailureCode, JobId, Options, State, Timestamp, UserId, VideoId};
+use contracts::{AudioId, EventId, FailureCode, JobId, Options, Stage, State, Timestamp, UserId, VideoId};
 use sqlx::{
     Any, Row as _,
     any::{AnyArguments, AnyRow},
@@ -31,6 +31,8 @@ pub struct Job {
     pub understood: bool,
     /// 0 to 1.
     pub progress: f64,
+    /// What is being done; none once it has ended.
+    pub stage: Option<Stage>,
     /// How often a converter has begun.
     pub attempts: u32,
     /// How often in a row a store was away while it was converted.
@@ -51,6 +53,8 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When anything last changed.
     pub updated_at: Timestamp,
+    /// When the state last changed: later with each change, be it by a millisecond.
+    pub changed_at: Timestamp,
     /// When it came to an end.
     pub finished_at: Option<Timestamp>,
     /// When the audio will be removed.
@@ -120,34 +124,6 @@ impl Jobs<'_> {
         self.db.fetch_optional(by_audio).await?.as_ref().map(read).transpose()
     }
 
-    /// The states of these jobs; those that are gone are left out.
-    ///
-    /// # Errors
-    /// As the database fails.
-    pub async fn states(&self, ids: &[JobId]) -> Result<Vec<(JobId, State)>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!("SELECT id, state FROM jobs WHERE id IN ({})", placeholders(ids.len()));
-        let rows = self.db.fetch_all(bound(sqlx::AssertSqlSafe(sql), ids)).await?;
-        rows.iter().map(|row| Ok((parsed(row, "id")?, parsed(row, "state")?))).collect()
-    }
-
-    /// A user's jobs, newest first, at most `limit`, older than `before` if given. One that can't be read is left out
-    /// and logged.
-    ///
-    /// # Errors
-    /// As the database fails.
-    pub async fn list(&self, user_id: UserId, limit: u32, before: Option<JobId>) -> Result<Vec<Job>> {
-        // 'z' sorts after every id.
-        let before = before.map_or_else(|| "z".to_owned(), |id| id.to_string());
-        let page = sqlx::query("SELECT * FROM jobs WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?")
-            .bind(user_id.to_string())
-            .bind(before)
-            .bind(i64::from(limit));
-        Ok(readable(&self.db.fetch_all(page).await?))
-    }
-
     /// Its owner's other jobs that made audio of the same video with `engine`, whose audio is still kept; newest
     /// first, at most 50.
     ///
@@ -210,11 +186,14 @@ impl Jobs<'_> {
     }
 }
 
-fn placeholders(count: usize) -> String {
+pub(super) fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-fn bound<K: Display>(sql: sqlx::AssertSqlSafe<String>, ids: &[K]) -> Query<'static, Any, AnyArguments> {
+pub(super) fn bound<K: Display>(
+    sql: sqlx::AssertSqlSafe<String>,
+    ids: &[K],
+) -> Query<'static, Any, AnyArguments> {
     ids.iter().fold(sqlx::query(sql), |query, id| query.bind(id.to_string()))
 }
 
@@ -245,21 +224,23 @@ pub(super) async fn all_locked(tx: &mut Tx, ids: &[String]) -> Result<Vec<AnyRow
 }
 
 /// A row that a newer version has written must not hide the others.
-fn readable(rows: &[AnyRow]) -> Vec<Job> {
+pub(super) fn readable(rows: &[AnyRow]) -> Vec<Job> {
     let log = |error: &Error| tracing::error!(%error, "a job that can't be read is left out of a list");
     rows.iter().filter_map(|row| read(row).inspect_err(log).ok()).collect()
 }
 
 pub(crate) fn read(row: &AnyRow) -> Result<Job> {
     let (options, understood) = Options::from_stored(&row.try_get::<String, _>("options")?);
+    let state = parsed(row, "state")?;
     let count = |column| Ok::<_, Error>(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0));
     Ok(Job {
         id: parsed(row, "id")?,
         user_id: parsed(row, "user_id")?,
-        state: parsed(row, "state")?,
+        state,
         options,
         understood,
         progress: row.try_get("progress")?,
+        stage: stage(row, state)?,
         attempts: count("attempts")?,
         outages: count("outages")?,
         end_no: count("end_no")?,
@@ -270,6 +251,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Job> {
         error: read_error(row)?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
+        changed_at: time(row, "changed_at")?,
         finished_at: time_or_null(row, "finished_at")?,
         expires_at: time_or_null(row, "expires_at")?,
         video_removed_at: time_or_null(row, "video_removed_at")?,
@@ -278,6 +260,12 @@ pub(crate) fn read(row: &AnyRow) -> Result<Job> {
         queue_rank: row.try_get("queue_rank")?,
         attempt_audio: parsed_or_null(row, "audio_id")?,
     })
+}
+
+/// One that a newer version has written is none that we know.
+pub(super) fn stage(row: &AnyRow, state: State) -> Result<Option<Stage>> {
+    let said = row.try_get::<Option<String>, _>("stage")?.and_then(|stage| stage.parse().ok());
+    Ok(Stage::of(state, said))
 }
 
 fn read_source(row: &AnyRow) -> Result<Source> {

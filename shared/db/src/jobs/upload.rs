@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contracts::{EventId, JobId, Options, Recorded, UserId, VideoId, VideoUploaded};
 
-use super::{Jobs, Source, queue};
+use super::{Jobs, Source, changes, lists::folder_key, queue};
 use crate::{
     Error, Garbage, Result, garbage, outbox,
     pool::PATIENCE,
@@ -33,12 +33,13 @@ impl Jobs<'_> {
     pub async fn create(&self, new: &NewJob) -> Result<()> {
         let now = self.db.now().await?;
         let insert = sqlx::query(
-            "INSERT INTO jobs (id, user_id, state, options, progress, attempts, video_id, source_name, source_bytes, source_container, created_at, updated_at, look_at) \
-             VALUES (?, ?, 'uploading', '{}', 0, 0, ?, '', 0, '', ?, ?, ?)",
+            "INSERT INTO jobs (id, user_id, state, options, progress, attempts, video_id, source_name, source_bytes, source_container, created_at, updated_at, changed_at, look_at) \
+             VALUES (?, ?, 'uploading', '{}', 0, 0, ?, '', 0, '', ?, ?, ?, ?)",
         )
         .bind(new.id.to_string())
         .bind(new.user_id.to_string())
         .bind(new.video_id.to_string())
+        .bind(now.millis())
         .bind(now.millis())
         .bind(now.millis())
         .bind(now.after(UPLOAD_DIES_AFTER).millis());
@@ -69,22 +70,23 @@ impl Jobs<'_> {
         source: &Source,
         options: &Options,
     ) -> Result<Option<Recorded<VideoUploaded>>> {
+        let folder = options.folder.as_deref().map(folder_key);
         let options = serde_json::to_string(options).map_err(|error| Error::Corrupt(error.to_string()))?;
         let event = EventId::generate();
-        self.db.settle(PATIENCE, || self.try_to_queue(id, source, &options, event)).await
+        self.db.settle(PATIENCE, || self.try_to_queue(id, source, (&options, folder.as_deref()), event)).await
     }
 
     async fn try_to_queue(
         &self,
         id: JobId,
         source: &Source,
-        options: &str,
+        (options, folder): (&str, Option<&str>),
         event: EventId,
     ) -> Result<Option<Recorded<VideoUploaded>>> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'queued', options = ?, source_name = ?, source_bytes = ?, source_container = ?, source_digest = ?, updated_at = ?, look_at = NULL \
+            "UPDATE jobs SET state = 'queued', options = ?, source_name = ?, source_bytes = ?, source_container = ?, source_digest = ?, folder_key = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = NULL \
              WHERE id = ? AND state = 'uploading'",
         )
         .bind(options)
@@ -92,6 +94,9 @@ impl Jobs<'_> {
         .bind(stored(source.bytes))
         .bind(cut(&source.container, 64))
         .bind(&source.digest)
+        .bind(folder)
+        .bind(now.millis())
+        .bind(now.millis())
         .bind(now.millis())
         .bind(id.to_string())
         .execute(&mut *tx)
@@ -129,6 +134,7 @@ impl Jobs<'_> {
             .execute(&mut *tx)
             .await?;
         if gone.rows_affected() == 1 {
+            changes::note_deleted(&mut tx, &job, now).await?;
             garbage::name(&mut tx, Garbage::Video(job.video_id), now).await?;
         }
         tx.commit().await?;

@@ -106,12 +106,13 @@ impl Row {
                 self.change("queue_finish", |place| (place - virtual_time).max(0));
             }
             "jobs" => {
-                self.change_all(&["created_at", "video_removed_at"], |_| NOW);
+                self.change_all(&["created_at", "changed_at", "video_removed_at"], |_| NOW);
                 self.change_all(&["expires_at", "lease_until", "look_at"], past);
                 self.change("finished_at", |time| settled(time, FAR));
                 self.change("queue_rank", |rank| rank - virtual_time);
-                let progress = self.place("progress");
+                let (progress, stage) = (self.place("progress"), self.place("stage"));
                 self.cells[progress] = 0.0.into();
+                self.cells[stage] = Value::Null;
                 let look_at = self.int("look_at");
                 match (self.text("state"), look_at) {
                     ("uploading", Some(dies)) => self.change("updated_at", |_| dies - UPLOAD_DIES_AFTER),

@@ -29,7 +29,8 @@ async fn with_a_user_go_250_jobs_their_deliveries_and_blobs_and_nobody_elses() {
         assert_eq!(world.number("SELECT COUNT(*) FROM garbage WHERE bucket = 'videos'").await, 250);
         assert!(world.number("SELECT COUNT(*) FROM garbage WHERE bucket = 'audios'").await >= 3);
         assert!(
-            !world.db.jobs().extend_lease(&half.lease, LEASE, 0.5).await.unwrap() || half.job.user_id == bob
+            !world.db.jobs().extend_lease(&half.lease, LEASE, 0.5, contracts::Stage::Encoding).await.unwrap()
+                || half.job.user_id == bob
         );
     }
 }

@@ -33,6 +33,15 @@ pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, (now, due): 
          SELECT CONCAT('01e', LPAD(seq, 23, '0')), 'dev.tapedeck.video.uploaded.v1', 's', CONCAT('01k', LPAD(seq, 23, '0')), {now}, CONCAT('{{\"job_id\":\"01k', LPAD(seq, 23, '0'), '\"}}'), 1, {due} + seq FROM seq_1_to_10000"
     ))
     .await;
+    run("INSERT INTO feeds (id, user_id, folder, created_at) \
+         SELECT CONCAT('01j', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), NULL, 0 FROM seq_1_to_10000".into())
+    .await;
+    run(format!(
+        "INSERT INTO deleted_jobs (id, user_id, deleted_at) \
+         SELECT CONCAT('01w', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), {now} - seq FROM seq_1_to_10000"
+    ))
+    .await;
+    run("INSERT INTO job_chapters (job_id, chapters) SELECT CONCAT('01k', LPAD(seq, 23, '0')), '[]' FROM seq_1_to_10000".into()).await;
     for from in (1..=jobs).step_by(usize::try_from(STEP).unwrap()) {
         let to = (from + STEP - 1).min(jobs);
         run(jobs_of((from, to, jobs), now, due)).await;
@@ -44,9 +53,9 @@ fn jobs_of((from, to, all): (u64, u64, u64), now: i64, due: i64) -> String {
     let (waiting, running) = (all - 1000, all - 1010);
     format!(
         "INSERT INTO jobs (id, user_id, state, options, progress, attempts, source_name, source_bytes, source_container, source_codec, source_duration_ms, \
-         video_id, audio_id, audio_bytes, audio_engine, source_digest, created_at, updated_at, finished_at, expires_at, video_removed_at, lease_owner, lease_until, look_at, queue_rank, end_no) \
+         video_id, audio_id, audio_bytes, audio_engine, source_digest, created_at, updated_at, changed_at, folder_key, finished_at, expires_at, video_removed_at, lease_owner, lease_until, look_at, queue_rank, end_no) \
          SELECT CONCAT('01k', LPAD(n, 23, '0')), CONCAT('01p', LPAD(1 + n % 5000, 23, '0')), state, {JOB}, CONCAT('01m', LPAD(n, 23, '0')), \
-         IF(state = 'queued', NULL, CONCAT('01n', LPAD(n, 23, '0'))), IF(state IN ('done', 'expired'), 100000, NULL), '1', SHA2(n, 256), {now} - 1000, {now} - 1000, \
+         IF(state = 'queued', NULL, CONCAT('01n', LPAD(n, 23, '0'))), IF(state IN ('done', 'expired'), 100000, NULL), '1', SHA2(n, 256), {now} - 1000, {now} - 1000, {now} - n * 1000, HEX(n % 7), \
          IF(ended, {now} - 1000, NULL), IF(state = 'done', {due} + n, NULL), IF(state = 'expired', {now}, NULL), IF(state = 'converting', CONCAT('01t', LPAD(n, 23, '0')), NULL), \
          IF(state = 'converting', {due}, NULL), IF(state = 'queued', NULL, {due} + n), IF(state = 'queued', n * 524288, NULL), IF(ended, 1, 0) \
          FROM (SELECT seq AS n, CASE WHEN seq > {waiting} THEN 'queued' WHEN seq > {running} THEN 'converting' WHEN seq % 10 = 0 THEN 'failed' WHEN seq % 10 < 5 THEN 'done' ELSE 'expired' END AS state, seq <= {running} AS ended \

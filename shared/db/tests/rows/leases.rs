@@ -18,7 +18,7 @@ async fn whoever_lost_the_lease_changes_nothing_any_more() {
         let new = world.claim().await;
         assert_eq!(old.job.id, new.job.id);
         assert_ne!(old.lease.audio_id, new.lease.audio_id, "each attempt has an audio of its own");
-        assert!(!jobs.extend_lease(&old.lease, LEASE, 0.9).await.unwrap());
+        assert!(!jobs.extend_lease(&old.lease, LEASE, 0.9, contracts::Stage::Encoding).await.unwrap());
         assert!(jobs.finish(&old.lease, &finished(&old), ENGINE).await.unwrap().is_none());
         assert!(jobs.fail(&old.lease, FailureCode::NoAudio, "").await.unwrap().is_none());
         for why in [Release::Crashed, Release::Shutdown, Release::Outage] {
@@ -35,7 +35,14 @@ async fn a_lease_in_time_is_not_taken_back() {
     for world in worlds().await {
         let claimed = world.claimed().await;
         world.clock.advance(LEASE / 2);
-        assert!(world.db.jobs().extend_lease(&claimed.lease, LEASE, 0.1).await.unwrap());
+        assert!(
+            world
+                .db
+                .jobs()
+                .extend_lease(&claimed.lease, LEASE, 0.1, contracts::Stage::Encoding)
+                .await
+                .unwrap()
+        );
         world.clock.advance(LEASE / 2);
         assert_eq!(world.look().await, (0, vec![]));
         world.clock.advance(LEASE / 2);
@@ -140,7 +147,14 @@ async fn a_lease_that_was_just_extended_is_not_taken_back_in_any_attempt() {
         heartbeat.commit().await.unwrap();
         assert!(look.await.unwrap().events.is_empty());
         assert_eq!(world.state(id).await, State::Converting, "attempt {attempt}");
-        assert!(world.db.jobs().extend_lease(&claimed.lease, LEASE, 0.5).await.unwrap());
+        assert!(
+            world
+                .db
+                .jobs()
+                .extend_lease(&claimed.lease, LEASE, 0.5, contracts::Stage::Encoding)
+                .await
+                .unwrap()
+        );
     }
 }
 
@@ -157,7 +171,7 @@ async fn processes_whose_clocks_differ_by_two_minutes_agree_by_the_servers_clock
     world.queued().await;
     let claimed = here.jobs().claim_next(MINUTE).await.unwrap().unwrap();
     assert_eq!(fast.jobs().look(KEEP, 10).await.unwrap().jobs, 0, "a minute is left by any clock");
-    assert!(fast.jobs().extend_lease(&claimed.lease, MINUTE, 0.5).await.unwrap());
+    assert!(fast.jobs().extend_lease(&claimed.lease, MINUTE, 0.5, contracts::Stage::Encoding).await.unwrap());
     assert_eq!(here.jobs().look(KEEP, 10).await.unwrap().jobs, 0);
     let pool = pool(&world.url).await;
     let look_at = sqlx::query("SELECT look_at FROM jobs").fetch_one(&pool).await.unwrap();

@@ -1,6 +1,6 @@
 //! How jobs are found, also those that a newer version has written.
 
-use contracts::{AudioId, JobId, Options, State, UserId, VideoId};
+use contracts::{AudioId, JobId, Options, Stage, State, UserId, VideoId};
 use db::{Garbage, Source};
 
 use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, World, finished, worlds};
@@ -19,9 +19,13 @@ async fn jobs_are_listed_newest_first_and_by_owner() {
         let listed = |jobs: Vec<db::Job>| jobs.into_iter().map(|job| job.id).collect::<Vec<_>>();
         assert_eq!(listed(world.db.jobs().list(ann, 10, None).await.unwrap()), ids);
         assert_eq!(listed(world.db.jobs().list(ann, 1, Some(ids[0])).await.unwrap()), ids[1..2]);
-        let states = world.db.jobs().states(&[ids[0], JobId::generate()]).await.unwrap();
-        assert_eq!(states, [(ids[0], State::Uploading)]);
-        assert!(world.db.jobs().states(&[]).await.unwrap().is_empty());
+        let glances = world.db.jobs().glances(&[ids[0], JobId::generate()]).await.unwrap();
+        let [glance] = glances[..] else { panic!("{glances:?}") };
+        assert_eq!(
+            (glance.id, glance.state, glance.stage),
+            (ids[0], State::Uploading, Some(Stage::Uploading))
+        );
+        assert!(world.db.jobs().glances(&[]).await.unwrap().is_empty());
     }
 }
 

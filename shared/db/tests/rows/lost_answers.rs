@@ -69,7 +69,9 @@ async fn a_converter_gets_the_job_that_it_has_claimed() {
     let claimed = lossy.db.jobs().claim_next(LEASE).await.unwrap().unwrap();
     assert_eq!((lossy.state(claimed.job.id).await, claimed.job.attempts), (State::Converting, 1));
     assert_eq!(lossy.number("SELECT COUNT(*) FROM jobs WHERE state = 'queued'").await, 1);
-    assert!(lossy.db.jobs().extend_lease(&claimed.lease, LEASE, 0.5).await.unwrap());
+    assert!(
+        lossy.db.jobs().extend_lease(&claimed.lease, LEASE, 0.5, contracts::Stage::Encoding).await.unwrap()
+    );
 }
 
 #[tokio::test]

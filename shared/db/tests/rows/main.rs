@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod changes;
 mod deliveries;
 mod ends;
 mod fairness;

@@ -58,7 +58,14 @@ async fn claims_heartbeats_ends_and_looks_at_once_end_without_an_error() {
                 while let Some(claimed) = jobs.claim_next(LEASE).await.unwrap() {
                     for beat in 0..3 {
                         assert!(
-                            jobs.extend_lease(&claimed.lease, LEASE, f64::from(beat) / 3.0).await.unwrap()
+                            jobs.extend_lease(
+                                &claimed.lease,
+                                LEASE,
+                                f64::from(beat) / 3.0,
+                                contracts::Stage::Encoding
+                            )
+                            .await
+                            .unwrap()
                         );
                     }
                     if number % 4 == 0 && claimed.job.outages == 0 && claimed.job.attempts == 1 {

@@ -27,7 +27,14 @@ async fn a_canceled_job_takes_the_lease_from_its_converter_and_names_its_audio_a
         let claimed = world.claimed().await;
         assert!(world.db.jobs().cancel(claimed.job.id).await.unwrap());
         assert!(world.db.jobs().cancel(claimed.job.id).await.unwrap(), "twice is no error");
-        assert!(!world.db.jobs().extend_lease(&claimed.lease, LEASE, 0.5).await.unwrap());
+        assert!(
+            !world
+                .db
+                .jobs()
+                .extend_lease(&claimed.lease, LEASE, 0.5, contracts::Stage::Encoding)
+                .await
+                .unwrap()
+        );
         let finished = world.db.jobs().finish(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap();
         assert!(finished.is_none());
         assert!(world.db.due_garbage(10).await.unwrap().is_empty(), "it may still write");

@@ -26,6 +26,7 @@ pub(crate) async fn all(db: &Db) {
     deliveries(db, ada.id).await;
     outbox(db).await;
     garbage_and_leases(db).await;
+    feeds(db, ada.id).await;
     db.delete_user(ada.id).await.unwrap().unwrap();
 }
 
@@ -107,7 +108,7 @@ async fn uploads(db: &Db, ada: UserId) {
 async fn conversions(db: &Db, ada: UserId) {
     let jobs = db.jobs();
     let one = claimed(db, ada).await;
-    jobs.extend_lease(&one.lease, LEASE, 0.5).await.unwrap();
+    jobs.extend_lease(&one.lease, LEASE, 0.5, contracts::Stage::Encoding).await.unwrap();
     jobs.finish(&one.lease, &finished(&one), ENGINE).await.unwrap().unwrap();
     let one = claimed(db, ada).await;
     jobs.fail(&one.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
@@ -135,8 +136,19 @@ async fn reads(db: &Db, ada: UserId) {
     let id = queued(db, ada).await;
     let job = jobs.get(id).await.unwrap().unwrap();
     jobs.by_audio(AudioId::generate()).await.unwrap();
-    jobs.states(&[id, JobId::generate()]).await.unwrap();
+    jobs.glances(&[id, JobId::generate()]).await.unwrap();
+    jobs.all(&[id, JobId::generate()]).await.unwrap();
     jobs.list(ada, 50, Some(id)).await.unwrap();
+    jobs.list_folder(ada, "Talks", 50, Some(id)).await.unwrap();
+    jobs.done(ada, None, 300).await.unwrap();
+    jobs.done(ada, Some("Talks"), 300).await.unwrap();
+    jobs.changes(&[ada, UserId::generate()], Timestamp::now()).await.unwrap();
+    jobs.latest_changes(ada, 100).await.unwrap();
+    jobs.last_change(ada).await.unwrap().unwrap();
+    let chapter = db::Chapter::new(NOW, "One");
+    jobs.note_chapters(id, std::slice::from_ref(&chapter)).await.unwrap();
+    assert_eq!(jobs.chapters(id).await.unwrap(), [chapter]);
+    assert_eq!(jobs.with_chapters(&[id, JobId::generate()]).await.unwrap(), [id]);
     jobs.done_with_same_video(&job, ENGINE).await.unwrap();
     jobs.count_unfinished().await.unwrap();
     let many = (0..1000).map(|_| VideoId::generate()).collect::<Vec<_>>();
@@ -200,6 +212,14 @@ async fn outbox(db: &Db) {
     outbox.next_due(VideoUploaded::TYPE).await.unwrap();
     outbox.drop_kind("dev.tapedeck.user.registered.v1").await.unwrap();
     outbox.any_waiting().await.unwrap();
+}
+
+async fn feeds(db: &Db, ada: UserId) {
+    let feed = db.create_feed(ada, Some("Talks"), 1).await.unwrap().unwrap();
+    assert!(db.create_feed(ada, None, 1).await.unwrap().is_none());
+    assert_eq!(db.feed(feed.id).await.unwrap().unwrap().folder.as_deref(), Some("Talks"));
+    assert!(db.delete_feed(ada, feed.id).await.unwrap());
+    db.delete_feeds(ada).await.unwrap();
 }
 
 async fn garbage_and_leases(db: &Db) {

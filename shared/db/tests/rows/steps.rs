@@ -20,7 +20,7 @@ async fn a_job_goes_from_uploading_to_done_and_each_step_is_recorded() {
         assert_eq!(world.events(VideoUploaded::TYPE).await, [uploaded.envelope]);
         let claimed = world.claim().await;
         assert_eq!((claimed.job.attempts, claimed.job.options.title.as_deref()), (1, Some("Ümläut")));
-        assert!(jobs.extend_lease(&claimed.lease, LEASE, 0.5).await.unwrap());
+        assert!(jobs.extend_lease(&claimed.lease, LEASE, 0.5, contracts::Stage::Encoding).await.unwrap());
         assert!((world.job(id).await.progress - 0.5).abs() < 1e-9);
         let ready = jobs.finish(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap().unwrap();
         assert_eq!(world.events(AudioReady::TYPE).await, [ready.fact.envelope]);

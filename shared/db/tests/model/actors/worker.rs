@@ -109,7 +109,11 @@ pub(crate) async fn step(bench: &mut Bench, state: &mut State, who: usize, step:
         Move::Stalls => busy.stalled = true,
         Move::Heartbeat => {
             let db = bench.at(&state.rows).await;
-            let kept = db.jobs().extend_lease(&busy.claimed.lease, LEASE, 0.5).await.map_err(failed)?;
+            let kept = db
+                .jobs()
+                .extend_lease(&busy.claimed.lease, LEASE, 0.5, contracts::Stage::Encoding)
+                .await
+                .map_err(failed)?;
             state.workers[who] = kept.then_some(Busy { held: HELD, stalled: false, ..busy });
             return Ok(());
         }

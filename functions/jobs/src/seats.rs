@@ -1,0 +1,92 @@
+//! How many may listen at once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::http::{HeaderValue, StatusCode, header};
+use contracts::UserId;
+use runtime::Problem;
+
+use crate::watch::one_less;
+
+/// Streams of one account in one process: a few pages on a few devices.
+pub(crate) const OF_ACCOUNT: usize = 10;
+/// Streams in one process: less than half of the connections that it takes.
+pub(crate) const OF_PROCESS: usize = 200;
+
+/// The streams that are open in this process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seats(Arc<Mutex<HashMap<UserId, usize>>>);
+
+impl Seats {
+    fn taken(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A seat for one stream, until it is dropped.
+    ///
+    /// # Errors
+    /// 429 if the account has too many streams, 503 if the process has.
+    pub(crate) fn take(&self, user: UserId) -> Result<Seat, Problem> {
+        let mut taken = self.taken();
+        if taken.get(&user).is_some_and(|count| *count >= OF_ACCOUNT) {
+            let detail =
+                format!("You have {OF_ACCOUNT} streams of events open. Close one, or poll GET /jobs.");
+            return Err(later(StatusCode::TOO_MANY_REQUESTS, "too-many-streams", detail, "30"));
+        }
+        if taken.values().sum::<usize>() >= OF_PROCESS {
+            let detail = "Too many people listen right now. Poll GET /jobs meanwhile.".to_owned();
+            return Err(later(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail, "5"));
+        }
+        *taken.entry(user).or_default() += 1;
+        Ok(Seat { seats: self.clone(), user })
+    }
+}
+
+fn later(status: StatusCode, kind: &'static str, detail: String, seconds: &'static str) -> Problem {
+    Problem::new(status, kind, detail).header(header::RETRY_AFTER, HeaderValue::from_static(seconds))
+}
+
+/// An open stream.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    seats: Seats,
+    user: UserId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        one_less(&mut self.seats.taken(), &self.user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    fn refused(seats: &Seats, user: UserId) -> (u16, String) {
+        let response = seats.take(user).unwrap_err().into_response();
+        let after = response.headers()[header::RETRY_AFTER].to_str().unwrap().to_owned();
+        (response.status().as_u16(), after)
+    }
+
+    #[test]
+    fn an_account_has_a_few_seats_and_all_together_have_more() {
+        let (seats, anna) = (Seats::default(), UserId::generate());
+        let mut own: Vec<Seat> = (0..OF_ACCOUNT).map(|_| seats.take(anna).unwrap()).collect();
+        assert_eq!(refused(&seats, anna), (429, "30".into()));
+        own.pop();
+        own.push(seats.take(anna).unwrap());
+        let mut all = Vec::new();
+        for _ in OF_ACCOUNT..OF_PROCESS {
+            all.push(seats.take(UserId::generate()).unwrap());
+        }
+        assert_eq!(refused(&seats, UserId::generate()), (503, "5".into()));
+        drop((own, all));
+        assert!(seats.taken().is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+CREATE INDEX jobs_changed ON jobs (user_id, changed_at);

@@ -1,0 +1,1 @@
+CREATE INDEX jobs_folder ON jobs (user_id, folder_key, id);
