@@ -2,7 +2,7 @@
 //!
 //! - [`Caller`] is the extractor that every guarded handler takes; [`Verifier`] is what it needs in the state.
 //! - [`SigningKey`] is held by `auth` alone; everybody else has the [`VerifyingKeys`].
-//! - [`Links`] signs the addresses of audio that stand in mails.
+//! - [`Links`] signs the addresses of audio that stand in mails, and makes those of podcast feeds.
 //! - [`Proofs`] signs the mails that prove an address or set a new password, and knows everybody's
 //!   [`WebhookSecret`]. Only `auth` and `notify` hold it: who has it can open every account.
 //! - [`new_secret`] and [`hash_secret`]: opaque tokens (API keys, refresh tokens); only their hash is stored.
@@ -12,6 +12,7 @@
 
 mod caller;
 mod error;
+mod feeds;
 mod files;
 mod links;
 mod proofs;

@@ -2,12 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
-use contracts::{AudioId, Clock, Timestamp};
+use contracts::{AudioId, Clock, FeedId, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Error,
+    feeds::FeedSecrets,
     files::{load_or_create_secret, load_secret},
 };
 
@@ -18,6 +19,7 @@ const AUDIENCE: &str = "tapedeck-link";
 #[derive(Clone)]
 pub struct Links {
     keys: Arc<(EncodingKey, DecodingKey)>,
+    feeds: Option<FeedSecrets>,
     clock: Clock,
 }
 
@@ -57,9 +59,10 @@ impl Links {
     }
 
     fn new(secret: &str) -> Self {
+        let feeds = FeedSecrets::new(secret);
         let secret = secret.as_bytes();
         let keys = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
-        Self { keys: Arc::new(keys), clock: Clock::system() }
+        Self { keys: Arc::new(keys), feeds, clock: Clock::system() }
     }
 
     /// The same by another clock: for tests.
@@ -74,6 +77,19 @@ impl Links {
         let link = Link { sub: audio_id, aud: AUDIENCE.into(), exp: expires.millis() / 1000 };
         // HMAC takes every key and a `Link` is always JSON; an empty token would verify nowhere.
         encode(&Header::new(Algorithm::HS256), &link, &self.keys.0).unwrap_or_default()
+    }
+
+    /// The secret in the address of a feed; fits into a URL as it is.
+    #[must_use]
+    pub fn feed_secret(&self, id: FeedId) -> String {
+        // There always are some; an empty secret would be none of any feed.
+        self.feeds.as_ref().map(|feeds| feeds.of(id)).unwrap_or_default()
+    }
+
+    /// The feed whose secret this is. Whether the feed is still there is for the database to say.
+    #[must_use]
+    pub fn feed(&self, secret: &str) -> Option<FeedId> {
+        self.feeds.as_ref()?.read(secret)
     }
 
     /// Whether the token opens this audio now.

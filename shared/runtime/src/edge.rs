@@ -20,7 +20,7 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
     // For whoever passes the request on.
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), masked(request.uri().path()));
     let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), %method, path);
     let route = request.extensions().get::<MatchedPath>().cloned();
     let begun = Instant::now();
@@ -31,6 +31,17 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
     response.headers_mut().insert(REQUEST_ID, id);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// What follows this in a path is a credential.
+const SECRET_FOLLOWS: &str = "/feeds/";
+
+/// The path as it may be told: without the secret of a feed.
+fn masked(path: &str) -> String {
+    match path.find(SECRET_FOLLOWS) {
+        Some(at) => format!("{}***", &path[..at + SECRET_FOLLOWS.len()]),
+        None => path.to_owned(),
+    }
 }
 
 /// The caller's id if it is a sensible one, else a new one.
@@ -74,11 +85,27 @@ pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
 
 /// The answer for a path that nobody serves.
 pub(crate) async fn no_route() -> Problem {
-    Problem::not_found("There is nothing under this address. See /openapi.json for what there is.")
+    Problem::not_found("There is nothing under this address. See /docs for what there is.")
 }
 
 /// The answer for a method that the path does not have.
 pub(crate) async fn no_method() -> Problem {
-    let detail = "This address does not take this method. See /openapi.json for what it takes.";
+    let detail = "This address does not take this method. See /docs for what it takes.";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_of_a_feed_is_not_told() {
+        for path in ["/feeds/s3cret.xml", "/feeds/s3cret/01k.mp3", "/base/feeds/s3cret", "//feeds/s3cret"] {
+            let told = masked(path);
+            assert!(told.ends_with("/feeds/***"), "{told}");
+        }
+        for path in ["/", "/me/feeds", "/jobs/01k", "/feedsx/01k"] {
+            assert_eq!(masked(path), path);
+        }
+    }
 }
