@@ -107,7 +107,8 @@ async fn new_refresh_token(auth: &Auth) -> Result<(String, NewRefreshToken), Pro
     // By the clock that it will be held against.
     let now = auth.db.now().await.map_err(Problem::of)?;
     let expires_at = now.after(auth.config.refresh_lifetime());
-    let stored = NewRefreshToken { secret_hash: hash_secret(&secret), expires_at };
+    let stored =
+        NewRefreshToken { secret_hash: hash_secret(&secret), expires_at, device: db::Device::default() };
     Ok((secret, stored))
 }
 

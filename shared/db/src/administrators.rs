@@ -21,10 +21,12 @@ impl Db {
     pub async fn make_admin(&self, email: &str) -> Result<Option<User>> {
         let mut tx = self.begin().await?;
         alone_with_administrators(&mut tx).await?;
-        sqlx::query("UPDATE users SET role = 'admin', disabled_at = NULL WHERE email = ?")
-            .bind(email)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE users SET role = 'admin', disabled_at = NULL, guest_until = NULL WHERE email = ?",
+        )
+        .bind(email)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         self.user_by_email(email).await
     }

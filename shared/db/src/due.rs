@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use crate::{Db, Result, row::time_or_null};
 
 impl Db {
-    /// When a row will next need somebody: a job, an event, a delivery, a blob to be removed. `None`: none will until
+    /// When a row will next need somebody: a job, an event, a delivery, a blob to be removed, a guest. `None`: none will until
     /// something new happens. May lie in the past.
     ///
     /// # Errors
@@ -17,6 +17,7 @@ impl Db {
             "SELECT MIN(look_at) AS due FROM jobs",
             "SELECT MIN(due_at) AS due FROM outbox",
             "SELECT MIN(due_at) AS due FROM garbage",
+            "SELECT MIN(guest_until) AS due FROM users",
         ] {
             let row = self.fetch_one(sqlx::query(minimum)).await?;
             next = next.into_iter().chain(time_or_null(&row, "due")?).min();

@@ -2,7 +2,8 @@
 //!
 //! - [`Db`] is one handle; what belongs together stands together: [`Db::jobs`] (the state machine of a job, in `jobs/`),
 //!   [`Db::deliveries`] (who is told of what), [`Db::outbox`] (events on their way), `garbage.rs` (blobs to be removed),
-//!   `leases.rs` (work that one process does for all), and the accounts: `users.rs`, `keys.rs`, `tokens.rs`, `proofs.rs`.
+//!   `leases.rs` (work that one process does for all), and the accounts: `users.rs`, `guests.rs`, `keys.rs`,
+//!   `tokens.rs`, `sessions.rs`, `proofs.rs`. What they may use: `classes.rs`, `limits.rs`.
 //! - Rows say when they need somebody: `jobs.look_at`, `deliveries.due_at`, `outbox.due_at`, `garbage.due_at`. Whoever
 //!   looks asks one index for what is due; nothing scans a table. [`Db::next_due`] is when to look next.
 //! - SQL that both databases take: `?` placeholders, no `RETURNING`, no upsert dialects; who won a
@@ -13,18 +14,22 @@
 //! names sqlx.
 
 mod administrators;
+mod classes;
 mod deliveries;
 mod due;
 mod error;
 mod feeds;
 mod garbage;
+mod guests;
 mod jobs;
 mod keys;
 mod leases;
+mod limits;
 mod outbox;
 mod pool;
 mod proofs;
 mod row;
+mod sessions;
 mod settings;
 mod title;
 mod tokens;
@@ -33,6 +38,7 @@ mod user_changes;
 mod users;
 
 pub use administrators::LastAdmin;
+pub use classes::{Allowance, Class, GUEST, STANDARD};
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
 pub use error::Error;
 pub use feeds::Feed;
@@ -43,8 +49,10 @@ pub use jobs::{
 };
 pub use keys::ApiKey;
 pub use leases::Task;
+pub use limits::Quota;
 pub use outbox::{Outbox, Pending};
 pub use pool::{CONNECTIONS, Db};
+pub use sessions::{Device, NewSession, Session};
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
 pub use user_changes::UserChanges;
 pub use users::{NewUser, Role, User};

@@ -4,9 +4,10 @@ use contracts::{Timestamp, TokenId, UserId};
 use sqlx::any::AnyRow;
 
 use crate::{
-    Db, Result,
+    Db, Device, Result, Session,
     pool::Tx,
     row::{parsed, time, time_or_null},
+    sessions,
 };
 
 /// A stored refresh token.
@@ -31,6 +32,8 @@ pub struct NewRefreshToken {
     pub secret_hash: String,
     /// When it stops working.
     pub expires_at: Timestamp,
+    /// Who asks for it.
+    pub device: Device,
 }
 
 /// What became of an attempt to exchange a refresh token.
@@ -53,6 +56,7 @@ impl Db {
         let now = self.now().await?;
         let mut tx = self.begin().await?;
         let token = insert(&mut tx, (user_id, TokenId::generate()), new, now).await?;
+        sessions::insert(&mut tx, &session(&token, new, now), None).await?;
         tx.commit().await?;
         Ok(token)
     }
@@ -81,7 +85,9 @@ impl Db {
             delete_family(&mut tx, old.family).await?;
             Rotation::Reused
         } else {
-            Rotation::Rotated(insert(&mut tx, (old.user_id, old.family), next, now).await?)
+            let token = insert(&mut tx, (old.user_id, old.family), next, now).await?;
+            sessions::used(&mut tx, &session(&token, next, now)).await?;
+            Rotation::Rotated(token)
         };
         tx.commit().await?;
         Ok(rotation)
@@ -108,11 +114,31 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn revoke_all_tokens(&self, user_id: UserId) -> Result<()> {
-        sqlx::query("DELETE FROM refresh_tokens WHERE user_id = ?")
-            .bind(user_id.to_string())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        let mut tx = self.begin().await?;
+        end_log_ins(&mut tx, user_id).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Refresh tokens and cookies; access tokens end by themselves, or by another login generation.
+pub(crate) async fn end_log_ins(tx: &mut Tx, user_id: UserId) -> Result<()> {
+    for statement in
+        ["DELETE FROM refresh_tokens WHERE user_id = ?", "DELETE FROM sessions WHERE user_id = ?"]
+    {
+        sqlx::query(statement).bind(user_id.to_string()).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// The log-in of this token as its owner sees it.
+fn session(token: &RefreshToken, new: &NewRefreshToken, now: Timestamp) -> Session {
+    Session {
+        id: token.family,
+        user_id: token.user_id,
+        device: new.device.clone(),
+        created_at: now,
+        last_used_at: now,
+        expires_at: token.expires_at,
     }
 }
 
@@ -138,10 +164,9 @@ async fn insert(
 }
 
 async fn delete_family(tx: &mut Tx, family: TokenId) -> Result<()> {
-    sqlx::query("DELETE FROM refresh_tokens WHERE family = ?")
-        .bind(family.to_string())
-        .execute(&mut **tx)
-        .await?;
+    for statement in ["DELETE FROM refresh_tokens WHERE family = ?", "DELETE FROM sessions WHERE id = ?"] {
+        sqlx::query(statement).bind(family.to_string()).execute(&mut **tx).await?;
+    }
     Ok(())
 }
 

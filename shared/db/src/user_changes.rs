@@ -4,7 +4,7 @@ use contracts::{Timestamp, UserId};
 
 use crate::{
     Db, LastAdmin, Result, Role, User, administrators::another_is_left, pool::Tx,
-    settings::alone_with_administrators, users::read,
+    settings::alone_with_administrators, tokens::end_log_ins, users::read,
 };
 
 /// What an administrator changes; `None` leaves a thing as it is.
@@ -109,7 +109,10 @@ impl UserChanges {
             Some(true) => user.disabled_at.or(Some(now)),
         };
         let class = self.class.clone().unwrap_or(user.class);
-        User { role: self.role.unwrap_or(user.role), class, disabled_at, ..user }
+        let role = self.role.unwrap_or(user.role);
+        // Somebody has to administer: that is no guest.
+        let guest_until = user.guest_until.filter(|_| role == Role::User);
+        User { role, class, disabled_at, guest_until, ..user }
     }
 }
 
@@ -118,18 +121,16 @@ fn administers(user: &User) -> bool {
 }
 
 async fn write(tx: &mut Tx, user: &User) -> Result<()> {
-    sqlx::query("UPDATE users SET role = ?, class = ?, disabled_at = ? WHERE id = ?")
+    sqlx::query("UPDATE users SET role = ?, class = ?, disabled_at = ?, guest_until = ? WHERE id = ?")
         .bind(user.role.as_str())
         .bind(&user.class)
         .bind(user.disabled_at.map(Timestamp::millis))
+        .bind(user.guest_until.map(Timestamp::millis))
         .bind(user.id.to_string())
         .execute(&mut **tx)
         .await?;
     if user.disabled_at.is_some() {
-        sqlx::query("DELETE FROM refresh_tokens WHERE user_id = ?")
-            .bind(user.id.to_string())
-            .execute(&mut **tx)
-            .await?;
+        end_log_ins(tx, user.id).await?;
     }
     Ok(())
 }
@@ -143,10 +144,10 @@ pub(crate) async fn replace_password(tx: &mut Tx, id: UserId, old: &str, new: &s
         "UPDATE users SET login_generation = login_generation + 1 WHERE id = ?",
         "DELETE FROM api_keys WHERE user_id = ?",
         "DELETE FROM feeds WHERE user_id = ?",
-        "DELETE FROM refresh_tokens WHERE user_id = ?",
     ] {
         sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;
     }
+    end_log_ins(tx, id).await?;
     Ok(true)
 }
 

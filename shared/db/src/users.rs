@@ -6,6 +6,7 @@ use sqlx::{Row as _, any::AnyRow};
 use crate::{
     Db, LastAdmin, Result,
     administrators::another_is_left,
+    classes::STANDARD,
     deliveries::{self, NewDelivery},
     outbox,
     pool::Tx,
@@ -69,6 +70,8 @@ pub struct User {
     pub webhook_generation: u32,
     /// When it was last.
     pub webhook_replaced_at: Option<Timestamp>,
+    /// When the account is removed, if it is a guest's.
+    pub guest_until: Option<Timestamp>,
 }
 
 /// A person who registers.
@@ -89,7 +92,7 @@ impl Db {
     /// Registers a user, and records that for whoever sends the verification mail.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the address is taken.
+    /// [`crate::Error::Exists`] if the address is taken.
     pub async fn create_user(&self, new: NewUser) -> Result<(User, Ended<UserRegistered>)> {
         let may_be_first = may_be_first_account(self).await?;
         let now = self.now().await?;
@@ -100,13 +103,14 @@ impl Db {
             email: new.email,
             password_hash: new.password_hash,
             role: if new.admin_if_first && first { Role::Admin } else { Role::User },
-            class: "standard".into(),
+            class: STANDARD.into(),
             verified_at: new.verified.then_some(now),
             disabled_at: None,
             created_at: now,
             login_generation: 0,
             webhook_generation: 0,
             webhook_replaced_at: None,
+            guest_until: None,
         };
         sqlx::query(
             "INSERT INTO users (id, email, password_hash, role, class, verified_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -190,7 +194,9 @@ async fn delete_rows(tx: &mut Tx, id: UserId) -> Result<()> {
     for statement in [
         "DELETE FROM api_keys WHERE user_id = ?",
         "DELETE FROM refresh_tokens WHERE user_id = ?",
+        "DELETE FROM sessions WHERE user_id = ?",
         "DELETE FROM deliveries WHERE user_id = ?",
+        "DELETE FROM uploads WHERE user_id = ?",
         "DELETE FROM feeds WHERE user_id = ?",
         "DELETE FROM users WHERE id = ?",
     ] {
@@ -212,6 +218,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<User> {
         login_generation: generation(row, "login_generation")?,
         webhook_generation: generation(row, "webhook_generation")?,
         webhook_replaced_at: time_or_null(row, "webhook_replaced_at")?,
+        guest_until: time_or_null(row, "guest_until")?,
     })
 }
 

@@ -7,7 +7,7 @@ use std::{future::Future, time::Duration};
 
 use contracts::{Event as _, KeyId, Timestamp, UserId, UserRegistered};
 use databases::databases;
-use db::{Db, Error, NewRefreshToken, NewUser, Role, Rotation, User, UserChanges};
+use db::{Db, Device, Error, NewRefreshToken, NewUser, Role, Rotation, User, UserChanges};
 
 /// Runs `test` on each database.
 async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(Db) -> F) {
@@ -43,7 +43,7 @@ async fn administrator(db: &Db) -> User {
 }
 
 fn token(expires_at: Timestamp) -> NewRefreshToken {
-    NewRefreshToken { secret_hash: unique("hash"), expires_at }
+    NewRefreshToken { secret_hash: unique("hash"), expires_at, device: Device::default() }
 }
 
 fn later() -> Timestamp {

@@ -7,7 +7,7 @@ use std::{future::Future, time::Duration};
 
 use contracts::{Timestamp, UserId};
 use databases::databases;
-use db::{Db, NewRefreshToken, NewUser, User};
+use db::{Db, Device, NewRefreshToken, NewUser, User};
 
 /// Runs `test` on each database.
 async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(Db) -> F) {
@@ -29,7 +29,7 @@ async fn user(db: &Db) -> User {
 
 fn token() -> NewRefreshToken {
     let expires_at = Timestamp::now().after(Duration::from_secs(60));
-    NewRefreshToken { secret_hash: unique("hash"), expires_at }
+    NewRefreshToken { secret_hash: unique("hash"), expires_at, device: Device::default() }
 }
 
 #[tokio::test]

@@ -95,6 +95,7 @@ pub(crate) mod tests {
             login_generation: 0,
             webhook_generation: 0,
             webhook_replaced_at: None,
+            guest_until: None,
         }
     }
 

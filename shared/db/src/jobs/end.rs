@@ -9,7 +9,7 @@ use contracts::{
 
 use super::{Audio, Claimed, Job, Jobs, Lease, queue, read};
 use crate::{
-    Garbage, Result,
+    Garbage, Result, classes,
     deliveries::{self, NewDelivery},
     garbage, outbox,
     pool::{PATIENCE, Tx},
@@ -95,6 +95,8 @@ impl Jobs<'_> {
     ) -> Result<Option<Ended<AudioReady>>> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
+        let (video, keep) = (finished.source_duration, finished.keep);
+        let keep = classes::used(&mut tx, lease.job_id, video, keep, now).await?;
         let done = sqlx::query(
             "UPDATE jobs SET state = 'done', progress = 1, audio_bytes = ?, audio_codec = ?, audio_bitrate = ?, audio_duration_ms = ?, audio_engine = ?, \
              source_codec = ?, source_duration_ms = ?, warning = ?, finished_at = ?, expires_at = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = ?, outages = 0, end_no = end_no + 1 \
@@ -109,7 +111,7 @@ impl Jobs<'_> {
         .bind(finished.source_duration.map(millis))
         .bind(finished.warning.as_deref().map(|text| cut(text, 500)))
         .bind(now.millis())
-        .bind(now.after(finished.keep).millis())
+        .bind(now.after(keep).millis())
         .bind(now.millis())
         .bind(now.millis())
         .bind(now.millis())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{EventId, JobId, Options, Recorded, UserId, VideoId, VideoUploaded};
+use contracts::{EventId, JobId, NotifyBy, Options, Recorded, UserId, VideoId, VideoUploaded};
 
 use super::{Jobs, Source, changes, lists::folder_key, queue};
 use crate::{
@@ -70,8 +70,13 @@ impl Jobs<'_> {
         source: &Source,
         options: &Options,
     ) -> Result<Option<Recorded<VideoUploaded>>> {
+        let mut options = options.clone();
+        if self.db.is_guests_job(id).await? {
+            // Who has no address is not written to.
+            options.notify = NotifyBy::None;
+        }
         let folder = options.folder.as_deref().map(folder_key);
-        let options = serde_json::to_string(options).map_err(|error| Error::Corrupt(error.to_string()))?;
+        let options = serde_json::to_string(&options).map_err(|error| Error::Corrupt(error.to_string()))?;
         let event = EventId::generate();
         self.db.settle(PATIENCE, || self.try_to_queue(id, source, (&options, folder.as_deref()), event)).await
     }

@@ -1,7 +1,7 @@
 //! What becomes of a user's rows when the account goes.
 
 use contracts::{JobId, Options, Outcome, UserId, VideoId};
-use db::{NewJob, NewRefreshToken, Source};
+use db::{Device, NewJob, NewRefreshToken, Source};
 
 use crate::world::{HOUR, LEASE, MINUTE, mysql_world, worlds};
 
@@ -69,7 +69,8 @@ async fn refresh_tokens_past_their_time_go_in_pages() {
         let user = UserId::generate();
         for number in 0..5 {
             let expires_at = world.clock.now().after(MINUTE * number);
-            let token = NewRefreshToken { secret_hash: number.to_string(), expires_at };
+            let token =
+                NewRefreshToken { secret_hash: number.to_string(), expires_at, device: Device::default() };
             world.db.start_token_family(user, &token).await.unwrap();
         }
         world.clock.advance(MINUTE * 3);

@@ -21,6 +21,15 @@ pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, (now, due): 
          SELECT CONCAT('01s', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), CONCAT('01f', LPAD(seq, 23, '0')), SHA2(seq, 256), 0, {due} + seq FROM seq_1_to_10000"
     ))
     .await;
+    run(format!(
+        "INSERT INTO sessions (id, user_id, secret_hash, address, agent, created_at, last_used_at, expires_at) \
+         SELECT CONCAT('01h', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), SHA2(seq, 256), 'a', 'b', 0, 0, {due} + seq FROM seq_1_to_10000"
+    ))
+    .await;
+    run(format!(
+        "INSERT INTO limits (name, full_at) SELECT CONCAT('login ', seq), {due} + seq FROM seq_1_to_10000"
+    ))
+    .await;
     run("INSERT INTO api_keys (id, user_id, name, secret_hash, scopes, created_at) \
          SELECT CONCAT('01q', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), 'k', SHA2(seq, 256), 'read', 0 FROM seq_1_to_5000".into())
     .await;

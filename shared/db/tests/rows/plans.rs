@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row a
 use crate::{fill::fill, scenario, world::DAY};
 
 /// Tables that grow.
-const GROW: [&str; 10] = [
+const GROW: [&str; 12] = [
     "jobs",
     "deliveries",
     "outbox",
@@ -21,6 +21,8 @@ const GROW: [&str; 10] = [
     "users",
     "refresh_tokens",
     "api_keys",
+    "sessions",
+    "limits",
     "feeds",
     "deleted_jobs",
     "job_chapters",

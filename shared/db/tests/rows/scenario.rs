@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use contracts::{
-    AudioId, Channel, EventId, FailureCode, JobId, KeyId, Options, Outcome, Timestamp, UserId, VideoId,
-    VideoUploaded,
+    AudioId, Channel, Clock, EventId, FailureCode, JobId, KeyId, Options, Outcome, Timestamp, UserId,
+    VideoId, VideoUploaded,
 };
 use db::{
-    Attempt, Claimed, Db, Garbage, NewJob, NewRefreshToken, NewUser, Release, Source, Task, User, UserChanges,
+    Attempt, Claimed, Class, Db, Device, Garbage, NewJob, NewRefreshToken, NewSession, NewUser, Quota,
+    Release, Source, Task, User, UserChanges,
 };
 
-use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, finished, mail_and_webhook};
+use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, MINUTE, finished, mail_and_webhook};
 
 const NOW: Duration = Duration::ZERO;
 
@@ -18,6 +19,8 @@ pub(crate) async fn all(db: &Db) {
     let ada = user(db, "ada").await;
     accounts(db, &ada).await;
     tokens_and_keys(db, ada.id).await;
+    sessions_and_guests(db, ada.id).await;
+    limits(db).await;
     uploads(db, ada.id).await;
     conversions(db, ada.id).await;
     owner(db, ada.id).await;
@@ -63,6 +66,7 @@ async fn tokens_and_keys(db: &Db, id: UserId) {
     let token = |hash: &str, age| NewRefreshToken {
         secret_hash: hash.into(),
         expires_at: Timestamp::now().after(age),
+        device: Device::default(),
     };
     db.start_token_family(id, &token("a", HOUR)).await.unwrap();
     db.rotate_refresh_token("a", &token("b", HOUR)).await.unwrap();
@@ -78,6 +82,44 @@ async fn tokens_and_keys(db: &Db, id: UserId) {
     db.keys(id).await.unwrap();
     db.delete_key(id, key.id).await.unwrap();
     db.delete_key(id, KeyId::generate()).await.unwrap();
+}
+
+async fn sessions_and_guests(db: &Db, id: UserId) {
+    let new = |hash: &str, age| NewSession {
+        secret_hash: hash.into(),
+        expires_at: Timestamp::now().after(age),
+        device: Device::default(),
+    };
+    db.start_session(id, &new("f", NOW)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    db.start_session(id, &new("g", HOUR)).await.unwrap();
+    let ahead = db.clone().with_clock(Clock::manual(Timestamp::now().after(2 * MINUTE)));
+    assert!(ahead.use_session("g").await.unwrap().is_some());
+    let sessions = db.sessions(id).await.unwrap();
+    assert!(db.end_session(id, sessions[0].id).await.unwrap());
+    db.create_guest(Timestamp::now(), "-").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(db.forget_guests(10).await.unwrap(), 1);
+}
+
+async fn limits(db: &Db) {
+    let quota = Quota { amount: 1, window: Duration::from_millis(1) };
+    db.take("one", 1, quota).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    db.take("two", 1, Quota::an_hour(1)).await.unwrap().unwrap();
+    db.take("two", 1, Quota::an_hour(1)).await.unwrap().unwrap_err();
+    db.put_back("two", 1, Quota::an_hour(1)).await.unwrap();
+    assert_eq!(db.classes().await.unwrap().len(), 3);
+    for minutes in [1, 60] {
+        let class = Class {
+            name: "measured".into(),
+            bytes_per_file: None,
+            minutes_a_day: Some(minutes),
+            jobs_at_once: None,
+            keep_days: Some(1),
+        };
+        db.set_class(&class).await.unwrap();
+    }
 }
 
 async fn uploading(db: &Db, user_id: UserId) -> JobId {
@@ -105,11 +147,60 @@ async fn uploads(db: &Db, ada: UserId) {
     assert!(db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().is_none());
 }
 
+async fn uploading(db: &Db, user_id: UserId) -> JobId {
+    let id = JobId::generate();
+    db.jobs().create(&NewJob { id, user_id, video_id: VideoId::generate() }).await.unwrap();
+    id
+}
+
+async fn queued(db: &Db, user_id: UserId) -> JobId {
+    let id = uploading(db, user_id).await;
+    let source = Source { digest: Some("d".repeat(64)), ..Source::default() };
+    db.jobs().queue(id, &source, &mail_and_webhook()).await.unwrap().unwrap();
+    id
+}
+
+async fn claimed(db: &Db, user_id: UserId) -> Claimed {
+    queued(db, user_id).await;
+    db.jobs().claim_next(LEASE).await.unwrap().unwrap()
+}
+
+async fn uploads(db: &Db, ada: UserId) {
+    let id = uploading(db, ada).await;
+    db.jobs().touch_upload(id).await.unwrap();
+    db.jobs().abandon_upload(id).await.unwrap();
+    assert!(db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().is_none());
+}
+
+async fn parts(db: &Db, ada: UserId) {
+    let (id, part) = (JobId::generate(), EventId::generate());
+    let job = NewJob { id, user_id: ada, video_id: VideoId::generate() };
+    let new = NewUpload { job, name: "a.mp4".into(), length: None, metadata: String::new() };
+    let uploads = db.uploads();
+    uploads.create(&new, HOUR).await.unwrap();
+    uploads.get(id).await.unwrap().unwrap();
+    assert!(uploads.take(id, part).await.unwrap());
+    uploads.ask(id).await.unwrap();
+    uploads.answer(id, part).await.unwrap();
+    uploads.declare(id, 10).await.unwrap();
+    uploads.note((id, part), (5, "d"), false, NOW).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(uploads.forget_expired(10).await.unwrap(), 1);
+    uploads.remove(id).await.unwrap();
+}
+
 async fn conversions(db: &Db, ada: UserId) {
     let jobs = db.jobs();
     let one = claimed(db, ada).await;
     jobs.extend_lease(&one.lease, LEASE, 0.5, contracts::Stage::Encoding).await.unwrap();
     jobs.finish(&one.lease, &finished(&one), ENGINE).await.unwrap().unwrap();
+    let class = UserChanges { class: Some("measured".into()), ..UserChanges::default() };
+    db.change_user(ada, &class).await.unwrap().unwrap();
+    for _ in 0..2 {
+        let one = claimed(db, ada).await;
+        jobs.finish(&one.lease, &finished(&one), ENGINE).await.unwrap().unwrap();
+    }
+    db.allowance(ada).await.unwrap().unwrap();
     let one = claimed(db, ada).await;
     jobs.fail(&one.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
     for why in [Release::Crashed, Release::Shutdown, Release::Outage] {

@@ -1,0 +1,1 @@
+CREATE INDEX limits_full_at ON limits (full_at);

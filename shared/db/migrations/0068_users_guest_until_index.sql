@@ -1,0 +1,1 @@
+CREATE INDEX users_guest_until ON users (guest_until);

@@ -1,0 +1,1 @@
+CREATE INDEX jobs_user_state ON jobs (user_id, state);
