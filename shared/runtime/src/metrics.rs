@@ -22,6 +22,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
+use metrics_util::MetricKindMask;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -30,8 +31,27 @@ use crate::{Config, ServeConfig, Tasks, serve};
 /// Upper ends of the buckets of every duration, in seconds: from a cached answer to a conversion of ten hours of video.
 const BUCKETS: [f64; 14] =
     [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0];
+/// A gauge that nobody sets for so long is absent: an old number would be taken for a new one.
+const STALE: Duration = Duration::from_secs(60);
 /// How long a scrape waits for what is asked of the stores; without an answer it lacks only that.
 const ASKING: Duration = Duration::from_secs(3);
+
+/// Every metric of Tapedeck; those of the process itself are metrics-process'. knative/monitoring/README.md says more.
+const HISTOGRAMS: [(&str, &str); 3] = [
+    ("http_server_request_duration_seconds", "Time until the head of an answer."),
+    ("tapedeck_event_duration_seconds", "Time that a handler had an event."),
+    ("tapedeck_conversion_duration_seconds", "Time of an attempt at a conversion."),
+];
+const COUNTERS: [(&str, &str); 2] = [
+    ("tapedeck_audio_seconds_total", "Seconds of audio made."),
+    ("tapedeck_deliveries_total", "Attempts to deliver a mail or a webhook."),
+];
+const GAUGES: [(&str, &str); 4] = [
+    ("tapedeck_jobs_waiting", "Jobs that wait for a converter."),
+    ("tapedeck_next_job_wait_seconds", "How long the job that is next has waited."),
+    ("tapedeck_overdue_seconds", "How long ago the earliest row of this kind was due."),
+    ("tapedeck_deliveries_dead", "Deliveries that were given up, and that nobody has repeated or dropped."),
+];
 
 /// Where metrics are served.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -85,11 +105,8 @@ pub async fn start_metrics(
         Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?,
     };
     tracing::info!(address = %listener.local_addr()?, "metrics are served");
-    let durations = Matcher::Suffix("_seconds".into());
-    let recorded =
-        PrometheusBuilder::new().set_buckets_for_metric(durations, &BUCKETS)?.install_recorder()?;
-    let page = Page { recorded, process: Arc::default(), ask };
-    page.process.describe();
+    let page = Page { recorded: recorder()?.install_recorder()?, process: Arc::default(), ask };
+    describe(&page.process);
     let router = Router::new().route("/metrics", get(scrape)).with_state(page);
     let shutdown = tasks.shutdown();
     tasks.spawn("metrics", async move {
@@ -99,6 +116,19 @@ pub async fn start_metrics(
         }
     });
     Ok(())
+}
+
+fn recorder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .idle_timeout(MetricKindMask::GAUGE, Some(STALE))
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)
+}
+
+fn describe(process: &Collector) {
+    process.describe();
+    HISTOGRAMS.iter().for_each(|(name, text)| metrics::describe_histogram!(*name, *text));
+    COUNTERS.iter().for_each(|(name, text)| metrics::describe_counter!(*name, *text));
+    GAUGES.iter().for_each(|(name, text)| metrics::describe_gauge!(*name, *text));
 }
 
 async fn scrape(State(page): State<Page>) -> impl IntoResponse {
@@ -154,16 +184,17 @@ mod tests {
     /// In one test, since a process has one recorder.
     #[tokio::test]
     async fn routes_and_handlers_are_measured_under_names_of_ours_alone() {
-        let durations = Matcher::Suffix("_seconds".into());
-        let recorded = PrometheusBuilder::new().set_buckets_for_metric(durations, &BUCKETS).unwrap();
         let asked = Arc::new(AtomicBool::new(false));
         let seen = asked.clone();
         let ask: Ask = Arc::new(move || {
             seen.store(true, Ordering::SeqCst);
             Box::pin(std::future::ready(()))
         });
-        let page =
-            Page { recorded: recorded.install_recorder().unwrap(), process: Arc::default(), ask: Some(ask) };
+        let page = Page {
+            recorded: recorder().unwrap().install_recorder().unwrap(),
+            process: Arc::default(),
+            ask: Some(ask),
+        };
         let routes = Router::new().route("/jobs/{id}", post(StatusCode::ACCEPTED));
         let router = http_router(routes, CancellationToken::new());
         for count in 0..100 {

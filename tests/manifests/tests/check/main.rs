@@ -5,6 +5,7 @@
 mod compose;
 mod deploy;
 mod files;
+mod monitoring;
 mod mutations;
 mod wiring;
 mod world;

@@ -1,0 +1,56 @@
+//! What waits, for whoever watches the platform.
+
+use std::time::Duration;
+
+use contracts::{Outcome, Timestamp};
+use sqlx::Row as _;
+
+use crate::{Db, Result, row::time};
+
+/// What waits now. Asked from indexes alone, by ranges that hold only what waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Jobs that wait for a converter.
+    pub waiting: u64,
+    /// How long the job that is next has waited; zero if none waits. While conversions go on it stays short: only without
+    /// converters it grows like the clock.
+    pub next_waits: Duration,
+    /// For each kind of row that says when it needs somebody (`jobs`, `outbox`, `garbage`, `guests`, `mail`, `webhook`): how
+    /// long ago the earliest was due; zero if none is due.
+    pub overdue: Vec<(&'static str, Duration)>,
+    /// Deliveries that were given up, and that nobody has dropped or repeated yet.
+    pub dead_deliveries: u64,
+}
+
+impl Db {
+    /// What waits now.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        let now = self.now().await?;
+        let waiting = sqlx::query("SELECT COUNT(*) AS n FROM jobs WHERE queue_rank IS NOT NULL");
+        let next = sqlx::query(
+            "SELECT updated_at FROM jobs WHERE queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT 1",
+        );
+        let next = self.fetch_optional(next).await?;
+        let next = next.map(|row| time(&row, "updated_at")).transpose()?;
+        let dead = sqlx::query("SELECT COUNT(*) AS n FROM deliveries WHERE outcome = ?");
+        let earliest = self.earliest().await?.into_iter();
+        Ok(Backlog {
+            waiting: count(&self.fetch_one(waiting).await?)?,
+            next_waits: since(next, now),
+            overdue: earliest.map(|(kind, due)| (kind, since(due, now))).collect(),
+            dead_deliveries: count(&self.fetch_one(dead.bind(Outcome::Dead.as_str())).await?)?,
+        })
+    }
+}
+
+fn count(row: &sqlx::any::AnyRow) -> Result<u64> {
+    Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default())
+}
+
+fn since(then: Option<Timestamp>, now: Timestamp) -> Duration {
+    let millis = then.map_or(0, |then| now.millis().saturating_sub(then.millis()));
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
