@@ -1,5 +1,7 @@
 // The session: in memory, and in sessionStorage so that a reload keeps it. It ends with the tab.
 
+import { Refused, answer, at, call, json } from "./api.js";
+
 export let session = JSON.parse(sessionStorage.getItem("session") ?? "null");
 let refreshing = null;
 let lost = () => {};
@@ -20,21 +22,6 @@ function keep(tokens, email) {
   setSession({ email, access_token, refresh_token, until: Date.now() + expires_in * 1000 });
 }
 
-export class Refused extends Error {
-  constructor(status, detail) {
-    super(detail);
-    this.status = status;
-  }
-}
-
-export async function answer(response) {
-  const text = await response.text();
-  let body = null;
-  try { body = JSON.parse(text); } catch { /* Not every answer is JSON. */ }
-  if (!response.ok) throw new Refused(response.status, body?.detail ?? `The service answered ${response.status}.`);
-  return body;
-}
-
 // One refresh at a time: a refresh token works once.
 function refresh() {
   refreshing ??= renew().finally(() => { refreshing = null; });
@@ -44,7 +31,7 @@ function refresh() {
 async function renew() {
   const { email, refresh_token } = session;
   try {
-    keep(await answer(await fetch("/token/refresh", json("POST", { refresh_token }))), email);
+    keep(await call("token/refresh", json("POST", { refresh_token })), email);
   } catch (error) {
     if (error instanceof Refused && error.status < 500 && error.status !== 429) lost();
     throw error;
@@ -53,29 +40,33 @@ async function renew() {
 
 // A token that is good for another minute at least.
 export async function token() {
+  if (!session) throw new Refused(401, null);
   if (session.until - Date.now() < 60_000) await refresh();
   return session.access_token;
 }
 
-export function json(method, body) {
-  return { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+// As fetch, with the caller's token; a token that the service no longer takes is renewed once.
+export async function fetchApi(path, options = {}) {
+  const send = async () =>
+    fetch(at(path), { ...options, headers: { ...options.headers, Authorization: `Bearer ${await token()}` } });
+  const response = await send();
+  if (response.status !== 401 || !session) return response;
+  await refresh();
+  return send();
 }
 
-export async function api(path, options = {}) {
-  const call = async () =>
-    fetch(path, { ...options, headers: { ...options.headers, Authorization: `Bearer ${await token()}` } });
-  let response = await call();
-  if (response.status === 401 && session) {
-    await refresh();
-    response = await call();
-  }
-  return answer(response);
-}
+export const api = async (path, options) => answer(await fetchApi(path, options));
 
 export async function login(email, password) {
   const bytes = new TextEncoder().encode(`${email}:${password}`);
   const basic = btoa(String.fromCharCode(...bytes));
   const headers = { Authorization: `Basic ${basic}`, Accept: "application/json" };
   // Without `omit` a browser answers the 401 of a wrong password with a log-in box of its own.
-  keep(await answer(await fetch("/login", { method: "POST", headers, credentials: "omit" })), email);
+  keep(await call("login", { method: "POST", headers, credentials: "omit" }), email);
+}
+
+export async function logout() {
+  const { refresh_token } = session;
+  // Best effort: the tab forgets the tokens in any case.
+  await api("logout", json("POST", { refresh_token })).catch(() => {});
 }

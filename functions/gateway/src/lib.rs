@@ -1,6 +1,6 @@
 //! Gateway: the one public address. The web page and the description of the API.
 //!
-//! - `page.rs` and `page/`: a static page of five small files that uses nothing but the public API.
+//! - `page.rs` and `page/`: the web page: small files that use nothing but the public API.
 //! - `describe.rs`: `/openapi.json`, the descriptions of all functions as one. `events.rs`: `/asyncapi.json`, that of the
 //!   events.
 //! - `asset.rs`: how a file that never changes while the process runs is served.
@@ -41,7 +41,8 @@ pub fn proxy(config: &GatewayConfig) -> Result<Function, InvalidAddress> {
 }
 
 fn assets(description: (&'static str, Asset)) -> Function {
-    let assets = page::assets().into_iter().chain([description, events::asset()]);
+    let offers = page::offers(description.1.content());
+    let assets = page::assets().chain([offers, description, events::asset()]);
     let routes =
         assets.fold(OpenApiRouter::new(), |routes, (path, asset)| routes.route(path, get(serve(asset))));
     Function::new().routes(routes)

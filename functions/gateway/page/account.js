@@ -1,0 +1,153 @@
+// The account: the address, password, keys, log-ins, webhooks, feeds, limits, and its end. Each part only if the service
+// has it.
+
+import { json, offers, said } from "./api.js";
+import { $, button, dialog, el, icon, toast } from "./dom.js";
+import { section, once, row } from "./parts.js";
+import { api, session } from "./session.js";
+import { copy } from "./share.js";
+import { day, known, moment, number, size, t } from "./texts.js";
+
+export async function showAccount(leave) {
+  const me = await api("me");
+  const parts = [who(me), limits(me), offers("GET /me/sessions") && await sessions(), password(leave)];
+  if (offers("GET /me/feeds")) parts.push(await feeds());
+  if (offers("GET /keys")) parts.push(await keys());
+  if (offers("GET /me/webhook-secret")) parts.push(webhooks());
+  parts.push(ending(leave));
+  $("account").replaceChildren(el("h2", { class: "page-title" }, t("account.title")), ...parts.filter(Boolean));
+}
+
+const who = (me) => section("account.who",
+  el("p", {}, me.email ?? session.email),
+  el("p", { class: me.verified_at ? "quiet good" : "quiet" }, t(me.verified_at ? "account.verified" : "account.unverified")),
+  el("p", { class: "quiet" }, t("account.since", { day: day(me.created_at) })));
+
+// Limits as the service names them: a number under each name.
+function limits({ limits: given, usage = {} }) {
+  if (!given) return null;
+  const say = (name, value) => (value === null ? t("limit.none") : name.includes("bytes") ? size(value) : number(value));
+  const lines = Object.entries(given).filter(([name]) => known(`limit.${name}`)).map(([name, value]) => {
+    const used = usage[name] ?? null;
+    return row(t(`limit.${name}`), used === null ? say(name, value) : t("limit.of", { used: say(name, used), all: say(name, value) }));
+  });
+  return section("account.limits", el("dl", {}, lines.flat()));
+}
+
+function password(leave) {
+  const field = (name, key, complete) => el("div", { class: "field" }, el("label", { for: `pw-${name}` }, t(key)),
+    el("input", { id: `pw-${name}`, name, type: "password", required: true, minlength: 10, maxlength: 200, autocomplete: complete }));
+  const who = el("input", { type: "email", autocomplete: "username", value: session.email, readonly: true, hidden: true });
+  const form = el("form", {}, who, field("old_password", "password.old", "current-password"),
+    field("new_password", "password.new", "new-password"), el("p", { class: "quiet" }, t("password.hint")),
+    el("p", {}, el("button", {}, t("password.set"))));
+  form.addEventListener("submit", (event) => once(event, async () => {
+    await api("password", json("POST", { old_password: form.old_password.value, new_password: form.new_password.value }));
+    toast(t("entry.renewed"));
+    leave();
+  }));
+  return section("account.password", el("details", {}, el("summary", {}, t("password.change")), form));
+}
+
+async function keys() {
+  const list = el("ul", { class: "list plain-list" });
+  const show = async () => list.replaceChildren(...(await api("keys")).keys.map(({ id, name, scopes, last_used_at }) => {
+    const used = last_used_at ? t("key.used", { time: moment(last_used_at) }) : t("key.unused");
+    const remove = async () => {
+      await api(`keys/${id}`, { method: "DELETE" });
+      await show();
+    };
+    return el("li", { class: "row spread" }, el("span", {}, el("strong", {}, name), el("span", { class: "quiet" }, ` ${scopes.join(", ")} · ${used}`)),
+      button(t("job.remove"), "bin", (event) => once(event, remove), "plain small", { "aria-label": t("action.of", { action: t("job.remove"), name }) }));
+  }));
+  await show();
+  const scope = (name, checked) => el("label", { class: "check" }, el("input", { type: "checkbox", name: "scope", value: name, checked }), t(`scope.${name}`));
+  const form = el("form", {}, el("div", { class: "field" }, el("label", { for: "key-name" }, t("key.name")),
+    el("input", { id: "key-name", name: "name", required: true, maxlength: 100 })),
+  el("fieldset", { class: "row" }, el("legend", {}, t("key.scopes")), scope("upload", true), scope("read", true), scope("admin", false)),
+  el("p", {}, el("button", {}, t("key.make"))));
+  form.addEventListener("submit", (event) => once(event, async () => {
+    const scopes = [...form.querySelectorAll(":checked")].map(({ value }) => value);
+    const { secret } = await api("keys", json("POST", { name: form.elements.name.value, scopes }));
+    form.reset();
+    await show();
+    await reveal(t("key.secret"), secret);
+  }));
+  return section("account.keys", el("p", { class: "quiet" }, t("key.hint")), list,
+    el("details", {}, el("summary", {}, t("key.new")), form));
+}
+
+// A secret, to be copied.
+function reveal(title, secret) {
+  return dialog(title, t("close"), () => {
+    const input = el("input", { readonly: true, value: secret, "aria-label": title });
+    return [input, el("p", { class: "row" }, button(t("copy"), "copy", () => copy(input), ""))];
+  });
+}
+
+function webhooks() {
+  const read = async () => reveal(t("webhook.secret"), (await api("me/webhook-secret")).secret);
+  const renew = async () => reveal(t("webhook.secret"), (await api("me/webhook-secret", { method: "POST" })).secret);
+  return section("account.webhooks", el("p", { class: "quiet" }, t("webhook.hint")), el("p", { class: "row" },
+    button(t("webhook.show"), "key", (event) => once(event, read)), button(t("webhook.renew"), "again", (event) => once(event, renew))));
+}
+
+async function sessions() {
+  const list = el("ul", { class: "list plain-list" });
+  const show = async () => {
+    const found = await api("me/sessions");
+    list.replaceChildren(...(found.sessions ?? []).map((one) => {
+      const remove = async () => {
+        await api(`me/sessions/${one.id}`, { method: "DELETE" });
+        await show();
+      };
+      const facts = [one.agent ?? one.user_agent ?? t("session.unknown"), moment(one.last_used_at ?? one.created_at), one.current && t("session.current")];
+      return el("li", { class: "row spread" }, el("span", {}, facts.filter(Boolean).join(" · ")),
+        !one.current && button(t("session.end"), "close", (event) => once(event, remove), "plain small"));
+    }));
+  };
+  await show();
+  return section("account.sessions", list);
+}
+
+async function feeds() {
+  const list = el("ul", { class: "list plain-list" });
+  const show = async () => list.replaceChildren(...(await api("me/feeds")).feeds.map((feed) => {
+    const name = feed.folder ?? t("feed.all");
+    const input = el("input", { readonly: true, value: feed.url, "aria-label": name });
+    const remove = async () => {
+      await api(`me/feeds/${feed.id}`, { method: "DELETE" });
+      await show();
+    };
+    return el("li", {}, el("strong", {}, name), input, el("p", { class: "row" },
+      button(t("copy"), "copy", () => copy(input), "second small"),
+      button(t("feed.end"), "bin", (event) => once(event, remove), "plain small")));
+  }));
+  await show();
+  const folder = el("input", { id: "feed-folder", maxlength: 64, autocomplete: "off" });
+  const form = el("form", { class: "row" },
+    el("div", { class: "field grow" }, el("label", { for: "feed-folder" }, t("feed.folder")), folder),
+    el("button", { class: "second" }, icon("feed"), el("span", {}, t("feed.make"))));
+  form.addEventListener("submit", (event) => once(event, async () => {
+    await api("me/feeds", json("POST", { folder: folder.value.trim() || null }));
+    form.reset();
+    await show();
+  }));
+  return section("account.feeds", el("p", { class: "quiet" }, t("feed.hint")), list, form);
+}
+
+function ending(leave) {
+  const end = async () => {
+    const sure = await dialog(t("account.end"), t("close"), (close) => [el("p", {}, t("account.end.hint")),
+      el("p", { class: "row" }, button(t("account.end"), "bin", () => close("yes"), "bad"), button(t("keep"), null, () => close()))]);
+    if (sure !== "yes") return;
+    try {
+      await api("me", { method: "DELETE" });
+      toast(t("account.ended"));
+      leave();
+    } catch (error) {
+      toast(said(error), true);
+    }
+  };
+  return section("account.danger", button(t("account.end"), "bin", end, "bad"));
+}
