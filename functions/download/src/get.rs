@@ -116,7 +116,8 @@ fn linked(deps: &Download, token: &str, fid: &str) -> Result<AudioId, Problem> {
     }
 }
 
-async fn answer(
+/// The audio, or as much of it as is asked for.
+pub(crate) async fn answer(
     deps: &Download,
     ready: &Ready,
     method: &Method,

@@ -4,19 +4,23 @@
 //! - `get.rs`: `GET` and `HEAD` of `/download` and `/jobs/{id}/audio`.
 //! - `conditions.rs`, `range.rs`, `name.rs`: `If-*`, `Range` and `Content-Disposition`, as the RFCs say.
 //! - `link.rs`: `POST /jobs/{id}/link`.
+//! - `feeds.rs`: `/me/feeds`. `podcast.rs`: what podcast apps get of a feed, which `xml.rs` writes.
 //!
 //! The audio is streamed in pieces of at most [`blobs::CHUNK`], read when the client takes them: memory stays
 //! flat, and a client that hangs up drops the stream and with it the open file.
 
 mod conditions;
+mod feeds;
 mod find;
 #[doc(hidden)]
 pub mod fuzz;
 mod get;
 mod link;
 mod name;
+mod podcast;
 mod process;
 mod range;
+mod xml;
 
 use axum::extract::FromRef;
 use blobs::Blobs;
@@ -53,6 +57,11 @@ pub fn function(deps: Download) -> Function {
         .routes(routes!(get::download))
         .routes(routes!(get::job_audio))
         .routes(routes!(link::create_link))
+        .routes(routes!(feeds::list, feeds::create, feeds::delete_all))
+        .routes(routes!(feeds::delete))
+        .routes(routes!(podcast::feed))
+        .routes(routes!(podcast::file))
+        .route("/feeds/cover.png", axum::routing::get(podcast::cover))
         .with_state(deps);
     Function::new().routes(routes)
 }

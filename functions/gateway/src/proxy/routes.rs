@@ -11,8 +11,8 @@ pub(crate) enum Upstream {
     Download,
 }
 
-/// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`] and [`ADMIN_JOBS`].
-pub(super) const PREFIXES: [(&str, Upstream); 15] = [
+/// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`], [`FEEDS`] and [`ADMIN_JOBS`].
+pub(super) const PREFIXES: [(&str, Upstream); 16] = [
     ("/register", Upstream::Auth),
     ("/verify", Upstream::Auth),
     ("/login", Upstream::Auth),
@@ -28,10 +28,13 @@ pub(super) const PREFIXES: [(&str, Upstream); 15] = [
     ("/jobs", Upstream::Jobs),
     ("/deliveries", Upstream::Jobs),
     ("/download", Upstream::Download),
+    ("/feeds", Upstream::Download),
 ];
 
 /// `/jobs/{id}/...` that is about the audio.
 const DOWNLOADS: [&str; 2] = ["audio", "link"];
+/// `/me/...` that is about audio.
+const FEEDS: &str = "feeds";
 /// `/admin/...` that is not about accounts.
 const ADMIN_JOBS: [&str; 2] = ["deliveries", "jobs"];
 
@@ -56,6 +59,7 @@ pub(crate) fn upstream(path: &str) -> Option<Upstream> {
     let (second, third) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     Some(match first {
         "jobs" if DOWNLOADS.contains(&third) => Upstream::Download,
+        "me" if second == FEEDS => Upstream::Download,
         "admin" if ADMIN_JOBS.contains(&second) => Upstream::Jobs,
         _ => *owner,
     })
@@ -78,6 +82,11 @@ mod tests {
             ("/jobs/1", Some(Upstream::Jobs)),
             ("/jobs/audio", Some(Upstream::Jobs)),
             ("/jobs/1/events", Some(Upstream::Jobs)),
+            ("/jobs/events", Some(Upstream::Jobs)),
+            ("/me", Some(Upstream::Auth)),
+            ("/me/feeds", Some(Upstream::Download)),
+            ("/me/feeds/1", Some(Upstream::Download)),
+            ("/feeds/1/2.mp3", Some(Upstream::Download)),
             ("/jobs/1/audio", Some(Upstream::Download)),
             ("/jobs/1/link", Some(Upstream::Download)),
             ("/jobs/1/audio/x", Some(Upstream::Jobs)),
