@@ -143,8 +143,6 @@ impl Sink for AudioSink<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -159,6 +157,53 @@ mod tests {
             }
             assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
             assert!((0.0..=1.0).contains(&progress.get()));
+        }
+    }
+
+    #[test]
+    fn a_conversion_reads_then_encodes_then_stores() {
+        let progress = Progress::default();
+        let mut stages = vec![progress.stage()];
+        progress.set(media::Progress { position: Duration::from_secs(1), total: None });
+        stages.push(progress.stage());
+        progress.made();
+        stages.push(progress.stage());
+        assert_eq!(stages, [Stage::Reading, Stage::Encoding, Stage::Storing]);
+    }
+
+    #[test]
+    fn chapters_are_those_of_the_result_and_none_where_pauses_were_cut() {
+        let chapter = |start, end| media::Chapter {
+            start: Duration::from_secs(start),
+            end: Duration::from_secs(end),
+            title: start.to_string(),
+        };
+        let source = media::Probe {
+            chapters: vec![chapter(0, 10), chapter(10, 20), chapter(20, 30)],
+            ..media::Probe::default()
+        };
+        let summary = Summary {
+            source,
+            codec: "mp3".into(),
+            bitrate: 0,
+            sample_rate: 48_000,
+            channels: 1,
+            duration: Duration::from_secs(10),
+            bytes: 0,
+            source_bytes_read: 0,
+            peaks: None,
+            warnings: Vec::new(),
+        };
+        let with = |fields: &[(&'static str, &'static str)]| {
+            let options = Options::from_fields(fields.iter().copied()).unwrap();
+            let chapters = chapters(&options, &summary).into_iter();
+            chapters.map(|chapter| (chapter.start_ms, chapter.title)).collect::<Vec<_>>()
+        };
+        assert_eq!(with(&[]), [(0, "0".into())], "it ends after ten seconds");
+        assert_eq!(with(&[("start", "15")]), [(0, "10".into()), (5000, "20".into())]);
+        for none in [("silence", "trim"), ("silence", "shorten"), ("chapters", "none"), ("chapters", "split")]
+        {
+            assert_eq!(with(&[none]), [], "{none:?}");
         }
     }
 }

@@ -20,7 +20,6 @@ use tokio::{
     sync::watch::Receiver,
     time::{Instant, sleep_until},
 };
-use utoipa::ToSchema;
 
 use crate::{
     Jobs,
@@ -39,7 +38,7 @@ const COME_AGAIN: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 100;
 
 /// `data` of an event `progress`.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(crate) struct ProgressEvent {
     id: JobId,
     /// 0 to 1.
@@ -48,7 +47,7 @@ pub(crate) struct ProgressEvent {
 }
 
 /// `data` of an event `deleted`.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(crate) struct DeletedEvent {
     id: JobId,
 }
