@@ -4,7 +4,7 @@
 //!   it, note what became of it, and go on with what else is due.
 //! - `gate.rs`: who may send now, so that mails and webhooks don't wait for each other, nor for a receiver that is away.
 //! - `subject.rs`: whether somebody is still to be told. `mails.rs`: which mail; `webhook.rs`: which call.
-//! - `caller.rs`: how a webhook is called; `target.rs`: which addresses are none to call.
+//! - `caller.rs`: how a webhook is called; `shared/outbound` knows which addresses are none to call.
 //! - `letters.rs`: what the mails say; `template.rs` and `templates/`: how they look.
 //! - `mailer.rs`: how a [`Mail`] leaves the house: `smtp.rs`, or `folder.rs` on a laptop.
 //!
@@ -25,7 +25,6 @@ mod mails;
 mod process;
 mod smtp;
 mod subject;
-mod target;
 mod template;
 mod webhook;
 

@@ -110,7 +110,7 @@ async fn accept(deps: Upload, caller: Caller, request: Request) -> Result<Accept
 }
 
 /// The moment of acceptance: job and event in one transaction.
-async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, Refusal> {
+pub(crate) async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, Refusal> {
     let Arrival { stored, options } = arrival;
     let source = Source {
         name: stored.name.clone(),

@@ -4,6 +4,9 @@
 //! - `trust.rs`: whose certificates are good.
 //! - `answer.rs`: what comes back, as a stream.
 //!
+//! An error tells of names that only a private network has ([`Error::Unknown`] or [`Error::Private`]): whoever passes it on
+//! to a stranger says the same for both.
+//!
 //! One request is one connection: the name is resolved once, each address is checked, and the connection goes to one of
 //! those addresses and to no other. A second answer of the same name could be a private one (DNS rebinding). Redirects are
 //! never followed here: whoever follows one sends a new request, which is checked anew. No proxy of the environment is
@@ -54,10 +57,12 @@ pub enum Error {
     /// We don't call such a URL: why.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// The name is not known or only names private addresses. One error for both: whoever asks learns nothing about the
-    /// names of a private network.
+    /// The host has private addresses only.
     #[error("the host has no public address")]
-    NoAddress,
+    Private,
+    /// The name has no address now.
+    #[error("the name of the host is not known: {0}")]
+    Unknown(io::Error),
     /// The host can't be reached, its certificate is none, or it does not speak HTTP.
     #[error("{0}")]
     Failed(io::Error),
@@ -76,8 +81,11 @@ pub struct Outbound {
 #[derive(Clone)]
 enum Names {
     System,
-    Told(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Told(Arc<Book>),
 }
+
+/// The addresses of a name.
+type Book = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
 
 impl Outbound {
     /// With these rules, believing these certificates.
@@ -135,8 +143,7 @@ impl Outbound {
             (_, Ok(address)) => vec![(address, port).into()],
             (Names::System, _) => match tokio::net::lookup_host((host, port)).await {
                 Ok(found) => found.collect(),
-                Err(error) if target.anywhere => return Err(Error::Failed(error)),
-                Err(_) => return Err(Error::NoAddress),
+                Err(error) => return Err(Error::Unknown(error)),
             },
             (Names::Told(names), _) => {
                 names(host).into_iter().map(|address| (address, port).into()).collect()
@@ -144,7 +151,7 @@ impl Outbound {
         };
         let allowed = found.into_iter().filter(|to| target.anywhere || (self.is_public)(to.ip()));
         let allowed: Vec<SocketAddr> = allowed.collect();
-        if allowed.is_empty() { Err(Error::NoAddress) } else { Ok(allowed) }
+        if allowed.is_empty() { Err(Error::Private) } else { Ok(allowed) }
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_name_that_means_another_address_the_second_time_is_asked_once_for_eac
     assert!(matches!(outbound.send(&url, get()).await, Err(Error::Failed(_))));
     assert_eq!((asked.load(Ordering::SeqCst), public.load(Ordering::SeqCst)), (1, 1));
     // What leads to the same name again, as a redirect does, is held against what the name means by then.
-    assert!(matches!(outbound.send(&url, get()).await, Err(Error::NoAddress)));
+    assert!(matches!(outbound.send(&url, get()).await, Err(Error::Private)));
     assert_eq!((asked.load(Ordering::SeqCst), private.load(Ordering::SeqCst)), (2, 0));
 }
 
@@ -106,7 +106,9 @@ async fn however_a_private_address_is_written_it_is_none_to_call() {
     ] {
         // What can't even be read is as good as refused.
         let Ok(url) = format!("https://{host}/").parse::<Url>() else { continue };
-        assert!(matches!(outbound.send(&url, get()).await, Err(Error::NoAddress)), "{host}");
+        let refused = outbound.send(&url, get()).await;
+        // Not every system knows every notation.
+        assert!(matches!(refused, Err(Error::Private | Error::Unknown(_))), "{host}");
     }
 }
 
