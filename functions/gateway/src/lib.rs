@@ -3,6 +3,7 @@
 //! - `page.rs` and `page/`: the web page: small files that use nothing but the public API.
 //! - `describe.rs`: `/openapi.json`, the descriptions of all functions as one. `events.rs`: `/asyncapi.json`, that of the
 //!   events.
+//! - `docs.rs`: `/docs`, the same for people, and `/docs/errors`.
 //! - `asset.rs`: how a file that never changes while the process runs is served.
 //!
 //! - `proxy.rs` and `proxy/`: the way to functions that run on their own; `config.rs`: where they are.
@@ -13,6 +14,7 @@
 mod asset;
 mod config;
 mod describe;
+mod docs;
 mod events;
 #[doc(hidden)]
 pub mod fuzz;
@@ -20,8 +22,8 @@ mod page;
 mod process;
 mod proxy;
 
-use axum::routing::get;
-use runtime::{Function, OpenApiRouter};
+use axum::{Router, routing::get};
+use runtime::{Function, OpenApiRouter, RequestLimit};
 use utoipa::openapi::OpenApi;
 
 use crate::asset::Asset;
@@ -40,9 +42,18 @@ pub fn proxy(config: &GatewayConfig) -> Result<Function, InvalidAddress> {
     Ok(assets(describe::committed()).merge(proxy::routes(config)?))
 }
 
+/// Routes that the world reaches, behind the limit of requests that one address may send.
+pub fn guarded(routes: Router, config: &GatewayConfig) -> Router {
+    match config.requests_per_minute {
+        0 => routes,
+        amount => RequestLimit::a_minute(amount).before(routes),
+    }
+}
+
 fn assets(description: (&'static str, Asset)) -> Function {
     let offers = page::offers(description.1.content());
-    let assets = page::assets().chain([offers, description, events::asset()]);
+    let docs = docs::assets(description.1.content());
+    let assets = page::assets().chain(docs).chain([offers, description, events::asset()]);
     let routes =
         assets.fold(OpenApiRouter::new(), |routes, (path, asset)| routes.route(path, get(serve(asset))));
     Function::new().routes(routes)

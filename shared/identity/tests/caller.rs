@@ -146,7 +146,7 @@ async fn an_expired_token_is_told_apart() {
     assert_eq!(house.status("/who", &token).await, 200, "clocks differ");
     house.clock.advance(Duration::from_secs(1));
     let (status, headers, body) = house.get("/who", &format!("Bearer {token}")).await;
-    assert_eq!((status.as_u16(), &body["type"]), (401, &json!("urn:tapedeck:problem:token-expired")));
+    assert_eq!((status.as_u16(), &body["type"]), (401, &json!("/docs/errors#token-expired")));
     assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer error=\"invalid_token\"");
 }
 

@@ -24,7 +24,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// `kind` is the stable word for programs (`urn:tapedeck:problem:KIND`), `detail` the sentence for people.
+    /// `kind` is the stable word for programs, with which `type` ends (`/docs/errors#KIND`, the page that the gateway has of
+    /// all of them; a test holds it complete), `detail` the sentence for people.
     #[must_use]
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         let (detail, members, headers) = (detail.into(), Map::new(), Vec::new());
@@ -112,7 +113,7 @@ impl Problem {
     /// The body, with `instance` if the occurrence is known.
     pub(crate) fn body(&self, instance: Option<&str>) -> String {
         let mut body = self.members.clone();
-        body.insert("type".into(), json!(format!("urn:tapedeck:problem:{}", self.kind)));
+        body.insert("type".into(), json!(format!("/docs/errors#{}", self.kind)));
         body.insert("title".into(), json!(self.status.canonical_reason().unwrap_or("Error")));
         body.insert("status".into(), json!(self.status.as_u16()));
         body.insert("detail".into(), json!(self.detail));

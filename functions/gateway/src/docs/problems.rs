@@ -1,0 +1,57 @@
+//! `/docs/errors`: every `type` of a problem that any function answers with. A test holds the list against the code.
+
+use std::fmt::Write as _;
+
+use super::html;
+
+/// The last part of the type, the statuses that it comes with, and what it means and what to do.
+#[rustfmt::skip]
+const PROBLEMS: &[(&str, &str, &str)] = &[
+    ("account-disabled", "403", "An administrator has locked the account. Ask one."),
+    ("address-unproven", "403", "The mail address of the account is not proven yet. Follow the link in the mail, or ask for a new password, which proves it too."),
+    ("bad-gateway", "502", "The gateway can't reach a part of the service. Try again after `Retry-After` seconds."),
+    ("bad-request", "400", "The request can't be understood: a broken form, JSON that is none, a query that can't be read, an upload that was cut off. The detail says what."),
+    ("busy", "503", "Too many log-ins at once. Try again after `Retry-After` seconds."),
+    ("conflict", "409", "The thing is not in a state in which that can be done. A job that is not done has no audio yet: `state` says how far it is."),
+    ("expired", "410", "The audio was removed when its time was over. Upload the video again."),
+    ("forbidden", "403", "The credentials are good, but not for this: an API key lacks the scope, or only an administrator may do it."),
+    ("full", "507", "The service has no room left. Try again later, or tell the administrator."),
+    ("gateway-timeout", "504", "A part of the service did not answer in time. Try again after `Retry-After` seconds."),
+    ("internal", "500", "A fault of ours. If it happens again, tell the administrator the `x-request-id` of the answer."),
+    ("link-expired", "410", "A signed link is too old or was used before. Ask for a new one."),
+    ("link-failed", "422", "`POST /upload/url`: the link is allowed, but what it names can't be had: its server answered with an error, was too slow, hung up, or leads through too many redirects."),
+    ("link-refused", "422", "`POST /upload/url`: such a link is not fetched. Only `https` at public addresses is, without user names and at the usual port, and so is each redirect."),
+    ("links-busy", "429, 503", "`POST /upload/url`: too many links are in hand, yours or altogether. Try again after `Retry-After` seconds."),
+    ("links-off", "403", "`POST /upload/url`: the administrator has not switched links on. Send the video itself."),
+    ("locked", "423", "Another request is writing to this upload. Try again in a moment."),
+    ("method-not-allowed", "405", "This address does not take this method. `/docs` lists what it takes."),
+    ("not-found", "404", "There is no such thing, or it is somebody else's."),
+    ("range-not-satisfiable", "416", "The range begins behind the end. `Content-Range` has the size."),
+    ("retry", "503", "An event can't be handled now. The broker delivers it again."),
+    ("stalled", "408", "Too little of the body came for too long. Send it again."),
+    ("too-large", "413", "Larger than is taken: a video (`max_bytes` says how much), or the body of another request."),
+    ("token-expired", "401", "The access token has ended. Get a new one with `POST /token/refresh` or `POST /login`."),
+    ("unauthorized", "401", "No credentials, or wrong ones. Send `Authorization: Bearer` with a token of `POST /login` or an API key."),
+    ("unavailable", "503", "A part that is needed is away: the database, the blob store, the broker. Try again after `Retry-After` seconds."),
+    ("unprocessable", "422", "Understood, but a value is not allowed. `option` or `field` names it, and the detail says what is allowed."),
+    ("unsupported-media-type", "415", "No video or audio file that is read here, whatever its name says; or a body that should be JSON and is not."),
+    ("wrong-password", "403", "The old password is wrong, so there is no new one."),
+];
+
+pub(super) fn page() -> String {
+    let mut menu = String::from("<p><a href=\"/docs\">Tapedeck API</a></p>\n<ul>\n");
+    let mut main = String::from(
+        "<h1>Errors</h1>\n<p>An error is <code>application/problem+json</code> (RFC 9457). Its <code>type</code> leads \
+         to a part of this page and is the stable word for programs; its <code>detail</code> says to people what to do.</p>\n",
+    );
+    for (kind, statuses, says) in PROBLEMS {
+        let _ = writeln!(menu, "<li><a href=\"#{kind}\">{kind}</a></li>");
+        let _ = write!(
+            main,
+            "<section id=\"{kind}\">\n<h3><code>{kind}</code> <small>{statuses}</small></h3>\n<p>{}</p>\n</section>\n",
+            html::line(says),
+        );
+    }
+    menu.push_str("</ul>\n");
+    html::page("Errors of the Tapedeck API", &menu, &main)
+}
