@@ -8,7 +8,13 @@ mod one;
 mod place;
 mod wanted;
 
-use std::{io, num::NonZero, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io,
+    num::NonZero,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::Args;
 use contracts::Options;
@@ -16,8 +22,8 @@ use indicatif::ProgressBar;
 use media::Engine;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-pub(crate) use self::place::source;
-use self::{names::Pair, one::How, wanted::Wanted};
+use self::{names::Pair, one::How};
+pub(crate) use self::{place::source, wanted::Wanted};
 
 /// Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound, 4 not a readable video,
 /// 5 a codec that can't be decoded or a protected file, 6 a limit was reached, 7 the converter crashed.
@@ -81,6 +87,18 @@ pub(crate) async fn convert(options: ConvertOptions) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(told(&error)),
     }
+}
+
+/// One file to another that is not there yet; else the exit code and why.
+pub(crate) async fn into(
+    engine: &Engine,
+    wanted: &Options,
+    (input, output): (&Path, &Path),
+) -> Result<(), (u8, String)> {
+    let pair = Pair { input: input.to_owned(), output: output.to_owned() };
+    let how = How { force: false, quiet: true };
+    let converted = one::convert(engine, wanted, &pair, how, &ProgressBar::hidden()).await;
+    converted.map_err(|error| (error.exit_code(), error.to_string()))
 }
 
 fn told(error: &Error) -> u8 {

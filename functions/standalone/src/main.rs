@@ -6,9 +6,11 @@
 //! - `function.rs`: `tapedeck function NAME`, one of them as a process of its own: what each container does.
 //! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately; `tapedeck admin`,
 //!   `tapedeck deliveries` and `tapedeck jobs`.
-//! - `convert.rs`: `tapedeck convert`, without a server. `probe.rs`: `tapedeck probe`.
+//! - `convert.rs`: `tapedeck convert`, without a server. `probe.rs`: `tapedeck probe`. `watch.rs`: `tapedeck watch`.
+//! - `client.rs`: `tapedeck login`, `upload`, `jobs` and `get`, against a server. `shell.rs`: completions and man page.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
+mod client;
 mod convert;
 mod data;
 mod function;
@@ -17,10 +19,12 @@ mod platform;
 mod probe;
 mod serve;
 mod settings;
+mod shell;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Video to audio: a service in one process, and a converter.
 #[derive(Parser)]
@@ -55,11 +59,34 @@ enum Command {
     /// List, repeat or drop what could not be delivered: mails and webhooks.
     #[command(subcommand)]
     Deliveries(operate::Deliveries),
-    /// Try failed jobs again.
-    #[command(subcommand)]
-    Jobs(operate::Jobs),
+    /// List your jobs on a server.
+    Jobs(JobsOptions),
+    /// Convert what is put into a folder, or send it to a server.
+    Watch(Box<watch::WatchOptions>),
+    /// Log in at a server.
+    Login(client::LoginOptions),
+    /// Log out.
+    Logout(client::LogoutOptions),
+    /// Send videos to a server.
+    Upload(Box<client::UploadOptions>),
+    /// Download audio from a server.
+    Get(client::GetOptions),
+    /// Print the completions of a shell.
+    Completions(shell::CompletionsOptions),
+    /// Print the man pages.
+    Man,
     /// Print the variables of the environment that `serve` reads, as a Markdown table.
     Variables,
+}
+
+/// The list of a server, or what whoever runs one does.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct JobsOptions {
+    #[command(subcommand)]
+    operate: Option<operate::Jobs>,
+    #[command(flatten)]
+    list: client::ListOptions,
 }
 
 fn main() -> ExitCode {
@@ -74,7 +101,17 @@ fn main() -> ExitCode {
         Command::Keys { folder } => ended(operate::keys(&folder)),
         Command::Admin(options) => in_runtime(async { ended(operate::admin(options).await) }),
         Command::Deliveries(what) => in_runtime(async { ended(operate::deliveries(what).await) }),
-        Command::Jobs(what) => in_runtime(async { ended(operate::jobs(what).await) }),
+        Command::Jobs(JobsOptions { operate: Some(what), .. }) => {
+            in_runtime(async { ended(operate::jobs(what).await) })
+        }
+        Command::Jobs(JobsOptions { list, .. }) => in_runtime(client::list(list)),
+        Command::Watch(options) => in_runtime(watch::watch(*options)),
+        Command::Login(options) => in_runtime(client::login(options)),
+        Command::Logout(options) => in_runtime(client::logout(options)),
+        Command::Upload(options) => in_runtime(client::upload(*options)),
+        Command::Get(options) => in_runtime(client::get(options)),
+        Command::Completions(options) => ended(shell::completions(&options)),
+        Command::Man => ended(shell::man()),
         Command::Variables => ended(settings::table().map(|table| print!("{table}"))),
     }
 }

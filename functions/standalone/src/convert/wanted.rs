@@ -4,7 +4,7 @@ use clap::Args;
 use contracts::{InvalidOption, Options};
 
 #[derive(Args)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// What it is for: music, podcast, lecture, audiobook, small or lossless; the other options go before it.
     #[arg(long)]
     preset: Option<String>,
@@ -44,6 +44,9 @@ pub(super) struct Wanted {
     /// Seconds to come up at the start and to go down at the end.
     #[arg(long)]
     fade: Option<String>,
+    /// Write the waveform, too, beside each output as OUTPUT.json: min and max of each pixel, as audiowaveform does.
+    #[arg(long)]
+    peaks: bool,
     /// keep or none.
     #[arg(long)]
     tags: Option<String>,
@@ -71,11 +74,18 @@ impl Wanted {
     }
 
     /// `format` is what the output's name says.
-    pub(super) fn options(&self, format: Option<String>) -> Result<Options, InvalidOption> {
-        let format = self.format.clone().or(format);
+    pub(crate) fn options(&self, format: Option<String>) -> Result<Options, InvalidOption> {
+        let named = format.filter(|_| !self.says_format()).map(|format| ("format", format));
+        let fields: Vec<_> = self.fields().into_iter().chain(named).collect();
+        Options::from_fields(fields.iter().map(|(name, value)| (*name, value.as_str())))
+    }
+
+    /// What was given, by its name in a form.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+        let peaks = self.peaks.then(|| "true".to_owned());
         let fields = [
             ("preset", &self.preset),
-            ("format", &format),
+            ("format", &self.format),
             ("bitrate", &self.bitrate),
             ("bitrate_mode", &self.bitrate_mode),
             ("quality", &self.quality),
@@ -87,6 +97,7 @@ impl Wanted {
             ("track", &self.track),
             ("silence", &self.silence),
             ("fade", &self.fade),
+            ("peaks", &peaks),
             ("tags", &self.tags),
             ("title", &self.title),
             ("artist", &self.artist),
@@ -94,6 +105,6 @@ impl Wanted {
             ("cover", &self.cover),
             ("chapters", &self.chapters),
         ];
-        Options::from_fields(fields.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
+        fields.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
     }
 }

@@ -1,0 +1,33 @@
+//! `tapedeck completions` and `tapedeck man`: what the command line knows of itself, for shells and readers.
+
+use std::io::{self, Write as _};
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use crate::Cli;
+
+/// Which shell.
+#[derive(Args)]
+pub(crate) struct CompletionsOptions {
+    /// The shell, as in `source <(tapedeck completions bash)`.
+    shell: Shell,
+}
+
+pub(crate) fn completions(options: &CompletionsOptions) -> io::Result<()> {
+    let mut text = Vec::new();
+    clap_complete::generate(options.shell, &mut Cli::command(), "tapedeck", &mut text);
+    io::stdout().write_all(&text)
+}
+
+/// Of the program, and of each command after it.
+pub(crate) fn man() -> io::Result<()> {
+    let mut text = Vec::new();
+    let mut program = Cli::command();
+    program.build();
+    clap_mangen::Man::new(program.clone()).render(&mut text)?;
+    for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
+        clap_mangen::Man::new(command.clone()).render(&mut text)?;
+    }
+    io::stdout().write_all(&text)
+}
