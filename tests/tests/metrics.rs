@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use tapedeck_tests::{Platform, Setup};
+use tapedeck_tests::Setup;
 
 /// The value of the sample with this name and these labels, in any order.
 fn sample(text: &str, name: &str, labels: &[&str]) -> Option<f64> {
