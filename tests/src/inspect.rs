@@ -38,7 +38,7 @@ pub(crate) async fn leftovers(blobs: &Blobs, db: &Db) -> Leftovers {
         for Stored { blob, .. } in stored {
             let named = match blob {
                 Blob::Video(id) => !db.jobs().known_videos(&[id]).await.unwrap().is_empty(),
-                Blob::Audio(id) => !db.jobs().known_audios(&[id]).await.unwrap().is_empty(),
+                Blob::Audio(id) | Blob::Peaks(id) => !db.jobs().known_audios(&[id]).await.unwrap().is_empty(),
             };
             if !named {
                 left.blobs.push(blob.to_string());

@@ -182,6 +182,38 @@ async fn chapters_become_files_in_a_zip() {
 }
 
 #[tokio::test]
+async fn a_waveform_comes_with_the_audio_and_goes_with_it() {
+    let platform = Platform::start().await;
+    let (ann, bob) = (platform.new_user().await, platform.new_user().await);
+    let mut shown = Vec::new();
+    // Converted, then answered by the earlier result.
+    for _ in 0..2 {
+        let job = ann.ended(&ann.upload_fixture("moov-end.mp4", &[("peaks", "true")]).await).await;
+        let path = job["links"]["peaks"].as_str().unwrap().to_owned();
+        let answer = ann.get(&path).await;
+        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, "application/json"));
+        let peaks: Value = answer.json().await.unwrap();
+        let length = peaks["length"].as_f64().unwrap() * peaks["samples_per_pixel"].as_f64().unwrap();
+        let seconds = length / peaks["sample_rate"].as_f64().unwrap();
+        assert!((seconds - job["audio"]["duration"].as_f64().unwrap()).abs() < 0.1, "{seconds} s");
+        assert_eq!(bob.get(&path).await.status(), 404);
+        shown.push((peaks, job["links"]["self"].as_str().unwrap().to_owned(), path));
+    }
+    assert_eq!(shown[0].0, shown[1].0);
+    let plain = ann.ended(&ann.upload_fixture("moov-end.mp4", &[]).await).await;
+    assert!(plain["links"]["peaks"].is_null(), "{plain}");
+    assert_eq!(stored(&platform, Bucket::Peaks).await.len(), 2);
+    platform.settle().await;
+    for (_, job, path) in shown {
+        assert_eq!(ann.request(Method::DELETE, &job).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+        assert_eq!(ann.get(&path).await.status(), 404);
+    }
+    none_is_stored(&platform, Bucket::Peaks).await;
+    assert_eq!(stored(&platform, Bucket::Audios).await.len(), 1, "that of the job without");
+    platform.finish().await;
+}
+
+#[tokio::test]
 async fn a_video_without_sound_is_answered_by_a_polite_mail() {
     let platform = Platform::start().await;
     let ann = platform.new_user().await;

@@ -6,7 +6,7 @@
 use std::pin::pin;
 
 use blobs::{Blob, Reader};
-use contracts::{AudioId, NotifyBy, Options, Outage as _};
+use contracts::{NotifyBy, Options, Outage as _};
 use db::{Audio, Claimed, Finished, Job};
 use futures_util::TryStreamExt as _;
 
@@ -22,16 +22,22 @@ pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> 
         return None;
     }
     let (earlier, audio) = find(deps, &claimed.job).await?;
-    let stored = open(deps, &audio).await?;
-    if let Err(error) = copy(deps, &stored, claimed.lease.audio_id).await {
-        let cause = format!("copying the audio of job {}: {error}", earlier.id);
-        return Some(if error.is_outage() { Outcome::Outage(cause) } else { Outcome::Crashed(cause) });
+    let to = claimed.lease.audio_id;
+    let mut stored = vec![(open(deps, Blob::Audio(audio.id), audio.bytes).await?, Blob::Audio(to))];
+    if let Some(bytes) = earlier.peaks {
+        stored.push((open(deps, Blob::Peaks(audio.id), bytes).await?, Blob::Peaks(to)));
+    }
+    for (stored, to) in &stored {
+        if let Err(error) = copy(deps, stored, *to).await {
+            let cause = format!("copying {to} of job {}: {error}", earlier.id);
+            return Some(if error.is_outage() { Outcome::Outage(cause) } else { Outcome::Crashed(cause) });
+        }
     }
     if let Err(error) = note_chapters(deps, claimed, &earlier).await {
         tracing::warn!(job = %claimed.job.id, %error, "the chapters are not noted");
     }
     tracing::info!(job = %claimed.job.id, earlier = %earlier.id, "answered by an earlier result");
-    let audio = Audio { id: claimed.lease.audio_id, ..audio };
+    let audio = Audio { id: to, ..audio };
     Some(Outcome::Done(finished(deps, earlier, audio)))
 }
 
@@ -51,11 +57,11 @@ fn sound(options: &Options) -> Options {
     Options { folder: None, notify: NotifyBy::default(), webhook: None, ..options.clone() }
 }
 
-/// The blob, if it still is what its job says.
-async fn open(deps: &Convert, audio: &Audio) -> Option<Reader> {
-    let stored = deps.blobs.open_blob(Blob::Audio(audio.id)).await;
+/// The blob, if it still is as large as its job says.
+async fn open(deps: &Convert, blob: Blob, bytes: u64) -> Option<Reader> {
+    let stored = deps.blobs.open_blob(blob).await;
     let stored = stored.inspect_err(|error| tracing::warn!(%error, "an earlier result can't be opened"));
-    stored.ok()?.filter(|stored| stored.size() == audio.bytes)
+    stored.ok()?.filter(|stored| stored.size() == bytes)
 }
 
 async fn note_chapters(deps: &Convert, claimed: &Claimed, earlier: &Job) -> db::Result<()> {
@@ -63,8 +69,8 @@ async fn note_chapters(deps: &Convert, claimed: &Claimed, earlier: &Job) -> db::
     deps.db.jobs().note_chapters(claimed.job.id, &chapters).await
 }
 
-async fn copy(deps: &Convert, from: &Reader, to: AudioId) -> blobs::Result<()> {
-    let mut upload = deps.blobs.put(Blob::Audio(to)).await?;
+async fn copy(deps: &Convert, from: &Reader, to: Blob) -> blobs::Result<()> {
+    let mut upload = deps.blobs.put(to).await?;
     let mut pieces = pin!(from.stream(0..from.size()));
     while let Some(bytes) = pieces.try_next().await? {
         upload.write(bytes).await?;
@@ -75,6 +81,7 @@ async fn copy(deps: &Convert, from: &Reader, to: AudioId) -> blobs::Result<()> {
 fn finished(deps: &Convert, earlier: Job, audio: Audio) -> Finished {
     Finished {
         audio,
+        peaks: earlier.peaks,
         source_codec: earlier.source.codec,
         source_duration: earlier.source.duration,
         warning: earlier.warning,
@@ -106,6 +113,9 @@ mod tests {
             ("end", "1"),
             ("loudness", "-16"),
             ("track", "0"),
+            ("silence", "trim"),
+            ("fade", "1"),
+            ("peaks", "true"),
             ("tags", "none"),
             ("cover", "none"),
             ("chapters", "none"),

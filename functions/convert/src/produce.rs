@@ -11,7 +11,7 @@ use media::{
 use crate::zip::Zip;
 
 /// Takes the sound out of `source` and writes to `sink` what `options` ask for. As [`Engine::convert`], but that
-/// `sink` must take a rewrite at any place; `peaks` is whether the summary tells the waveform.
+/// `sink` must take a rewrite at any place.
 ///
 /// # Errors
 /// As [`Engine::convert`]; a zip beyond 4 GiB is [`Error::TooLarge`].
@@ -19,11 +19,10 @@ pub async fn produce<S: Source + Send + Sync, K: Sink + Send>(
     engine: &Engine,
     source: &S,
     options: &Options,
-    peaks: bool,
     sink: &mut K,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<Summary, Error> {
-    let settings = Settings { peaks, ..settings(options) };
+    let settings = settings(options);
     if settings.chapters != Chapters::Split {
         return engine.convert(source, &settings, sink, progress).await;
     }
@@ -64,7 +63,7 @@ fn settings(options: &Options) -> Settings {
             SilencePolicy::Shorten => Silence::Shorten,
         },
         fade: options.fade.filter(|fade| *fade > 0.0).map(Duration::from_secs_f64),
-        peaks: false,
+        peaks: options.peaks,
         tags: Tags {
             keep: options.tags == TagPolicy::Keep,
             title: options.title.clone(),

@@ -8,9 +8,10 @@ use std::{
 
 use blobs::{Blob, Reader, Upload};
 use bytes::Bytes;
+use contracts::AudioId;
 use contracts::{ChapterPolicy, Options, SilencePolicy, Stage};
 use db::{Audio, Chapter, Claimed, Finished};
-use media::{Kind, Sink, Source, Summary};
+use media::{Kind, Peaks, Sink, Source, Summary};
 
 use crate::{Convert, outcome::Outcome, produce::produce};
 
@@ -69,12 +70,22 @@ async fn convert(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Resu
     let video = video.ok_or_else(|| Outcome::damaged("there is no such blob"))?;
     let mut upload = deps.blobs.put(Blob::Audio(claimed.lease.audio_id)).await?;
     let (options, mut sink) = (&claimed.job.options, AudioSink(&mut upload));
-    let summary =
-        produce(&deps.engine, &Video(video), options, false, &mut sink, |at| progress.set(at)).await?;
+    let summary = produce(&deps.engine, &Video(video), options, &mut sink, |at| progress.set(at)).await?;
     progress.made();
     note_chapters(deps, claimed, &summary).await;
     let bytes = upload.finish().await?;
-    Ok(finished(deps, claimed, &summary, bytes))
+    let peaks = match &summary.peaks {
+        Some(peaks) => Some(store(deps, peaks, claimed.lease.audio_id).await?),
+        None => None,
+    };
+    Ok(Finished { peaks, ..finished(deps, claimed, &summary, bytes) })
+}
+
+/// The waveform lies beside its audio; returns its size.
+async fn store(deps: &Convert, peaks: &Peaks, beside: AudioId) -> blobs::Result<u64> {
+    let mut upload = deps.blobs.put(Blob::Peaks(beside)).await?;
+    upload.write(peaks.json().into()).await?;
+    upload.finish().await
 }
 
 /// Players that can't read them out of the audio miss them if the database is away now: no reason to convert again.
@@ -108,6 +119,7 @@ fn finished(deps: &Convert, claimed: &Claimed, summary: &Summary, bytes: u64) ->
             codec: summary.codec.clone(),
             bitrate: summary.bitrate,
         },
+        peaks: None,
         source_codec: codec.map(|stream| stream.codec.clone()),
         source_duration: summary.source.duration,
         warning: (!warnings.is_empty()).then(|| warnings.join(" ")),

@@ -128,7 +128,7 @@ pub(crate) async fn answer(
     if validators.is_known(headers) {
         return Ok((StatusCode::NOT_MODIFIED, validators.headers(), common).into_response());
     }
-    let audio = open(deps, ready.audio.id).await?;
+    let audio = open(deps, Blob::Audio(ready.audio.id)).await?;
     // `Range` is for GET alone.
     let range =
         headers.get(header::RANGE).filter(|_| method == Method::GET && validators.allow_range(headers));
@@ -146,16 +146,16 @@ pub(crate) async fn answer(
     Ok((validators.headers(), common, described, content).into_response())
 }
 
-/// A job that is done has its audio; if not, something of ours has lost it.
-async fn open(deps: &Download, id: AudioId) -> Result<Reader, Problem> {
-    let found = deps.blobs.open_blob(Blob::Audio(id)).await.map_err(|error| match &error {
+/// A job that is done has what its row names; if not, something of ours has lost it.
+pub(crate) async fn open(deps: &Download, blob: Blob) -> Result<Reader, Problem> {
+    let found = deps.blobs.open_blob(blob).await.map_err(|error| match &error {
         blobs::Error::Unavailable(_) | blobs::Error::Full => Problem::unavailable(&error),
         blobs::Error::Damaged(_) | blobs::Error::Url => Problem::internal(error.to_string()),
     })?;
-    found.ok_or_else(|| Problem::internal(format!("audio {id} is not in the blob store")))
+    found.ok_or_else(|| Problem::internal(format!("{blob} is not in the blob store")))
 }
 
-fn whole(audio: &Reader) -> Response {
+pub(crate) fn whole(audio: &Reader) -> Response {
     let length = [(header::CONTENT_LENGTH, audio.size().to_string())];
     (length, Body::from_stream(audio.stream(0..audio.size()))).into_response()
 }

@@ -2,6 +2,7 @@
 //!
 //! - `find.rs`: whose job it is, and whether its audio is there.
 //! - `get.rs`: `GET` and `HEAD` of `/download` and `/jobs/{id}/audio`.
+//! - `peaks.rs`: `GET` and `HEAD` of `/jobs/{id}/peaks`.
 //! - `conditions.rs`, `range.rs`, `name.rs`: `If-*`, `Range` and `Content-Disposition`, as the RFCs say.
 //! - `link.rs`: `POST /jobs/{id}/link`.
 //! - `feeds.rs`: `/me/feeds`. `podcast.rs`: what podcast apps get of a feed, which `xml.rs` writes.
@@ -17,6 +18,7 @@ pub mod fuzz;
 mod get;
 mod link;
 mod name;
+mod peaks;
 mod podcast;
 mod process;
 mod range;
@@ -35,7 +37,7 @@ pub use process::run;
 pub struct Download {
     /// Jobs.
     pub db: Db,
-    /// Where the audios are.
+    /// Where the audios and their waveforms are.
     pub blobs: Blobs,
     /// Checks access tokens and API keys.
     pub verifier: Verifier,
@@ -56,6 +58,7 @@ pub fn function(deps: Download) -> Function {
     let routes = OpenApiRouter::new()
         .routes(routes!(get::download))
         .routes(routes!(get::job_audio))
+        .routes(routes!(peaks::job_peaks))
         .routes(routes!(link::create_link))
         .routes(routes!(feeds::list, feeds::create, feeds::delete_all))
         .routes(routes!(feeds::delete))

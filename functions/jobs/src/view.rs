@@ -68,6 +68,9 @@ pub(crate) struct Links {
     job: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     audio: Option<String>,
+    /// The waveform, if one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peaks: Option<String>,
 }
 
 impl From<Job> for JobView {
@@ -103,6 +106,7 @@ impl From<Job> for JobView {
             links: Links {
                 job: format!("/jobs/{}", job.id),
                 audio: done.then(|| format!("/jobs/{}/audio", job.id)),
+                peaks: job.peaks.filter(|_| done).map(|_| format!("/jobs/{}/peaks", job.id)),
             },
         }
     }

@@ -109,20 +109,23 @@ async fn garbage(cx: &Sweep) -> Result<usize, Failure> {
     Ok(count)
 }
 
+/// Returns whether there was anything.
 async fn remove(cx: &Sweep, garbage: Garbage) -> Result<bool, Failure> {
-    let blob = match garbage {
-        Garbage::Video(id) => Blob::Video(id),
-        Garbage::Audio(id) => Blob::Audio(id),
+    let blobs = match garbage {
+        Garbage::Video(id) => vec![Blob::Video(id)],
+        Garbage::Audio(id) => vec![Blob::Audio(id), Blob::Peaks(id)],
     };
-    match cx.blobs.delete(blob).await {
-        Ok(removed) => {
-            cx.db.garbage_removed(garbage).await.or_retry()?;
-            Ok(removed)
-        }
-        Err(error) => {
-            tracing::warn!(%blob, %error, "not removed; tried again later");
-            cx.db.garbage_stays(garbage).await.or_retry()?;
-            Ok(false)
+    let mut removed = false;
+    for blob in blobs {
+        match cx.blobs.delete(blob).await {
+            Ok(was_there) => removed |= was_there,
+            Err(error) => {
+                tracing::warn!(%blob, %error, "not removed; tried again later");
+                cx.db.garbage_stays(garbage).await.or_retry()?;
+                return Ok(removed);
+            }
         }
     }
+    cx.db.garbage_removed(garbage).await.or_retry()?;
+    Ok(removed)
 }

@@ -28,11 +28,13 @@ struct Stage {
 }
 
 /// What is walked over, in this order.
-const STAGES: [Stage; 4] = [
+const STAGES: [Stage; 6] = [
     Stage { name: "videos", bucket: Bucket::Videos, partials: false },
     Stage { name: "audios", bucket: Bucket::Audios, partials: false },
     Stage { name: "video-partials", bucket: Bucket::Videos, partials: true },
     Stage { name: "audio-partials", bucket: Bucket::Audios, partials: true },
+    Stage { name: "peaks", bucket: Bucket::Peaks, partials: false },
+    Stage { name: "peaks-partials", bucket: Bucket::Peaks, partials: true },
 ];
 
 /// How far the walk is.
@@ -113,7 +115,8 @@ async fn orphans(cx: &Sweep, blobs: &[Blob]) -> db::Result<Vec<Garbage>> {
     for blob in blobs {
         match blob {
             Blob::Video(id) => videos.push(*id),
-            Blob::Audio(id) => audios.push(*id),
+            // The waveform is named by the audio's id.
+            Blob::Audio(id) | Blob::Peaks(id) => audios.push(*id),
         }
     }
     let known_videos = cx.db.jobs().known_videos(&videos).await?;
@@ -139,6 +142,6 @@ mod tests {
         assert_eq!(Place::noted("of an older version/01h"), place(0, None));
         assert_eq!(place(1, Some("01h")).note(), "audios/01h");
         assert_eq!(place(2, None).note(), "video-partials/");
-        assert_eq!(place(4, None).note(), "");
+        assert_eq!(place(6, None).note(), "");
     }
 }

@@ -246,7 +246,14 @@ async fn finish(db: &Db) -> Option<Ended<AudioReady>> {
     let claimed = db.jobs().claim_next(lease).await.unwrap()?;
     let audio =
         Audio { id: AudioId::generate(), bytes: 1, duration: lease, codec: "mp3".into(), bitrate: 128 };
-    let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep: lease };
+    let finished = Finished {
+        audio,
+        peaks: None,
+        source_codec: None,
+        source_duration: None,
+        warning: None,
+        keep: lease,
+    };
     db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap()
 }
 

@@ -58,6 +58,10 @@ pub struct Options {
     /// How many seconds the audio takes to come up at its start and to go down at its end; at most 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fade: Option<f64>,
+    /// Whether the waveform is kept beside the audio, for players to draw: `GET /jobs/{id}/peaks`. Sound is then encoded anew
+    /// also where it could be copied.
+    #[serde(skip_serializing_if = "is_default")]
+    pub peaks: bool,
     /// Whether the video's own tags are kept.
     pub tags: TagPolicy,
     /// Whether the video's cover picture is kept.
@@ -109,7 +113,7 @@ pub struct InvalidOption {
 }
 
 /// The names of all options.
-const NAMES: &str = "preset format bitrate bitrate_mode quality sample_rate channels start end loudness track silence fade tags cover \
+const NAMES: &str = "preset format bitrate bitrate_mode quality sample_rate channels start end loudness track silence fade peaks tags cover \
                      chapters title artist album folder notify webhook";
 
 impl InvalidOption {
@@ -166,6 +170,7 @@ impl Options {
             "track" => self.track = Some(value.to_owned()),
             "silence" => self.silence = word(name, value, "keep, trim or shorten")?,
             "fade" => self.fade = Some(seconds(name, value)?),
+            "peaks" => self.peaks = flag(name, value)?,
             "cover" => self.cover = word(name, value, "keep or none")?,
             "chapters" => self.chapters = word(name, value, "keep, split or none")?,
             "tags" => self.tags = word(name, value, "keep or none")?,
@@ -348,6 +353,10 @@ fn one_of(name: &str, value: Option<u32>, allowed: &[u32]) -> Result<(), Invalid
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, InvalidOption> {
     value.parse().map_err(|_| InvalidOption::new(name, "must be a whole number in its range"))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, InvalidOption> {
+    value.parse().map_err(|_| InvalidOption::new(name, "must be true or false"))
 }
 
 /// A value of an enumeration by its name in JSON.

@@ -115,8 +115,10 @@ impl Old<'_> {
     async fn done(&self, keep: Duration) -> JobId {
         let Claimed { job, lease } = self.claimed().await;
         self.store(Blob::Audio(lease.audio_id), Bytes::from_static(b"sound")).await;
+        self.store(Blob::Peaks(lease.audio_id), Bytes::from_static(b"peaks")).await;
         let finished = Finished {
             audio: audio(lease.audio_id),
+            peaks: Some(5),
             source_codec: None,
             source_duration: None,
             warning: None,

@@ -65,10 +65,10 @@ enum Video {
 /// Sends it; the job's id if the answer came that it is accepted.
 async fn send(user: &User, video: Video, title: &str) -> Option<String> {
     let (name, options) = match video {
-        Video::New => ("he-aac-v1.mp4", [("title", title)]),
-        Video::Known => ("he-aac-v1.mp4", [("title", "known")]),
-        Video::Silent => ("silent-movie.mp4", [("title", title)]),
-        Video::Refused => ("he-aac-v1.mp4", [("format", "none such")]),
+        Video::New => ("he-aac-v1.mp4", [("title", title), ("peaks", "true")]),
+        Video::Known => ("he-aac-v1.mp4", [("title", "known"), ("peaks", "true")]),
+        Video::Silent => ("silent-movie.mp4", [("title", title), ("peaks", "true")]),
+        Video::Refused => ("he-aac-v1.mp4", [("format", "none such"), ("peaks", "true")]),
     };
     let upload = match video {
         Video::Refused => refused(user, name, options[0]),

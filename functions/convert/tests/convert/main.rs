@@ -6,5 +6,6 @@ mod claims;
 mod config;
 mod ends;
 mod outages;
+mod peaks;
 mod roles;
 mod world;

@@ -142,16 +142,36 @@ impl World {
 
     /// A finished job of Anna's with this content.
     pub(crate) async fn done(&self, name: &str, content: &[u8], keep: Duration) -> (JobId, AudioId) {
+        self.done_with(name, content, None, keep).await
+    }
+
+    /// The same, with this waveform.
+    pub(crate) async fn done_with(
+        &self,
+        name: &str,
+        content: &[u8],
+        peaks: Option<&[u8]>,
+        keep: Duration,
+    ) -> (JobId, AudioId) {
         let claimed = self.converting(name).await;
         let id = claimed.lease.audio_id;
-        let mut upload = self.blobs.put(Blob::Audio(id)).await.unwrap();
-        upload.write(Bytes::copy_from_slice(content)).await.unwrap();
-        let bytes = upload.finish().await.unwrap();
+        let bytes = self.put(Blob::Audio(id), content).await;
+        let peaks = match peaks {
+            Some(peaks) => Some(self.put(Blob::Peaks(id), peaks).await),
+            None => None,
+        };
         let duration = Duration::from_secs(187);
         let audio = Audio { id, bytes, duration, codec: "mp3".into(), bitrate: 128_000 };
-        let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep };
+        let finished =
+            Finished { audio, peaks, source_codec: None, source_duration: None, warning: None, keep };
         self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap();
         (claimed.job.id, id)
+    }
+
+    async fn put(&self, blob: Blob, content: &[u8]) -> u64 {
+        let mut upload = self.blobs.put(blob).await.unwrap();
+        upload.write(Bytes::copy_from_slice(content)).await.unwrap();
+        upload.finish().await.unwrap()
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) const PREFIXES: [(&str, Upstream); 16] = [
 ];
 
 /// `/jobs/{id}/...` that is about the audio.
-const DOWNLOADS: [&str; 2] = ["audio", "link"];
+const DOWNLOADS: [&str; 3] = ["audio", "link", "peaks"];
 /// `/me/...` that is about audio.
 const FEEDS: &str = "feeds";
 /// `/admin/...` that is not about accounts.
@@ -89,6 +89,7 @@ mod tests {
             ("/feeds/1/2.mp3", Some(Upstream::Download)),
             ("/jobs/1/audio", Some(Upstream::Download)),
             ("/jobs/1/link", Some(Upstream::Download)),
+            ("/jobs/1/peaks", Some(Upstream::Download)),
             ("/jobs/1/audio/x", Some(Upstream::Jobs)),
             ("/jobs/1/deliveries", Some(Upstream::Jobs)),
             ("/deliveries/1/repeat", Some(Upstream::Jobs)),

@@ -22,9 +22,6 @@ pub(super) struct How {
     /// Overwrite outputs that exist.
     #[arg(long)]
     pub(super) force: bool,
-    /// Write the waveform, too, beside each output as OUTPUT.json: min and max of each pixel, as audiowaveform does.
-    #[arg(long)]
-    pub(super) peaks: bool,
     /// No progress bar and no summary.
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -38,12 +35,12 @@ pub(super) async fn convert(
     bar: &ProgressBar,
 ) -> Result<(), Error> {
     let target = Target::of(output, how.force)?;
-    let waveform = how.peaks.then(|| waveform(output, how.force)).transpose()?;
+    let waveform = wanted.peaks.then(|| waveform(output, how.force)).transpose()?;
     let source = source(input).map_err(|error| Error::File(input.clone(), error))?;
     let writing = target.begin()?;
     let mut sink = writing.sink()?;
     let start = Instant::now();
-    let summary = ::convert::produce(engine, &source, wanted, how.peaks, &mut sink, |at| show(bar, at)).await;
+    let summary = ::convert::produce(engine, &source, wanted, &mut sink, |at| show(bar, at)).await;
     bar.finish_and_clear();
     let summary = summary.map_err(|error| Error::Media(input.clone(), error))?;
     writing.finish()?;

@@ -44,6 +44,27 @@ async fn a_blob_that_is_gone_already_is_done_with() {
 }
 
 #[tokio::test]
+async fn a_waveform_goes_with_its_audio_and_both_are_put_off_while_one_can_not_be_removed() {
+    let world = World::new().await;
+    let (audio, half) = (AudioId::generate(), AudioId::generate());
+    world.file(Blob::Audio(audio));
+    world.file_at(&format!("partial/peaks/{half}"));
+    let path = world.path(&Blob::Peaks(audio).to_string());
+    fs::create_dir(&path).unwrap();
+    for id in [audio, half] {
+        world.db.name_garbage(Garbage::Audio(id)).await.unwrap();
+    }
+    world.tick::<SweepDue>().await.unwrap();
+    assert_eq!((world.count("audios"), world.count("partial/peaks"), world.count("peaks")), (0, 0, 1));
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, "x").unwrap();
+    world.clock.advance(Duration::from_secs(5));
+    world.tick::<SweepDue>().await.unwrap();
+    assert_eq!(world.count("peaks"), 0);
+    assert!(world.db.next_due().await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn half_a_blob_is_removed_too() {
     let world = World::new().await;
     let id = AudioId::generate();

@@ -46,6 +46,21 @@ async fn what_interrupted_writes_have_left_becomes_garbage() {
 }
 
 #[tokio::test]
+async fn a_waveform_is_named_by_the_job_of_its_audio() {
+    let world = World::new().await;
+    let named = world.done().await.lease.audio_id;
+    let (whole, half) = (AudioId::generate(), AudioId::generate());
+    made_older(&world.file(Blob::Peaks(named)), 2 * DAY);
+    made_older(&world.file(Blob::Peaks(whole)), 2 * DAY);
+    made_older(&world.file_at(&format!("partial/peaks/{half}")), 2 * DAY);
+    world.file(Blob::Peaks(AudioId::generate()));
+    world.tick::<SweepBlobs>().await.unwrap();
+    assert_eq!(garbage(&world).await, [Garbage::Audio(whole), Garbage::Audio(half)]);
+    world.tick::<SweepDue>().await.unwrap();
+    assert_eq!((world.count("peaks"), world.count("partial/peaks")), (2, 0));
+}
+
+#[tokio::test]
 async fn what_is_no_blob_of_ours_is_left_alone() {
     let world = World::new().await;
     made_older(&world.file_at("audios/notes.txt"), 2 * DAY);

@@ -87,6 +87,7 @@ impl World {
         self.file(Blob::Audio(id));
         let finished = Finished {
             audio: Audio { id, bytes: 1, duration: HOUR, codec: "mp3".into(), bitrate: 190_000 },
+            peaks: None,
             source_codec: None,
             source_duration: None,
             warning: None,

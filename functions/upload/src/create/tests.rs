@@ -44,7 +44,7 @@ impl World {
         let mut kept = self.deps.blobs.page(Bucket::Videos, None, 1000).await.unwrap();
         kept.retain(|stored| match stored.blob {
             blobs::Blob::Video(id) => !garbage.contains(&db::Garbage::Video(id)),
-            blobs::Blob::Audio(_) => true,
+            blobs::Blob::Audio(_) | blobs::Blob::Peaks(_) => true,
         });
         kept.len()
     }

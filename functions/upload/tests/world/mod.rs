@@ -92,7 +92,7 @@ impl World {
             left.extend(self.blobs.partials(bucket, None, 1000).await.unwrap());
             left.retain(|stored| match stored.blob {
                 blobs::Blob::Video(id) => !garbage.contains(&db::Garbage::Video(id)),
-                blobs::Blob::Audio(id) => !garbage.contains(&db::Garbage::Audio(id)),
+                blobs::Blob::Audio(id) | blobs::Blob::Peaks(id) => !garbage.contains(&db::Garbage::Audio(id)),
             });
             assert_eq!(left, []);
         }

@@ -34,7 +34,14 @@ async fn finish(db: &Db) -> Option<Ended<AudioReady>> {
         codec: "mp3".into(),
         bitrate: 128,
     };
-    let finished = Finished { audio, source_codec: None, source_duration: None, warning: None, keep: LEASE };
+    let finished = Finished {
+        audio,
+        peaks: None,
+        source_codec: None,
+        source_duration: None,
+        warning: None,
+        keep: LEASE,
+    };
     db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap()
 }
 

@@ -72,6 +72,14 @@ fn a_fade_is_some_seconds() {
 }
 
 #[test]
+fn a_waveform_is_wanted_or_not_and_jobs_without_one_are_stored_as_before() {
+    let peaks = |value| Options::from_fields([("peaks", value)]).map(|options| options.peaks);
+    assert_eq!((peaks("true"), peaks("false"), peaks("")), (Ok(true), Ok(false), Ok(false)));
+    assert_eq!(peaks("yes").unwrap_err().option, "peaks");
+    assert!(!serde_json::to_string(&Options::default()).unwrap().contains("peaks"));
+}
+
+#[test]
 fn loudness_is_a_number_or_off() {
     let loudness = |value| Options::from_fields([("loudness", value)]).unwrap().loudness;
     assert_eq!((loudness("off"), loudness("-16"), loudness("-23.5")), (None, Some(-16.0), Some(-23.5)));

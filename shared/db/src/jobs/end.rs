@@ -31,6 +31,8 @@ const STILL_WRITTEN: Duration = Duration::from_secs(3600);
 pub struct Finished {
     /// The result, already stored.
     pub audio: Audio,
+    /// How large its waveform is in bytes, if there is one: stored too, under the audio's id.
+    pub peaks: Option<u64>,
     /// What the source turned out to be.
     pub source_codec: Option<String>,
     /// How long the source turned out to be.
@@ -99,7 +101,7 @@ impl Jobs<'_> {
         let keep = classes::used(&mut tx, lease.job_id, video, keep, now).await?;
         let done = sqlx::query(
             "UPDATE jobs SET state = 'done', progress = 1, audio_bytes = ?, audio_codec = ?, audio_bitrate = ?, audio_duration_ms = ?, audio_engine = ?, \
-             source_codec = ?, source_duration_ms = ?, warning = ?, finished_at = ?, expires_at = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = ?, outages = 0, end_no = end_no + 1 \
+             source_codec = ?, source_duration_ms = ?, warning = ?, peaks_bytes = ?, finished_at = ?, expires_at = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = ?, outages = 0, end_no = end_no + 1 \
              WHERE id = ? AND state = 'converting' AND lease_owner = ?",
         )
         .bind(stored(finished.audio.bytes))
@@ -110,6 +112,7 @@ impl Jobs<'_> {
         .bind(finished.source_codec.as_deref().map(|codec| cut(codec, 64)))
         .bind(finished.source_duration.map(millis))
         .bind(finished.warning.as_deref().map(|text| cut(text, 500)))
+        .bind(finished.peaks.map(stored))
         .bind(now.millis())
         .bind(now.after(keep).millis())
         .bind(now.millis())

@@ -45,6 +45,8 @@ pub struct Job {
     pub source: Source,
     /// The result, when done.
     pub audio: Option<Audio>,
+    /// How large the waveform of the result is in bytes, if there is one. Its blob has the audio's id.
+    pub peaks: Option<u64>,
     /// What is odd about the result, for its owner.
     pub warning: Option<String>,
     /// Why there is no result, and the detail for its owner.
@@ -247,6 +249,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Job> {
         video_id: parsed(row, "video_id")?,
         source: read_source(row)?,
         audio: read_audio(row)?,
+        peaks: count_or_null(row, "peaks_bytes")?,
         warning: row.try_get("warning")?,
         error: read_error(row)?,
         created_at: time(row, "created_at")?,

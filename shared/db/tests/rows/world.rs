@@ -165,6 +165,7 @@ pub(crate) fn finished(claimed: &Claimed) -> Finished {
             codec: "mp3".into(),
             bitrate: 190_000,
         },
+        peaks: None,
         source_codec: Some("aac".into()),
         source_duration: Some(Duration::from_millis(1240)),
         warning: Some("It ends early.".into()),

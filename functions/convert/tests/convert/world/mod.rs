@@ -60,22 +60,33 @@ impl World {
     }
 
     pub(crate) async fn uploaded_by(&self, user_id: UserId) -> JobId {
-        let video = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/media/fixtures/moov-end.mp4");
-        self.uploaded_as(user_id, fs::read(video).unwrap(), Some("d".repeat(64))).await
+        self.uploaded_as(user_id, video(), Some("d".repeat(64)), Options::default()).await
+    }
+
+    /// The same, with its waveform.
+    pub(crate) async fn uploaded_for_peaks(&self) -> JobId {
+        let options = Options { peaks: true, ..Options::default() };
+        self.uploaded_as(self.anna, video(), Some("d".repeat(64)), options).await
     }
 
     pub(crate) async fn uploaded_noise(&self, seconds: u32) -> JobId {
-        self.uploaded_as(self.anna, wav(seconds), None).await
+        self.uploaded_as(self.anna, wav(seconds), None, Options::default()).await
     }
 
-    async fn uploaded_as(&self, user_id: UserId, video: Vec<u8>, digest: Option<String>) -> JobId {
+    async fn uploaded_as(
+        &self,
+        user_id: UserId,
+        video: Vec<u8>,
+        digest: Option<String>,
+        options: Options,
+    ) -> JobId {
         let new = NewJob { id: JobId::generate(), user_id, video_id: VideoId::generate() };
         self.db.jobs().create(&new).await.unwrap();
         let mut upload = self.blobs.put(Blob::Video(new.video_id)).await.unwrap();
         upload.write(video.into()).await.unwrap();
         upload.finish().await.unwrap();
         let source = Source { digest, ..Source::default() };
-        self.db.jobs().queue(new.id, &source, &Options::default()).await.unwrap().unwrap();
+        self.db.jobs().queue(new.id, &source, &options).await.unwrap().unwrap();
         new.id
     }
 
@@ -139,6 +150,11 @@ impl World {
         self.path("audios").join(job.audio.as_ref().unwrap().id.to_string())
     }
 
+    /// The waveform beside the audio.
+    pub(crate) fn peaks(&self, job: &Job) -> PathBuf {
+        self.path("peaks").join(job.audio.as_ref().unwrap().id.to_string())
+    }
+
     /// How many files there are in a folder of the blob store.
     pub(crate) fn count(&self, name: &str) -> usize {
         fs::read_dir(self.path(name)).unwrap().count()
@@ -152,6 +168,10 @@ impl World {
         python.args(["-c", script]).arg(self.folder.path().join("db")).arg(sql);
         assert!(python.status().unwrap().success());
     }
+}
+
+fn video() -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/media/fixtures/moov-end.mp4")).unwrap()
 }
 
 async fn user(db: &Db, name: &str) -> UserId {

@@ -186,6 +186,7 @@ fn finished(busy: &Busy) -> Finished {
             codec: "mp3".into(),
             bitrate: 190_000,
         },
+        peaks: None,
         source_codec: None,
         source_duration: None,
         warning: None,
