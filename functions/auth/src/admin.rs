@@ -10,8 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Auth,
+    classes::{check_known, check_name},
     me::{Profile, Role},
-    problem::{field, last_admin},
+    problem::last_admin,
 };
 
 const PAGE: u32 = 50;
@@ -42,7 +43,7 @@ pub(crate) struct UserList {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Changes {
     role: Option<Role>,
-    /// Which limits apply: a word of at most 32 letters, digits and hyphens.
+    /// Which limits apply: one of `GET /admin/classes`.
     class: Option<String>,
     /// Whether the account is locked.
     disabled: Option<bool>,
@@ -83,7 +84,10 @@ pub(crate) async fn change(
     Json(changes): Json<Changes>,
 ) -> Result<Json<Profile>, Problem> {
     caller.require(Scope::Admin)?;
-    check(&changes)?;
+    if let Some(class) = &changes.class {
+        check_name(class)?;
+        check_known(&auth, class).await?;
+    }
     let changes = UserChanges {
         role: changes.role.map(db::Role::from),
         class: changes.class,
@@ -91,15 +95,4 @@ pub(crate) async fn change(
     };
     let user = auth.db.change_user(id, &changes).await.map_err(Problem::of)?.map_err(last_admin)?;
     user.map(|user| Json(Profile::from(user))).ok_or_else(|| Problem::not_found("There is no such account."))
-}
-
-fn check(changes: &Changes) -> Result<(), Problem> {
-    let plain = |class: &String| {
-        (1..=32).contains(&class.len())
-            && class.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    if changes.class.as_ref().is_none_or(plain) {
-        return Ok(());
-    }
-    Err(field("class", "A class is a word of at most 32 letters, digits and hyphens."))
 }

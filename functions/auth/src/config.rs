@@ -17,10 +17,29 @@ pub struct AuthConfig {
     pub allow_unverified: bool,
     /// Whether the first account is the administrator's.
     pub first_is_admin: bool,
+    /// Tries to log in from one address.
+    pub logins_per_minute: u32,
+    /// Wrong passwords for one account from one address.
+    pub guesses_per_hour: u32,
+    /// Wrong passwords for one account from all addresses together.
+    pub account_guesses_per_hour: u32,
+    /// Registrations from one address.
+    pub registrations_per_hour: u32,
+    /// Mails for a new password that one address may ask for.
+    pub resets_per_hour: u32,
+    /// API keys that one account may make.
+    pub keys_per_hour: u32,
+    /// Hours that a guest's account lives; 0: there are no guests.
+    pub guest_hours: u32,
+    /// Guests from one address.
+    pub guests_per_hour: u32,
     /// Passwords that are hashed at the same time.
     pub hash_parallel: usize,
     /// Passwords that wait for that; more are answered with 503.
     pub hash_queue: usize,
+    /// Whether the world finds the service by https: see [`AuthConfig::reached_at`]. Not read from the environment.
+    #[serde(skip)]
+    pub secure_cookies: bool,
 }
 
 impl Default for AuthConfig {
@@ -30,8 +49,17 @@ impl Default for AuthConfig {
             refresh_days: 30,
             allow_unverified: true,
             first_is_admin: true,
+            logins_per_minute: 60,
+            guesses_per_hour: 20,
+            account_guesses_per_hour: 200,
+            registrations_per_hour: 60,
+            resets_per_hour: 30,
+            keys_per_hour: 60,
+            guest_hours: 0,
+            guests_per_hour: 5,
             hash_parallel: 2,
             hash_queue: 64,
+            secure_cookies: false,
         }
     }
 }
@@ -40,15 +68,42 @@ impl Config for AuthConfig {
     const PREFIX: &'static str = "AUTH_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
         ("access_minutes", "minutes that an access token lives"),
-        ("refresh_days", "days that a refresh token lives"),
+        ("refresh_days", "days that a log-in lasts without being used: a refresh token, a cookie"),
         ("allow_unverified", "whether a user may log in before the address is proven"),
         ("first_is_admin", "whether the first account that registers is the administrator's"),
+        ("logins_per_minute", "log-ins that one address may try in a minute (IPv6: a /64); 0: any number"),
+        ("guesses_per_hour", "wrong passwords for one account from one address in an hour; 0: any number"),
+        (
+            "account_guesses_per_hour",
+            "wrong passwords for one account from all addresses in an hour; then only addresses get on that have logged in before; 0: any number",
+        ),
+        ("registrations_per_hour", "accounts that one address may register in an hour; 0: any number"),
+        (
+            "resets_per_hour",
+            "mails for a new password that one address may ask for in an hour; 0: any number",
+        ),
+        ("keys_per_hour", "API keys that one account may make in an hour; 0: any number"),
+        (
+            "guest_hours",
+            "hours that a guest's account lives, which needs no address and no password; 0: there are no guests",
+        ),
+        ("guests_per_hour", "guests from one address in an hour; 0: any number"),
         ("hash_parallel", "passwords that are hashed at the same time; each takes 19 MiB"),
         ("hash_queue", "passwords that wait to be hashed; more are answered with 503"),
     ];
 }
 
 impl AuthConfig {
+    /// For a service that the world finds at this URL: by https, cookies are for https only.
+    #[must_use]
+    pub fn reached_at(self, public_url: &str) -> Self {
+        Self { secure_cookies: public_url.starts_with("https://"), ..self }
+    }
+
+    pub(crate) fn guest_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.guest_hours) * 60 * 60)
+    }
+
     pub(crate) fn access_lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.access_minutes) * 60)
     }
@@ -64,6 +119,6 @@ mod tests {
 
     #[test]
     fn every_variable_is_described() {
-        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 6);
+        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 14);
     }
 }

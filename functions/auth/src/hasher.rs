@@ -12,7 +12,7 @@ use argon2::{
 use tokio::sync::Semaphore;
 
 /// A hash that no password has, so that an unknown user takes as long as a known one.
-const NOBODY: &str =
+pub(crate) const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$dGFwZWRlY2stbm9ib2R5$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes and checks passwords.

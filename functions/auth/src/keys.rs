@@ -6,7 +6,7 @@ use axum::{
     response::IntoResponse,
 };
 use contracts::{KeyId, Timestamp};
-use db::ApiKey;
+use db::{ApiKey, Quota};
 use identity::{Caller, KEY_PREFIX, Scope, Scopes, hash_secret, new_secret};
 use runtime::{Json, Path, Problem};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Auth,
+    guard::Limit,
     problem::{field, token},
     tokens::NO_STORE,
 };
@@ -89,6 +90,7 @@ pub(crate) async fn list(State(auth): State<Auth>, caller: Caller) -> Result<Jso
         (status = 403, description = "The scope `admin` is for administrators, and no API key makes another"),
         (status = 409, description = "The account has too many keys"),
         (status = 422, description = "No name, or no scope"),
+        (status = 429, description = "Too many keys in a short time; `Retry-After` says when to come again"),
     ))]
 pub(crate) async fn create(
     State(auth): State<Auth>,
@@ -100,6 +102,12 @@ pub(crate) async fn create(
     if auth.db.keys(caller.user_id).await.map_err(Problem::of)?.len() >= MOST_KEYS {
         return Err(Problem::conflict(format!("An account has at most {MOST_KEYS} keys. Delete one first.")));
     }
+    let limit = Limit {
+        policy: "keys",
+        quota: Quota::an_hour(u64::from(auth.config.keys_per_hour)),
+        detail: "You have made too many keys.",
+    };
+    auth.count(&limit, &caller.user_id.to_string()).await?;
     let secret = new_secret(KEY_PREFIX).map_err(token)?;
     let stored = auth.db.create_key(caller.user_id, &name, &scopes.to_string(), &hash_secret(&secret)).await;
     let key = KeyView::from(stored.map_err(Problem::of)?);

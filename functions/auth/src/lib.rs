@@ -2,6 +2,8 @@
 //!
 //! - `register.rs`, `verify.rs`, `login.rs`, `tokens.rs`, `password.rs`, `reset.rs`, `me.rs`, `keys.rs`, `webhook.rs`,
 //!   `admin.rs`, `jwks.rs`: the routes. The mails themselves are `notify`'s.
+//! - `session.rs`, `guest.rs`: cookies, and who has no account. `classes.rs`: what accounts may use.
+//! - `guard.rs`: how often somebody may try.
 //! - `hasher.rs`: Argon2id, never on an async thread and never more at once than the machine can bear.
 //! - `address.rs`, `rules.rs`: which addresses and passwords are taken.
 //!
@@ -11,7 +13,10 @@
 
 mod address;
 mod admin;
+mod classes;
 mod config;
+mod guard;
+mod guest;
 mod hasher;
 mod jwks;
 mod keys;
@@ -23,6 +28,7 @@ mod process;
 mod register;
 mod reset;
 mod rules;
+mod session;
 mod tokens;
 mod verify;
 mod webhook;
@@ -87,7 +93,14 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(login::login))
         .routes(routes!(tokens::refresh))
         .routes(routes!(tokens::logout))
+        .routes(routes!(session::open, session::close))
+        .routes(routes!(session::list))
+        .routes(routes!(session::end))
+        .routes(routes!(guest::come))
         .routes(routes!(me::show, me::delete))
+        .routes(routes!(classes::mine))
+        .routes(routes!(classes::list))
+        .routes(routes!(classes::put))
         .routes(routes!(webhook::secret, webhook::replace))
         .routes(routes!(password::change))
         .routes(routes!(reset::ask))

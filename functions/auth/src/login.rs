@@ -6,13 +6,15 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use db::User;
-use runtime::{Json, Problem};
+use db::{Quota, User};
+use runtime::{Client, Json, Problem};
 
 use crate::{
     Auth, address,
+    guard::{Guess, Limit},
     hasher::is_outdated,
     problem::{forbidden, hashing},
+    session::device,
     tokens::{NO_STORE, Tokens, access_token, new_tokens},
 };
 
@@ -25,13 +27,19 @@ use crate::{
             (String = "text/plain"), (Tokens = "application/json"))),
         (status = 401, description = "No credentials, or wrong ones"),
         (status = 403, description = "The account is disabled, or its address is not proven yet"),
+        (status = 429, description = "Too many tries; `Retry-After` says when to come again"),
         (status = 503, description = "Too many log-ins right now"),
     ))]
-pub(crate) async fn login(State(auth): State<Auth>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn login(
+    State(auth): State<Auth>,
+    client: Client,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let (email, password) = basic(&headers).ok_or_else(|| unauthorized(NO_CREDENTIALS))?;
-    let user = authenticate(&auth, &email, password).await?;
+    let user = authenticate(&auth, client, &email, password, Wrong::Basic).await?;
     if wants_json(&headers) {
-        return Ok((NO_STORE, Json(new_tokens(&auth, &user).await?)).into_response());
+        let device = device(client, &headers);
+        return Ok((NO_STORE, Json(new_tokens(&auth, &user, device).await?)).into_response());
     }
     Ok((NO_STORE, access_token(&auth, &user)?).into_response())
 }
@@ -40,12 +48,46 @@ const NO_CREDENTIALS: &str =
     "Send mail address and password by HTTP Basic, as `curl -u you@example.org:password`.";
 const WRONG: &str = "Mail address or password is wrong.";
 
-/// The user with this address and password, if they may log in.
-async fn authenticate(auth: &Auth, email: &str, password: String) -> Result<User, Problem> {
-    let user = auth.db.user_by_email(&address::normal(email)).await.map_err(Problem::of)?;
+/// How a wrong password is answered.
+#[derive(Clone, Copy)]
+pub(crate) enum Wrong {
+    /// With the challenge of HTTP Basic: browsers and programs ask for another one.
+    Basic,
+    /// Without: a page asks by itself.
+    Form,
+}
+
+/// The user with this address and password, if they may log in. Tries are counted, for accounts that there are and for
+/// those that there are not.
+pub(crate) async fn authenticate(
+    auth: &Auth,
+    client: Client,
+    email: &str,
+    password: String,
+    wrong: Wrong,
+) -> Result<User, Problem> {
+    let logins = Limit {
+        policy: "logins",
+        quota: Quota::a_minute(u64::from(auth.config.logins_per_minute)),
+        detail: "Too many log-ins come from your address.",
+    };
+    auth.count(&logins, &client.network()).await?;
+    let email = address::normal(email);
+    let guess = Guess::begin(auth, client, &email).await?;
+    let user = auth.db.user_by_email(&email).await.map_err(Problem::of)?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let right = auth.hasher.verify(password.clone(), hash).await.map_err(hashing)?;
-    let user = user.filter(|_| right).ok_or_else(|| unauthorized(WRONG))?;
+    let right = match auth.hasher.verify(password.clone(), hash).await {
+        Ok(right) => right,
+        Err(error) => {
+            guess.put_back(auth).await;
+            return Err(hashing(error));
+        }
+    };
+    let user = user.filter(|_| right).ok_or_else(|| match wrong {
+        Wrong::Basic => unauthorized(WRONG),
+        Wrong::Form => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", WRONG),
+    })?;
+    guess.right(auth).await;
     may_log_in(auth, &user)?;
     if is_outdated(&user.password_hash) {
         rehash(auth, &user, password).await;

@@ -49,6 +49,8 @@ pub(crate) struct Profile {
     /// When an administrator locked the account.
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
+    /// When the account is removed, if it is a guest's.
+    guest_until: Option<Timestamp>,
 }
 impl Profile {
     /// What somebody sees who registers with an address that has an account: the same as everybody.
@@ -61,6 +63,7 @@ impl Profile {
             verified_at: None,
             disabled_at: None,
             created_at: now,
+            guest_until: None,
         }
     }
 }
@@ -74,6 +77,7 @@ impl From<User> for Profile {
             verified_at: user.verified_at,
             disabled_at: user.disabled_at,
             created_at: user.created_at,
+            guest_until: user.guest_until,
         }
     }
 }

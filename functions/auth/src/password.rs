@@ -2,12 +2,13 @@
 
 use axum::{extract::State, http::StatusCode};
 use identity::Caller;
-use runtime::{Json, Problem};
+use runtime::{Client, Json, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
     Auth,
+    guard::Guess,
     me::account,
     problem::{forbidden, hashing},
     rules,
@@ -33,18 +34,22 @@ pub(crate) struct NewPassword {
         (status = 401, description = "No credentials, or wrong ones"),
         (status = 403, description = "The old password is wrong, or the credentials are an API key"),
         (status = 422, description = "The new password is weak"),
+        (status = 429, description = "Too many wrong passwords; `Retry-After` says when to come again"),
     ))]
 pub(crate) async fn change(
     State(auth): State<Auth>,
     caller: Caller,
+    client: Client,
     Json(wanted): Json<NewPassword>,
 ) -> Result<StatusCode, Problem> {
     caller.require_login()?;
     let user = account(&auth, &caller).await?;
+    let guess = Guess::begin(&auth, client, &user.email).await?;
     let old = user.password_hash;
     if !auth.hasher.verify(wanted.old_password, Some(old.clone())).await.map_err(hashing)? {
         return Err(wrong());
     }
+    guess.right(&auth).await;
     rules::check(&wanted.new_password, &user.email)?;
     let hash = auth.hasher.hash(wanted.new_password).await.map_err(hashing)?;
     // Of two who change it at once, one finds the old password gone.

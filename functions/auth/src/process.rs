@@ -24,6 +24,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
         None => key,
     };
     let proofs = Proofs::load(required("PROOFS_KEY_FILE", &parts.proofs_key_file)?.as_ref())?;
-    let function = crate::function(db, broker.clone(), key, proofs, AuthConfig::from_env()?);
+    let config = AuthConfig::from_env()?.reached_at(parts.public_url.as_deref().unwrap_or_default());
+    let function = crate::function(db, broker.clone(), key, proofs, config);
     broker::serve("auth", function, &broker, service).await
 }

@@ -5,12 +5,12 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use db::NewUser;
-use runtime::{Cause, Json, Problem, Reply as _};
+use db::{NewUser, Quota};
+use runtime::{Cause, Client, Json, Problem, Reply as _};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{Auth, address, me::Profile, problem::hashing, rules};
+use crate::{Auth, address, guard::Limit, me::Profile, problem::hashing, rules};
 
 /// Who registers.
 #[derive(Deserialize, ToSchema)]
@@ -28,17 +28,25 @@ pub(crate) struct Registration {
     responses(
         (status = 201, description = "Registered, and a mail is on its way. The same if there is an account with this address already: then the mail says so, and the password stays as it was", body = Profile),
         (status = 422, description = "No mail address, or a weak password; the member `field` says which"),
+        (status = 429, description = "Too many accounts from this address; `Retry-After` says when to come again"),
         (status = 503, description = "Too many log-ins right now"),
     ))]
 pub(crate) async fn register(
     State(auth): State<Auth>,
     Cause(trace): Cause,
+    client: Client,
     Json(new): Json<Registration>,
 ) -> Result<impl IntoResponse, Problem> {
     let auth = auth.caused_by(&trace);
     let email = address::normal(&new.email);
     address::check(&email)?;
     rules::check(&new.password, &email)?;
+    let limit = Limit {
+        policy: "registrations",
+        quota: Quota::an_hour(u64::from(auth.config.registrations_per_hour)),
+        detail: "Too many accounts were registered from your address.",
+    };
+    auth.count(&limit, &client.network()).await?;
     let user = NewUser {
         email: email.clone(),
         password_hash: auth.hasher.hash(new.password).await.map_err(hashing)?,

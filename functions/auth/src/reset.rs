@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use axum::{extract::State, http::StatusCode};
 use contracts::UserId;
+use db::Quota;
 use identity::LinkError;
-use runtime::{Cause, Json, Problem};
+use runtime::{Cause, Client, Json, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
     Auth, address,
+    guard::Limit,
     problem::{hashing, link},
     rules,
 };
@@ -45,14 +47,22 @@ pub(crate) struct Replacement {
 /// Sends a mail that sets a new password, if there is such an account. The answer is the same if there is none, and if
 /// the last such mail is less than ten minutes old (then there is no other).
 #[utoipa::path(post, path = "/password/reset", tag = "accounts", request_body = Forgotten,
-    responses((status = 202, description = "If there is such an account, a mail is on its way")))]
+    responses((status = 202, description = "If there is such an account, a mail is on its way"),
+        (status = 429, description = "Too many mails were asked for from this address; `Retry-After` says when to come again")))]
 pub(crate) async fn ask(
     State(auth): State<Auth>,
     Cause(trace): Cause,
+    client: Client,
     Json(forgotten): Json<Forgotten>,
 ) -> Result<StatusCode, Problem> {
     let email = address::normal(&forgotten.email);
     let auth = auth.caused_by(&trace);
+    let limit = Limit {
+        policy: "resets",
+        quota: Quota::an_hour(u64::from(auth.config.resets_per_hour)),
+        detail: "Too many mails were asked for from your address.",
+    };
+    auth.count(&limit, &client.network()).await?;
     let (begun, ()) = tokio::join!(begin(&auth, &email), tokio::time::sleep(ANSWER_AFTER));
     begun.map_err(Problem::of)?;
     Ok(StatusCode::ACCEPTED)

@@ -5,16 +5,16 @@
 
 use axum::{
     extract::State,
-    http::{HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::IntoResponse,
 };
-use db::{NewRefreshToken, Rotation, User};
+use db::{Device, NewRefreshToken, Rotation, User};
 use identity::{Claims, hash_secret, new_secret};
-use runtime::{Json, Problem};
+use runtime::{Client, Json, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Auth, login::may_log_in, problem};
+use crate::{Auth, login::may_log_in, problem, session::device};
 
 /// No cache keeps an answer that holds a secret.
 pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
@@ -49,9 +49,11 @@ pub(crate) struct Presented {
     ))]
 pub(crate) async fn refresh(
     State(auth): State<Auth>,
+    client: Client,
+    headers: HeaderMap,
     Json(presented): Json<Presented>,
 ) -> Result<impl IntoResponse, Problem> {
-    let (secret, next) = new_refresh_token(&auth).await?;
+    let (secret, next) = new_refresh_token(&auth, device(client, &headers)).await?;
     let hash = hash_secret(&presented.refresh_token);
     let rotation = auth.db.rotate_refresh_token(&hash, &next).await.map_err(Problem::of)?;
     let user_id = match rotation {
@@ -81,8 +83,8 @@ pub(crate) async fn logout(
 }
 
 /// The first tokens of a log-in.
-pub(crate) async fn new_tokens(auth: &Auth, user: &User) -> Result<Tokens, Problem> {
-    let (secret, first) = new_refresh_token(auth).await?;
+pub(crate) async fn new_tokens(auth: &Auth, user: &User, device: Device) -> Result<Tokens, Problem> {
+    let (secret, first) = new_refresh_token(auth, device).await?;
     auth.db.start_token_family(user.id, &first).await.map_err(Problem::of)?;
     pair(auth, user, secret)
 }
@@ -102,13 +104,12 @@ fn pair(auth: &Auth, user: &User, refresh_token: String) -> Result<Tokens, Probl
     })
 }
 
-async fn new_refresh_token(auth: &Auth) -> Result<(String, NewRefreshToken), Problem> {
+async fn new_refresh_token(auth: &Auth, device: Device) -> Result<(String, NewRefreshToken), Problem> {
     let secret = new_secret("tr_").map_err(problem::token)?;
     // By the clock that it will be held against.
     let now = auth.db.now().await.map_err(Problem::of)?;
     let expires_at = now.after(auth.config.refresh_lifetime());
-    let stored =
-        NewRefreshToken { secret_hash: hash_secret(&secret), expires_at, device: db::Device::default() };
+    let stored = NewRefreshToken { secret_hash: hash_secret(&secret), expires_at, device };
     Ok((secret, stored))
 }
 

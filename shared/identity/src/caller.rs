@@ -4,12 +4,17 @@ use axum::{
     extract::{FromRef, FromRequestParts},
     http::{HeaderValue, StatusCode, header, request::Parts},
 };
-use contracts::{KeyId, UserId};
+use contracts::{KeyId, TokenId, UserId};
 use runtime::Problem;
 
-use crate::{Scope, Scopes, Verifier, verifier::Refusal};
+use crate::{
+    Scope, Scopes, Verifier,
+    cookie::{same_origin, session_secret},
+    verifier::Refusal,
+};
 
-/// Who is calling, from `Authorization: Bearer <access token | API key>`. Without it the answer is 401.
+/// Who is calling, from `Authorization: Bearer <access token | API key>`, or else from the cookie of a session
+/// (`cookie.rs`). Without either the answer is 401.
 ///
 /// The account exists and is not disabled at the time of the call.
 #[derive(Clone, Debug)]
@@ -22,6 +27,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The API key, if it is one and no access token.
     pub key_id: Option<KeyId>,
+    /// The session, if it is a cookie's.
+    pub session_id: Option<TokenId>,
 }
 
 impl Caller {
@@ -66,8 +73,13 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let credentials = bearer(parts).ok_or_else(no_credentials)?;
-        Verifier::from_ref(state).verify(credentials).await.map_err(problem)
+        let verifier = Verifier::from_ref(state);
+        if let Some(credentials) = bearer(parts) {
+            return verifier.verify(credentials).await.map_err(problem);
+        }
+        let secret = session_secret(&parts.headers).ok_or_else(no_credentials)?;
+        same_origin(parts)?;
+        verifier.by_session(secret).await.map_err(problem)
     }
 }
 
@@ -95,6 +107,10 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::Ended => invalid(
             "unauthorized",
             "The password was changed after this log-in. Log in again with POST /login.",
+        ),
+        Refusal::NoSession => invalid(
+            "session-ended",
+            "This session has ended. Log in again with POST /session or POST /login.",
         ),
         Refusal::UnknownKey => {
             invalid("unauthorized", "This API key does not exist any more. Make one with POST /keys.")

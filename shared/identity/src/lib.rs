@@ -1,4 +1,4 @@
-//! Who is calling, and may they: access tokens, API keys, and links that need neither.
+//! Who is calling, and may they: access tokens, API keys, cookies, and links that need none of them.
 //!
 //! - [`Caller`] is the extractor that every guarded handler takes; [`Verifier`] is what it needs in the state.
 //! - [`SigningKey`] is held by `auth` alone; everybody else has the [`VerifyingKeys`].
@@ -11,6 +11,7 @@
 //! leeway are fixed here and come from no token and no configuration.
 
 mod caller;
+mod cookie;
 mod error;
 mod feeds;
 mod files;
@@ -24,6 +25,7 @@ mod verifying;
 mod webhook;
 
 pub use caller::Caller;
+pub use cookie::{SESSION_PREFIX, same_origin, session_cookie, session_secret};
 pub use error::Error;
 pub use links::{LinkError, Links};
 pub use proofs::{Proofs, Reset};

@@ -11,7 +11,7 @@ use crate::{Caller, Claims, KEY_PREFIX, Scopes, VerifyingKeys, hash_secret};
 /// How far the clocks of two machines may differ, in seconds.
 const LEEWAY: i64 = 10;
 
-/// Checks access tokens and API keys.
+/// Checks access tokens, API keys and the secrets of sessions.
 ///
 /// The signature is checked first: a token that is not ours costs no query. Then the user's row is read, so that
 /// a deleted or disabled account, another password, and a role that was taken away, count at once and not only when the access token
@@ -32,6 +32,8 @@ pub(crate) enum Refusal {
     BadToken,
     /// Another password has ended it.
     Ended,
+    /// There is no such session (any more).
+    NoSession,
     /// Nobody has this API key (any more).
     UnknownKey,
     /// The account is gone.
@@ -76,7 +78,14 @@ impl Verifier {
         if claims.generation != user.login_generation {
             return Err(Refusal::Ended);
         }
-        Ok(Caller { user_id: user.id, admin: user.role == Role::Admin, scopes: Scopes::all(), key_id: None })
+        Ok(caller(&user, Scopes::all()))
+    }
+
+    /// Whose cookie this is the secret of.
+    pub(crate) async fn by_session(&self, secret: &str) -> Result<Caller, Refusal> {
+        let session = self.db.use_session(&hash_secret(secret)).await?.ok_or(Refusal::NoSession)?;
+        let user = self.account(session.user_id).await?;
+        Ok(Caller { session_id: Some(session.id), ..caller(&user, Scopes::all()) })
     }
 
     async fn by_key(&self, secret: &str) -> Result<Caller, Refusal> {
@@ -84,7 +93,7 @@ impl Verifier {
         let user = self.account(key.user_id).await?;
         // A scope that only a newer version knows makes the key useless here, not powerful.
         let scopes = key.scopes.parse().unwrap_or_else(|_| Scopes::from_iter([]));
-        Ok(Caller { user_id: user.id, admin: user.role == Role::Admin, scopes, key_id: Some(key.id) })
+        Ok(Caller { key_id: Some(key.id), ..caller(&user, scopes) })
     }
 
     fn claims(&self, token: &str) -> Result<Claims, Refusal> {
@@ -103,4 +112,9 @@ impl Verifier {
         let user = self.db.user(id).await?.ok_or(Refusal::NoAccount)?;
         if user.disabled_at.is_some() { Err(Refusal::Disabled) } else { Ok(user) }
     }
+}
+
+fn caller(user: &User, scopes: Scopes) -> Caller {
+    let admin = user.role == Role::Admin;
+    Caller { user_id: user.id, admin, scopes, key_id: None, session_id: None }
 }

@@ -25,11 +25,12 @@
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
 //! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
-//!   environment and logs. `metrics.rs`: what Prometheus scrapes. `memory.rs`: the allocator.
+//!   environment and logs. `client.rs`, `limit.rs`: whose request it is, and how many they may send. `metrics.rs`: what Prometheus scrapes. `memory.rs`: the allocator.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
 //! (it would be linked into every function).
 
+mod client;
 mod cloudevents;
 mod config;
 mod context;
@@ -41,6 +42,7 @@ mod function;
 #[doc(hidden)]
 pub mod fuzz;
 mod health;
+mod limit;
 mod memory;
 mod metrics;
 mod patient;
@@ -50,6 +52,7 @@ mod service;
 mod tasks;
 mod telemetry;
 
+pub use client::Client;
 pub use cloudevents::{NoEvent, event, event_routes, header_value, is_attribute_name};
 pub use config::{Checked, Config, ConfigError, Variable, changed, variables, within};
 pub use context::{Call, Context};
@@ -57,6 +60,7 @@ pub use drain::drain;
 pub use extract::{Cause, Json, Path, Query};
 pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
+pub use limit::{RequestLimit, too_many};
 pub use memory::give_memory_back;
 pub use metrics::{Ask, MetricsConfig, MetricsError, start_metrics};
 pub use problem::Problem;

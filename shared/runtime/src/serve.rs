@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Checked, Config, edge, health, patient::Patient, within};
+use crate::{Checked, Client, Config, edge, health, patient::Patient, within};
 
 /// Most bytes of a request's head, and of a body that are read at once: what a connection may hold in memory.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -54,13 +54,21 @@ pub struct ServeConfig {
     pub write_idle_seconds: u64,
     /// Most connections at once.
     pub connections: usize,
+    /// Whether proxies stand before this process and say who the client is.
+    pub trust_forwarded: bool,
 }
 
 impl Default for ServeConfig {
     fn default() -> Self {
         // A process has 1024 descriptors by default, and a request needs a second one: a file, a function behind the
         // gateway.
-        Self { drain_seconds: 30, head_seconds: 30, write_idle_seconds: 60, connections: 480 }
+        Self {
+            drain_seconds: 30,
+            head_seconds: 30,
+            write_idle_seconds: 60,
+            connections: 480,
+            trust_forwarded: false,
+        }
     }
 }
 
@@ -71,6 +79,10 @@ impl Config for ServeConfig {
         ("head_seconds", "seconds for the head of a request; also how long an unused connection is kept"),
         ("write_idle_seconds", "seconds that a client may take no byte of its answer"),
         ("connections", "most connections at once; more wait until one ends"),
+        (
+            "trust_forwarded",
+            "whether only proxies reach this process, so that `X-Forwarded-For` says who the client is: limits count by it",
+        ),
     ];
 
     fn check(&self) -> Checked {
@@ -154,7 +166,8 @@ fn connection(
         tracing::debug!(%error, "a connection could not be set up");
     }
     let io = TokioIo::new(Patient::new(stream, Duration::from_secs(config.write_idle_seconds)));
-    let service = service_fn(move |request| answer(router.clone(), peer, request));
+    let trust_forwarded = config.trust_forwarded;
+    let service = service_fn(move |request| answer(router.clone(), (peer, trust_forwarded), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(config.head_seconds))
@@ -176,10 +189,12 @@ fn set_up(stream: &TcpStream) -> io::Result<()> {
 /// Says who is at the other end: the gateway tells it to the functions.
 async fn answer(
     router: Router,
-    peer: SocketAddr,
+    (peer, trust_forwarded): (SocketAddr, bool),
     request: hyper::Request<Incoming>,
 ) -> Result<axum::response::Response, Infallible> {
     let mut request: Request = request.map(Body::new);
+    let client = Client::new(peer.ip(), request.headers(), trust_forwarded);
+    request.extensions_mut().insert(client);
     request.extensions_mut().insert(ConnectInfo(peer));
     router.oneshot(request).await
 }

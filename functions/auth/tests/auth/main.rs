@@ -3,6 +3,8 @@
 
 mod accounts;
 mod house;
+mod limits;
 mod login;
 mod mails;
+mod sessions;
 mod tokens;

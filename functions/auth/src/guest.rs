@@ -1,0 +1,51 @@
+//! `POST /guest`: a try without an account. Off unless it is configured.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse},
+};
+use db::Quota;
+use runtime::{Client, Json, Problem};
+
+use crate::{
+    Auth,
+    guard::Limit,
+    hasher::NOBODY,
+    me::{Profile, gone},
+    problem::forbidden,
+    session::{SameOrigin, begin, device},
+    tokens::NO_STORE,
+};
+
+/// Makes an account for a few hours without address and password, of the class `guest`, and logs in with a cookie.
+///
+/// Whoever has the cookie has the account. When its time is up (`guest_until`), it is removed with all that is in it.
+#[utoipa::path(post, path = "/guest", tag = "accounts",
+    responses(
+        (status = 201, description = "The account; `Set-Cookie` holds the session", body = Profile, headers(("Set-Cookie" = String))),
+        (status = 403, description = "This installation has no guests, or a page of another site has sent this"),
+        (status = 429, description = "Too many guests from this address; `Retry-After` says when to come again"),
+    ))]
+pub(crate) async fn come(
+    State(auth): State<Auth>,
+    _: SameOrigin,
+    client: Client,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    if auth.config.guest_hours == 0 {
+        return Err(forbidden("no-guests", "This service takes no guests. Register with POST /register."));
+    }
+    let limit = Limit {
+        policy: "guests",
+        quota: Quota::an_hour(u64::from(auth.config.guests_per_hour)),
+        detail: "Too many guests come from your address.",
+    };
+    auth.count(&limit, &client.network()).await?;
+    let until = auth.db.now().await.map_err(Problem::of)?.after(auth.config.guest_lifetime());
+    let id = auth.db.create_guest(until, NOBODY).await.map_err(Problem::of)?;
+    let cookie = begin(&auth, id, device(client, &headers)).await?;
+    let user = auth.db.user(id).await.map_err(Problem::of)?.ok_or_else(gone)?;
+    let headers = AppendHeaders([(header::SET_COOKIE, cookie)]);
+    Ok((StatusCode::CREATED, NO_STORE, [(header::LOCATION, "/me")], headers, Json(Profile::from(user))))
+}
