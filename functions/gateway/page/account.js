@@ -6,11 +6,14 @@ import { $, button, dialog, el, icon, toast } from "./dom.js";
 import { section, once, row } from "./parts.js";
 import { api, session } from "./session.js";
 import { copy } from "./share.js";
-import { day, known, moment, number, size, t } from "./texts.js";
+import { day, moment, number, size, t } from "./texts.js";
 
 export async function showAccount(leave) {
   const me = await api("me");
-  const parts = [who(me), limits(me), offers("GET /me/sessions") && await sessions(), password(leave)];
+  const parts = [who(me)];
+  if (offers("GET /me/limits")) parts.push(limits(await api("me/limits")));
+  if (offers("GET /me/sessions")) parts.push(await sessions());
+  parts.push(password(leave));
   if (offers("GET /me/feeds")) parts.push(await feeds());
   if (offers("GET /keys")) parts.push(await keys());
   if (offers("GET /me/webhook-secret")) parts.push(webhooks());
@@ -23,15 +26,15 @@ const who = (me) => section("account.who",
   el("p", { class: me.verified_at ? "quiet good" : "quiet" }, t(me.verified_at ? "account.verified" : "account.unverified")),
   el("p", { class: "quiet" }, t("account.since", { day: day(me.created_at) })));
 
-// Limits as the service names them: a number under each name.
-function limits({ limits: given, usage = {} }) {
-  if (!given) return null;
-  const say = (name, value) => (value === null ? t("limit.none") : name.includes("bytes") ? size(value) : number(value));
-  const lines = Object.entries(given).filter(([name]) => known(`limit.${name}`)).map(([name, value]) => {
-    const used = usage[name] ?? null;
-    return row(t(`limit.${name}`), used === null ? say(name, value) : t("limit.of", { used: say(name, used), all: say(name, value) }));
-  });
-  return section("account.limits", el("dl", {}, lines.flat()));
+function limits({ class: { limits: most }, jobs, minutes_left }) {
+  const lines = [];
+  const add = (key, value) => lines.push(...row(t(key), value));
+  const of = (used, all) => t("limit.of", { used: number(used), all: number(all) });
+  if (most.bytes_per_file !== null) add("limit.bytes_per_file", size(most.bytes_per_file));
+  if (most.minutes_a_day !== null) add("limit.minutes_a_day", of(most.minutes_a_day - minutes_left, most.minutes_a_day));
+  if (most.jobs_at_once !== null) add("limit.jobs_at_once", of(jobs, most.jobs_at_once));
+  if (most.keep_days !== null) add("limit.keep_days", t("limit.days", { count: number(most.keep_days) }));
+  return section("account.limits", lines.length ? el("dl", {}, lines) : el("p", {}, t("limit.none")));
 }
 
 function password(leave) {
@@ -95,13 +98,13 @@ function webhooks() {
 async function sessions() {
   const list = el("ul", { class: "list plain-list" });
   const show = async () => {
-    const found = await api("me/sessions");
-    list.replaceChildren(...(found.sessions ?? []).map((one) => {
+    const found = (await api("me/sessions")).sessions;
+    list.replaceChildren(...found.map((one) => {
       const remove = async () => {
         await api(`me/sessions/${one.id}`, { method: "DELETE" });
         await show();
       };
-      const facts = [one.agent ?? one.user_agent ?? t("session.unknown"), moment(one.last_used_at ?? one.created_at), one.current && t("session.current")];
+      const facts = [one.agent || t("session.unknown"), one.address, moment(one.last_used_at), one.current && t("session.current")];
       return el("li", { class: "row spread" }, el("span", {}, facts.filter(Boolean).join(" · ")),
         !one.current && button(t("session.end"), "close", (event) => once(event, remove), "plain small"));
     }));

@@ -15,6 +15,7 @@ import { startTheme } from "./theme.js";
 
 const VIEWS = { account: "account.js", admin: "admin.js" };
 let me = null;
+let most = null;
 // Loaded with the first session.
 let jobs = null;
 
@@ -55,6 +56,7 @@ async function enter() {
 // Who it is, and what is allowed to them.
 async function learn() {
   me = session ? await api("me").catch(() => null) : null;
+  most = me && offers("GET /me/limits") ? (await api("me/limits").catch(() => null))?.class.limits : null;
   show();
 }
 
@@ -69,8 +71,8 @@ function leave() {
 
 // What the account's limits say of a file, before it is sent.
 function refusal(file) {
-  const most = me?.limits?.file_bytes ?? me?.limits?.max_bytes;
-  return most && file.size > most ? t("limit.file", { size: size(most) }) : null;
+  const bytes = most?.bytes_per_file;
+  return bytes && file.size > bytes ? t("limit.file", { size: size(bytes) }) : null;
 }
 
 // Which part is to be seen: by the address, and by who has logged in.

@@ -12,17 +12,20 @@ const BUSY = ["uploading", "queued", "converting"];
 
 const jobs = new Map();
 const cards = new Map();
-let older = null;
+// Where the next older page begins: null if there is none, undefined before the first.
+let older;
 let timer = 0;
 let looking = false;
 let stream = null;
 let live = false;
 
 export async function startJobs() {
-  watch();
-  if (!offers("GET /jobs/events") || stream) return;
+  if (stream) return;
   stream = new AbortController();
   const { signal } = stream;
+  // The stream tells what has changed lately, so that nothing is missed between the list and it.
+  await watch();
+  if (!offers("GET /jobs/events") || signal.aborted) return;
   const { listen } = await import("./events.js");
   listen("jobs/events", signal, hear, (is) => { live = is; if (is) watch(); });
 }
@@ -30,6 +33,7 @@ export async function startJobs() {
 export function stopJobs() {
   stream?.abort();
   stream = null;
+  older = undefined;
   jobs.clear();
   cards.clear();
   clearTimeout(timer);
@@ -39,6 +43,7 @@ export function stopJobs() {
 // An event carries the job, or what has changed of it: `state`, `progress`, `deleted`.
 function hear(type, data) {
   if (type === "deleted") return forgetJob(data.id);
+  if (!jobs.has(data.id) && older && data.id <= older) return;
   if (type === "progress" && !jobs.has(data.id)) return watch();
   keep({ ...jobs.get(data.id), ...data });
   draw();
@@ -94,10 +99,10 @@ async function lookAt(id) {
 // What was there `before` and is not listed any more is gone; what came meanwhile is not.
 function take(page, before) {
   if (!session) return;
+  if (older === undefined) older = page.next_cursor ?? null;
   const oldest = page.next_cursor ? page.jobs.at(-1).id : "";
   const listed = new Set(page.jobs.map(({ id }) => id));
   for (const id of before) if (id >= oldest && !listed.has(id)) jobs.delete(id);
-  if (![...jobs.keys()].some((id) => id < oldest)) older = page.next_cursor;
   page.jobs.forEach(keep);
   draw();
 }
@@ -106,7 +111,7 @@ export async function showOlder() {
   try {
     const page = await api(`jobs?limit=${PAGE}&cursor=${older}`);
     page.jobs.forEach(keep);
-    older = page.next_cursor;
+    older = page.next_cursor ?? null;
     draw();
   } catch (error) {
     put($("offline"), said(error));

@@ -1,0 +1,135 @@
+"""Uploads: several files, folders, options, cancelling, and a reload in the middle."""
+
+import base64
+
+from playwright.sync_api import expect
+
+from world import PHONE, PageTest, long_video, video
+
+# Drops files that the page makes itself, and a folder with one in it, as a mouse would: a list of names and contents.
+DROP = """([entries, base]) => {
+  const bytes = Uint8Array.from(atob(base), (letter) => letter.charCodeAt(0));
+  const fileOf = (name) => new File([bytes], name, { type: name.endsWith(".mp4") ? "video/mp4" : "text/plain" });
+  const entryOf = ([name, inside], path) => inside
+    ? { isDirectory: true, isFile: false, fullPath: `${path}/${name}`, createReader() {
+        let left = inside.map((one) => entryOf(one, `${path}/${name}`));
+        return { readEntries(resolve) { const some = left; left = []; resolve(some); } };
+      } }
+    : { isDirectory: false, isFile: true, fullPath: `${path}/${name}`, file: (resolve) => resolve(fileOf(name)) };
+  const transfer = {
+    types: ["Files"], files: [],
+    items: entries.map((entry) => ({ webkitGetAsEntry: () => entryOf(entry, "") })),
+  };
+  const event = new Event("drop", { bubbles: true, cancelable: true });
+  Object.defineProperty(event, "dataTransfer", { value: transfer });
+  document.querySelector("#drop").dispatchEvent(event);
+}"""
+
+
+class Upload(PageTest):
+    def slow(self, page, bytes_per_second):
+        """A network that sends so much, or as much as it can for -1."""
+        tools = page.context.new_cdp_session(page)
+        tools.send("Network.enable")
+        limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
+        tools.send("Network.emulateNetworkConditions", limits)
+
+    def test_two_videos_and_a_folder_are_dropped_and_what_is_no_video_is_told(self):
+        page = self.open()
+        self.sign_up(page)
+        content = base64.b64encode(video("drop.mp4").read_bytes()).decode()
+        entries = [["one.mp4", None], ["two.mp4", None], ["talks", [["three.mp4", None], ["notes.txt", None]]]]
+        page.evaluate(DROP, [entries, content])
+        expect(page.locator(".toast").last).to_contain_text("1")
+        for name in ["one.mp4", "two.mp4", "three.mp4"]:
+            self.state(page, name, "done")
+        expect(page.locator("li.job")).to_have_count(3)
+        expect(page.locator("#uploads li")).to_have_count(0)
+        if self.offers(page, "folder"):
+            expect(self.card(page, "three.mp4")).to_contain_text("talks")
+
+    def test_a_preset_and_options_are_sent_and_remembered(self):
+        page = self.open(size=PHONE)
+        self.sign_up(page)
+        page.get_by_role("radio", name="Lossless").check(force=True)
+        self.upload(page, video("lossless.mp4"))
+        expect(self.state(page, "lossless.mp4", "done")).to_contain_text("FLAC")
+        page.get_by_role("radio", name="Standard").check(force=True)
+        page.click("#more summary")
+        page.select_option("#option-format", "opus")
+        page.fill("#option-start", "0:02")
+        page.fill("#option-title", "A title")
+        self.upload(page, video("titled.mp4"))
+        card = self.state(page, "A title", "done")
+        expect(card).to_contain_text("OPUS")
+        expect(card).to_contain_text("0:08")
+        self.visit(page)
+        expect(page.locator("#option-format")).to_have_value("opus")
+        expect(page.locator("#option-start")).to_have_value("")
+
+    def test_an_option_that_is_not_valid_stops_the_upload_and_is_shown(self):
+        page = self.open()
+        self.sign_up(page)
+        page.click("#more summary")
+        page.fill("#option-start", "soon")
+        page.click("#more summary")
+        self.upload(page, video("never.mp4"))
+        expect(page.locator("#option-start")).to_be_focused()
+        expect(page.locator("#waiting")).to_contain_text("1")
+        page.fill("#option-start", "1")
+        page.locator("#option-start").blur()
+        self.state(page, "never.mp4", "done")
+
+    def test_an_upload_shows_its_way_and_can_be_canceled(self):
+        page = self.open()
+        self.sign_up(page)
+        self.slow(page, 2_000_000)
+        self.upload(page, long_video())
+        line = page.locator("#uploads li")
+        expect(line).to_contain_text("/s")
+        expect(line).to_contain_text("left")
+        line.get_by_role("button", name="Cancel").click()
+        expect(line).to_have_count(0)
+        self.slow(page, -1)
+        self.visit(page)
+        expect(page.locator("#empty")).to_be_visible()
+
+    def test_an_upload_is_paused_cut_off_reloaded_without_a_network_and_comes_to_its_end(self):
+        page = self.open()
+        if not self.offers(page, "POST /uploads"):
+            # Without tus a reload ends an upload, so the page asks before.
+            return self.a_reload_asks_first(page)
+        self.allow("net::ERR", "Failed to fetch")
+        self.sign_up(page)
+        page.evaluate("navigator.serviceWorker.ready")
+        # The worker keeps what is loaded from now on.
+        self.visit(page)
+        self.slow(page, 4_000_000)
+        self.upload(page, long_video())
+        line = page.locator("#uploads li")
+        expect(line).to_contain_text("/s")
+        line.get_by_role("button", name="Pause").click()
+        expect(line).to_contain_text("Paused")
+        line.get_by_role("button", name="Go on").click()
+        expect(line).to_contain_text("/s")
+        page.context.set_offline(True)
+        self.visit(page)
+        expect(page.locator("#uploads li")).to_have_count(1)
+        sent = []
+        page.on("request", lambda request: request.method in ("POST", "PATCH") and sent.append(request))
+        page.context.set_offline(False)
+        self.state(page, "long.mp4", "converting")
+        uploads = [request for request in sent if "/uploads" in request.url]
+        self.assertTrue(uploads and all(request.method == "PATCH" for request in uploads), "it began again")
+        self.press(self.card(page, "long.mp4"), "Cancel")
+
+    def a_reload_asks_first(self, page):
+        self.sign_up(page)
+        self.slow(page, 2_000_000)
+        self.upload(page, long_video())
+        expect(page.locator("#uploads li")).to_contain_text("/s")
+        page.locator("#email").click()
+        asked = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+        page.reload()
+        self.assertEqual(asked, ["beforeunload"])
