@@ -5,7 +5,7 @@ use db::{Claimed, Release, Released};
 use runtime::{Context, Failure, OrFail as _, Reply};
 
 use crate::{
-    Convert, cache, lease,
+    Convert, allowance, cache, lease,
     outcome::Outcome,
     run::{self, Progress},
 };
@@ -39,6 +39,7 @@ pub(crate) async fn convert(cx: Context<Convert>, ticket: VideoUploaded) -> Resu
     let outcome = tokio::select! {
         outcome = make(&cx, &claimed, &progress) => outcome,
         outcome = lease::ends(&cx, &claimed.lease, &progress) => outcome,
+        outcome = allowance::exceeded(&cx, &claimed, &progress) => outcome,
         () = cx.call.shutdown.cancelled() => Outcome::Shutdown,
     };
     // While the end is written the lease must not run out; whether it is lost is for the end to say.

@@ -10,6 +10,7 @@
 //! Idempotent: the job is claimed by compare-and-set, each attempt writes to an audio id of its own, and `done` is
 //! set only while the lease is still ours.
 
+mod allowance;
 mod cache;
 mod convert;
 mod intake;

@@ -17,6 +17,8 @@ pub struct GatewayConfig {
     pub download_url: String,
     /// Whether a proxy before this one says the truth about the client.
     pub trust_forwarded: bool,
+    /// Requests from one address to one process.
+    pub requests_per_minute: u64,
     /// Seconds for the head of an answer, counted from the last byte of the request.
     pub answer_seconds: u64,
 }
@@ -25,7 +27,15 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         let [auth_url, upload_url, jobs_url, download_url] = Default::default();
         // A long poll is answered after 60 seconds at the latest.
-        Self { auth_url, upload_url, jobs_url, download_url, trust_forwarded: false, answer_seconds: 100 }
+        Self {
+            auth_url,
+            upload_url,
+            jobs_url,
+            download_url,
+            trust_forwarded: false,
+            requests_per_minute: 6000,
+            answer_seconds: 100,
+        }
     }
 }
 
@@ -36,7 +46,14 @@ impl Config for GatewayConfig {
         ("upload_url", "address of the function upload"),
         ("jobs_url", "address of the function jobs"),
         ("download_url", "address of the function download"),
-        ("trust_forwarded", "whether a proxy stands before the gateway and its `X-Forwarded-*` are kept"),
+        (
+            "trust_forwarded",
+            "whether a proxy stands before the gateway (or before `tapedeck serve`): its `X-Forwarded-*` are kept, and limits count by the client that they name",
+        ),
+        (
+            "requests_per_minute",
+            "requests that one address (IPv6: a /64) may send in a minute to each process of the gateway, or to `tapedeck serve`; 0: any number",
+        ),
         ("answer_seconds", "seconds that a function may be silent before the head of its answer"),
     ];
 }

@@ -5,8 +5,9 @@
 //! all that sleep, and tell half the truth while one is away.
 
 use utoipa::openapi::{
-    InfoBuilder, LicenseBuilder, OpenApi,
-    security::{Http, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    InfoBuilder, LicenseBuilder, OpenApi, PathItem,
+    path::Operation,
+    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
 use crate::asset::Asset;
@@ -43,5 +44,23 @@ fn described(mut functions: OpenApi) -> OpenApi {
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     components.add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    let session = "The session of a browser, from `POST /session`; `__Host-tapedeck` where the service is reached by https";
+    let session = ApiKey::Cookie(ApiKeyValue::with_description("tapedeck", session));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(session));
+    functions.paths.paths.values_mut().flat_map(operations).for_each(take_sessions);
     functions
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = path;
+    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
+}
+
+/// Whoever takes a bearer token takes the cookie of a session too.
+fn take_sessions(operation: &mut Operation) {
+    let none: [&str; 0] = [];
+    let bearer = SecurityRequirement::new("bearer", none);
+    if let Some(security) = operation.security.as_mut().filter(|security| security.contains(&bearer)) {
+        security.push(SecurityRequirement::new("session", none));
+    }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use runtime::{Config as _, Service};
 
-use crate::GatewayConfig;
+use crate::{GatewayConfig, guarded};
 
 /// Opens what the function needs and serves it, until SIGTERM.
 ///
@@ -12,6 +12,9 @@ use crate::GatewayConfig;
 /// A variable that is missing or wrong, a key that can't be read, a port that is taken.
 pub async fn run() -> Result<(), Box<dyn Error>> {
     let service = Service::start().await?;
-    let function = crate::proxy(&GatewayConfig::from_env()?)?;
-    service.serve(function.into_parts().0).await
+    let config = GatewayConfig::from_env()?;
+    let routes = guarded(crate::proxy(&config)?.into_parts().0, &config);
+    let mut service = service;
+    service.config.trust_forwarded |= config.trust_forwarded;
+    service.serve(routes).await
 }

@@ -14,7 +14,7 @@ use identity::{Links, Proofs, SigningKey};
 use media::Engine;
 use notify::MailConfig;
 use runtime::{
-    CancellationToken, Function, PartsConfig, Tasks, give_memory_back, http_router, serve_with,
+    CancellationToken, Function, PartsConfig, ServeConfig, Tasks, give_memory_back, http_router, serve_with,
     shutdown_signal, start_logging,
 };
 use tokio::net::TcpListener;
@@ -106,7 +106,8 @@ async fn run(
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let router = http_router(function.clone().into_parts().0, shutdown.clone());
+    let routes = gateway::guarded(function.clone().into_parts().0, &settings.gateway);
+    let router = http_router(routes, shutdown.clone());
     let mut tasks = Tasks::until(shutdown.clone());
     let deliveries = local.run(function.clone(), shutdown.clone());
     tasks.spawn("the local broker", async move {
@@ -115,7 +116,9 @@ async fn run(
         }
     });
     tasks.spawn("the clock", run_clock(function, db, settings.clock, shutdown.clone()));
-    let served = serve_with(listener, router, &settings.serve, tasks, shutdown).await;
+    let trust_forwarded = settings.serve.trust_forwarded || settings.gateway.trust_forwarded;
+    let config = ServeConfig { trust_forwarded, ..settings.serve };
+    let served = serve_with(listener, router, &config, tasks, shutdown).await;
     served.map_err(|error| Error::Io(io::Error::other(error.to_string())))
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) sweep: SweepConfig,
     pub(crate) clock: ClockConfig,
     pub(crate) local: LocalConfig,
+    pub(crate) gateway: GatewayConfig,
     pub(crate) log: LogConfig,
     /// Variables that are set for nothing, because this process is all functions.
     pub(crate) unused: Vec<String>,
@@ -33,6 +34,7 @@ impl Settings {
         let parts = PartsConfig::from_env()?;
         Ok(Self {
             unused: unused(&parts, &BrokerConfig::from_env()?, &GatewayConfig::from_env()?)?,
+            gateway: GatewayConfig::from_env()?,
             parts,
             serve: ServeConfig::from_env()?,
             auth: AuthConfig::from_env()?,
@@ -63,7 +65,10 @@ fn unused(
         return Err(ConfigError::new("BROKER_URL", advice));
     }
     let public_key = parts.public_key_file.as_ref().map(|_| "PUBLIC_KEY_FILE".to_owned());
-    Ok(public_key.into_iter().chain(changed(broker)?).chain(changed(gateway)?).collect())
+    // What it does itself before the functions it does in one process too.
+    let read = ["GATEWAY_TRUST_FORWARDED", "GATEWAY_REQUESTS_PER_MINUTE"];
+    let gateway = changed(gateway)?.into_iter().filter(|variable| !read.contains(&variable.as_str()));
+    Ok(public_key.into_iter().chain(changed(broker)?).chain(gateway).collect())
 }
 
 type Rows = fn() -> Result<Vec<Variable>, String>;

@@ -14,7 +14,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Upload, form, raw,
+    Upload,
+    allowance::narrowed,
+    form, raw,
     receive::{Arrival, Receiver, Stored},
     refusal::Refusal,
 };
@@ -56,10 +58,11 @@ pub(crate) struct AcceptedLinks {
         (status = 400, description = "No file, an empty one, several, or a broken form"),
         (status = 401, description = "No valid credentials"),
         (status = 408, description = "Too little came for too long"),
-        (status = 409, description = "The job was removed during its upload"),
-        (status = 413, description = "Larger than allowed"),
+        (status = 409, description = "You have too many jobs at once, or the job was removed during its upload"),
+        (status = 413, description = "Larger than allowed, to everybody or to your class"),
         (status = 415, description = "Not a video or audio container"),
         (status = 422, description = "An option is unknown or wrong"),
+        (status = 429, description = "Too many uploads in an hour, or no minutes left for today; `Retry-After` says when to come again"),
         (status = 503, description = "Storage is away; try again"),
     )
 )]
@@ -70,11 +73,9 @@ pub(crate) async fn create(
     request: Request,
 ) -> Response {
     let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
-    let allowed = caller.and_then(|caller| caller.require(Scope::Upload).map(|()| caller));
-    let (caller, request) = match (allowed, too_long(&request, &deps)) {
-        (Ok(caller), None) => (caller, request),
-        (Err(problem), _) => return refuse_unread(problem, request.into_body()).await,
-        (Ok(_), Some(refusal)) => return refuse_unread(refusal.into(), request.into_body()).await,
+    let (deps, caller) = match allowed(deps, caller, announced(&request)).await {
+        Ok(allowed) => allowed,
+        Err(problem) => return refuse_unread(problem, request.into_body()).await,
     };
     // A task of its own: when the client hangs up this future is dropped, and the clean-up must go on.
     let accepting = tokio::spawn(async move { accept(deps, caller, request).await });
@@ -85,9 +86,28 @@ pub(crate) async fn create(
     }
 }
 
-/// Whether the client has announced more than may come.
-fn too_long(request: &Request, deps: &Upload) -> Option<Refusal> {
-    let announced = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+/// Whether the upload may begin; with the limits of its account.
+async fn allowed(
+    deps: Upload,
+    caller: Result<Caller, Problem>,
+    announced: Option<u64>,
+) -> Result<(Upload, Caller), Problem> {
+    let caller = caller?;
+    caller.require(Scope::Upload)?;
+    let deps = narrowed(deps, caller.user_id).await?;
+    match announced.and_then(|announced| too_long(announced, &deps)) {
+        None => Ok((deps, caller)),
+        Some(refusal) => Err(refusal.into()),
+    }
+}
+
+/// How long the body will be, if the client says so.
+fn announced(request: &Request) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether more will come than may.
+fn too_long(announced: u64, deps: &Upload) -> Option<Refusal> {
     // A form's frame and its options come on top of the video.
     let most = deps.config.max_bytes.saturating_add(form::MAX_FRAME);
     (announced > most).then_some(Refusal::TooLarge(deps.config.max_bytes))

@@ -1,6 +1,6 @@
 //! Takes a video and makes it a job: `POST /upload`, as a form or as a raw body.
 //!
-//! 1. `create.rs`: the route. Bearer + body stream -> stored video -> one transaction {job, outbox} -> 202.
+//! 1. `allowance.rs`: may it begin. `create.rs`: the route. Bearer + body stream -> stored video -> one transaction {job, outbox} -> 202.
 //! 2. `form.rs` and `raw.rs`: the two ways in. Both end in a [`receive::Arrival`].
 //! 3. `pace.rs`: a body must keep coming.
 //! 4. `receive.rs`: first bytes sniffed, the stream stored and digested, a job row that names the blob before its first
@@ -11,6 +11,7 @@
 //! Architecture invariants: nothing is held whole (memory per upload stays under 8 MiB whatever its size);
 //! an upload that does not end in 202 leaves no row and no blob, and if the process dies the sweep sees to that.
 
+mod allowance;
 mod create;
 mod form;
 #[doc(hidden)]
@@ -64,6 +65,8 @@ impl FromRef<Upload> for Verifier {
 pub struct UploadConfig {
     /// Bytes of the largest video.
     pub max_bytes: u64,
+    /// Uploads that one account may begin.
+    pub per_hour: u64,
     /// Seconds after which an upload is given up if fewer than `idle_bytes` came in them.
     pub idle_seconds: u64,
     /// Bytes that must come in each `idle_seconds`.
@@ -84,6 +87,7 @@ impl Default for UploadConfig {
     fn default() -> Self {
         Self {
             max_bytes: 20 * 1024 * 1024 * 1024,
+            per_hour: 3000,
             idle_seconds: 60,
             idle_bytes: 64 * 1024,
             url: false,
@@ -100,6 +104,7 @@ impl Config for UploadConfig {
     const PREFIX: &'static str = "UPLOAD_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
         ("max_bytes", "bytes of the largest video that is taken"),
+        ("per_hour", "uploads that one account may begin in an hour; 0: any number"),
         ("idle_seconds", "seconds after which an upload is given up if it hardly moves"),
         ("idle_bytes", "bytes that must come in each UPLOAD_IDLE_SECONDS; fewer is hardly moving"),
         ("url", "`true` lets users upload from links (`POST /upload/url`): `https` at public addresses"),

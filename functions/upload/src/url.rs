@@ -32,6 +32,7 @@ use utoipa::ToSchema;
 use self::turns::Turns;
 use crate::{
     Upload, UploadConfig,
+    allowance::narrowed,
     create::{Accepted, queue},
     pace::Broken,
     receive::{Arrival, Receiver, Stored},
@@ -104,10 +105,11 @@ pub(crate) struct Link {
         (status = 401, description = "No valid credentials"),
         (status = 403, description = "Links are switched off here, or the API key lacks the scope `upload`"),
         (status = 409, description = "The job was removed while its video was fetched"),
+        (status = 409, description = "You have too many jobs at once"),
         (status = 413, description = "Larger than allowed"),
         (status = 415, description = "Not JSON; or the link leads to no video or audio file"),
         (status = 422, description = "An option is unknown or wrong, or the link is not fetched or does not work"),
-        (status = 429, description = "You have too many links in hand"),
+        (status = 429, description = "You have too many links in hand, too many uploads in an hour, or no minutes left for today"),
         (status = 503, description = "The service has too many links in hand, or storage is away; try again"),
     )
 )]
@@ -122,6 +124,7 @@ async fn create_from_url(
     let (options, wanted) = (options(&link.options)?, fetch::checked(&link.url)?);
     let turn = links.turns.take(caller.user_id)?;
     let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
+    let deps = narrowed(deps, caller.user_id).await?;
     // A task of its own: when the client hangs up this future is dropped, and the clean-up must go on.
     let hung_up = CancellationToken::new();
     let _guard = hung_up.clone().drop_guard();

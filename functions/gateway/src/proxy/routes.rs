@@ -12,11 +12,13 @@ pub(crate) enum Upstream {
 }
 
 /// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`], [`FEEDS`] and [`ADMIN_JOBS`].
-pub(super) const PREFIXES: [(&str, Upstream); 16] = [
+pub(super) const PREFIXES: [(&str, Upstream); 18] = [
     ("/register", Upstream::Auth),
     ("/verify", Upstream::Auth),
     ("/login", Upstream::Auth),
     ("/logout", Upstream::Auth),
+    ("/session", Upstream::Auth),
+    ("/guest", Upstream::Auth),
     ("/token", Upstream::Auth),
     ("/password", Upstream::Auth),
     ("/me", Upstream::Auth),
@@ -74,6 +76,10 @@ mod tests {
         let cases = [
             ("/login", Some(Upstream::Auth)),
             ("/token/refresh", Some(Upstream::Auth)),
+            ("/session", Some(Upstream::Auth)),
+            ("/guest", Some(Upstream::Auth)),
+            ("/me/sessions", Some(Upstream::Auth)),
+            ("/admin/classes/guest", Some(Upstream::Auth)),
             ("/.well-known/jwks.json", Some(Upstream::Auth)),
             ("/upload", Some(Upstream::Upload)),
             ("/upload/url", Some(Upstream::Upload)),

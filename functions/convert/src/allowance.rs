@@ -1,0 +1,42 @@
+//! How much video the owner of a job may have converted.
+
+use std::{future::pending, time::Duration};
+
+use contracts::FailureCode;
+use db::Claimed;
+use tokio::time::sleep;
+
+use crate::{Convert, outcome::Outcome, run::Progress};
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Ends if the video turns out to be longer than what its owner may still have converted today: as soon as the file says
+/// so, or has come so far. An upload does not know how long its video is; what was converted counts when it has ended.
+pub(crate) async fn exceeded(cx: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
+    let left = match cx.db.allowance(claimed.job.user_id).await {
+        Ok(allowance) => allowance.and_then(|allowance| allowance.video_left()),
+        Err(error) => {
+            tracing::warn!(job = %claimed.job.id, %error, "converted without asking how much is left");
+            None
+        }
+    };
+    let Some(left) = left else { return pending().await };
+    while length(progress) <= left.as_secs_f64() {
+        sleep(LOOK).await;
+    }
+    let minutes = left.as_secs() / 60;
+    Outcome::Failed(
+        FailureCode::TooLong,
+        format!("it is longer than the {minutes} minutes that you may have converted in 24 hours now"),
+    )
+}
+
+/// In seconds: as the file says it, if it does, else how far it has come.
+fn length(progress: &Progress) -> f64 {
+    let position = Duration::from_micros(progress.position()).as_secs_f64();
+    match progress.get() {
+        share if share > 0.0 => position / share,
+        _ => position,
+    }
+}
