@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tapedeck_tests::{Platform, User};
 
-/// A podcast app with its own folder.
+/// gPodder with its own folder.
 struct App {
     folder: tempfile::TempDir,
 }
@@ -20,6 +20,7 @@ impl App {
 
     /// Debian's own Python, not one that stands before it on the PATH.
     async fn run(&self, arguments: &[&str]) -> String {
+        #[expect(clippy::disallowed_methods, reason = "a real client is the point")]
         let mut gpo = Command::new("/usr/bin/python3");
         gpo.arg("/usr/bin/gpo")
             .args(arguments)
