@@ -35,12 +35,13 @@ lint: setup ## Check format, lints, docs and who depends on whom
 	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
 
-bench: setup ## Measure start, memory, 2 GiB through one process, 1 GiB through the gateway, GridFS, the sweep, the engine
+bench: setup ## Measure starts, first requests, memory, 2 GiB through one process, 1 GiB through the gateway, GridFS, the sweep, the engine
 	@tests/servers/install.sh target/servers
 	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench pymongo moviepy==2.2.1
 	$(CARGO) build --release --workspace --bins --examples
 	target/release/measure
 	target/release/measure-fleet
+	target/release/measure-starts
 	target/release/measure-sweep
 	PYTHONPATH=target/bench target/release/servers run -- sh -c 'target/release/examples/gridfs-bench "$$TEST_MONGODB_URI/bench" 256 5'
 	PYTHONPATH=target/bench target/release/engine-bench 60 3 /usr/bin/python3

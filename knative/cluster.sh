@@ -12,7 +12,7 @@ apply() { kubectl apply --server-side --force-conflicts --filename "$1"; }
 ready() { kubectl wait deployment --all --for=condition=Available --timeout=300s --namespace "$1"; }
 # small NAMESPACE: its Deployments ask for little. They ask for 100m to 300m each, made for clusters of many nodes; together
 # that is more than a small machine has, and what does not fit is not started. They may still use what is free.
-small() { kubectl set resources deployment --all --requests=cpu=15m --namespace "$1"; }
+small() { kubectl set resources deployment --all --requests=cpu=10m --namespace "$1"; }
 
 cores=$(nproc) gib=$(awk '/^MemTotal/ {printf "%.0f", $2 / 1048576}' /proc/meminfo)
 echo "A cluster with everything needs $need_cores cores and $need_gib GiB; this machine has $cores cores and $gib GiB."
