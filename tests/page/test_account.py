@@ -37,6 +37,20 @@ class Account(PageTest):
         expect(page.get_by_role("textbox", name="All tapes", exact=True)).to_have_count(0)
         self.assertEqual(page.request.get(address).status, 404)
 
+    def test_log_ins_are_listed_and_one_is_ended_from_another(self):
+        self.allow("401")
+        page, phone = self.open(), self.open(size=PHONE)
+        email = self.sign_up(page)
+        self.log_in(phone, email)
+        page.get_by_role("link", name="Account").click()
+        sessions = page.locator("section", has_text="Where you are logged in").locator("li")
+        expect(sessions).to_have_count(2)
+        expect(sessions.filter(has_text="this one")).to_have_count(1)
+        sessions.get_by_role("button", name="Log out").click()
+        expect(sessions).to_have_count(1)
+        self.visit(phone)
+        expect(phone.locator("#entry")).to_be_visible()
+
     def test_the_webhook_secret_is_shown_and_replaced(self):
         page = self.open()
         self.sign_up(page)
@@ -93,7 +107,7 @@ class Account(PageTest):
         expect(other.locator("#entry-error")).not_to_be_empty()
         row.get_by_role("button", name="Unlock").click()
         expect(row).not_to_contain_text("locked")
-        row.get_by_role("combobox").select_option("admin")
+        row.get_by_role("combobox", name="Role").select_option("admin")
         expect(page.locator(".toast").last).to_contain_text("Saved")
         self.log_in(other, email)
         expect(other.locator("#to-admin")).to_be_visible()

@@ -17,14 +17,19 @@ class Entry(PageTest):
         self.sign_up(page)
         self.state(page, "before.mp4", "done")
 
-    def test_a_reload_keeps_the_session_and_logging_out_ends_it(self):
+    def test_a_reload_and_a_new_tab_keep_the_session_and_logging_out_ends_it_in_all(self):
         page = self.open(size=PHONE, scheme="dark")
         email = self.sign_up(page)
         self.visit(page)
         expect(page.locator("#work")).to_be_visible()
         expect(page.locator("#email")).to_have_text(email)
+        other = page.context.new_page()
+        other.home = page.home
+        self.visit(other)
+        expect(other.locator("#work")).to_be_visible()
         page.click("#logout")
         expect(page.locator("#entry")).to_be_visible()
+        expect(other.locator("#entry")).to_be_visible()
         self.visit(page)
         expect(page.locator("#entry")).to_be_visible()
         self.log_in(page, email)

@@ -18,33 +18,37 @@ export async function showAdmin() {
 }
 
 async function users() {
+  const classes = offers("GET /admin/classes") ? (await api("admin/classes")).classes : [];
+  const names = classes.map(({ name }) => name);
   const load = async (cursor) => {
     const page = await api(`admin/users?limit=50${query(cursor)}`);
-    return { items: page.users.map(user), next: page.next_cursor };
+    return { items: page.users.map((account) => user(account, names)), next: page.next_cursor };
   };
   return section("admin.users", ...await paged(load));
 }
 
 // An account: who it is, and what can be changed of it.
-function user(account) {
+function user(account, classes) {
   const { id, email, created_at } = account;
   const change = (what) => api(`admin/users/${id}`, json("PATCH", what));
-  const role = el("select", { "aria-label": t("admin.role.of", { email }) },
-    ["user", "admin"].map((value) => el("option", { value, selected: account.role === value }, t(`role.${value}`))));
-  role.addEventListener("change", (event) => once(event, async () => {
-    try {
-      await change({ role: role.value });
-      account.role = role.value;
-      toast(t("saved"));
-    } finally {
-      role.value = account.role;
-    }
-  }));
-  const limits = el("input", { value: account.class, maxlength: 32, pattern: "[A-Za-z0-9\\-]+", "aria-label": t("admin.class.of", { email }) });
-  limits.addEventListener("change", (event) => once(event, async () => {
-    await change({ class: limits.value });
-    toast(t("saved"));
-  }));
+  // What is chosen stays only if the service takes it.
+  const select = (name, label, choices) => {
+    const node = el("select", { "aria-label": label },
+      choices.map(([value, text]) => el("option", { value, selected: account[name] === value }, text)));
+    node.addEventListener("change", (event) => once(event, async () => {
+      try {
+        await change({ [name]: node.value });
+        account[name] = node.value;
+        toast(t("saved"));
+      } finally {
+        node.value = account[name];
+      }
+    }));
+    return node;
+  };
+  const role = select("role", t("admin.role.of", { email }), ["user", "admin"].map((value) => [value, t(`role.${value}`)]));
+  const known = classes.includes(account.class) ? classes : [account.class, ...classes];
+  const limits = select("class", t("admin.class.of", { email }), known.map((value) => [value, value]));
   let locked = Boolean(account.disabled_at);
   const state = el("span", { class: "quiet" });
   const lock = button("", "key", (event) => once(event, async () => {

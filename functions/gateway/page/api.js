@@ -32,7 +32,7 @@ export const call = async (path, options) => answer(await fetch(at(path), option
 // What to tell the user: our own words where we have them, else the service's.
 export function said(error) {
   if (!(error instanceof Refused)) return t("problem.network");
-  const type = String(error.type).split("/").pop();
+  const type = error.type.split(/[/#]/).pop();
   return known(`problem.type.${type}`) ?? error.message;
 }
 

@@ -27,8 +27,12 @@ async function start() {
   $("language").append(...languages().map(([tag, name]) => el("option", { value: tag, selected: tag === language }, name)));
   $("language").addEventListener("change", (event) => switchLanguage(event.target.value));
   $("logout").addEventListener("click", async () => {
-    await logout();
-    leave();
+    try {
+      await logout();
+      leave();
+    } catch (error) {
+      toast(said(error), true);
+    }
   });
   $("search").addEventListener("input", () => jobs?.draw());
   $("older").addEventListener("click", () => jobs?.showOlder());

@@ -1,4 +1,5 @@
-// Server-sent events over fetch: EventSource can't send a token. Comes back after a cut, with the last id.
+// Server-sent events over fetch, which tells why a stream was refused as EventSource does not. Comes back after a cut,
+// with the last id, ever more seldom.
 
 import { fetchApi } from "./session.js";
 

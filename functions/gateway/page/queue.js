@@ -1,7 +1,7 @@
 // The uploads: two at a time, each with its progress. With tus they can be paused and outlive a reload.
 
 import { Refused, answer, at, offers, said } from "./api.js";
-import { token, session } from "./session.js";
+import { session } from "./session.js";
 import { shelve, shelved, unshelve } from "./shelf.js";
 import { t } from "./texts.js";
 
@@ -152,7 +152,6 @@ async function sendForm(upload, progress) {
   const form = new FormData();
   Object.entries(upload.options).forEach(([name, value]) => form.append(name, value));
   form.append("file", upload.file);
-  const bearer = await token();
   const request = new XMLHttpRequest();
   upload.stop = () => request.abort();
   request.upload.addEventListener("progress", (event) => {
@@ -164,7 +163,6 @@ async function sendForm(upload, progress) {
     request.addEventListener("error", () => reject(new Error("network")));
     request.addEventListener("abort", () => reject(new Refused(0, { detail: t("upload.stopped") })));
     request.open("POST", at("upload"));
-    request.setRequestHeader("Authorization", `Bearer ${bearer}`);
     // A second try of the same upload makes no second job.
     request.setRequestHeader("Idempotency-Key", upload.id);
     request.send(form);

@@ -2,7 +2,6 @@
 // tells it.
 
 import { Refused, at } from "./api.js";
-import { token } from "./session.js";
 import { t } from "./texts.js";
 import "./vendor/tus.min.js";
 
@@ -20,7 +19,6 @@ export async function sendResumable(upload, progress, keep) {
       retryDelays: RETRIES,
       storeFingerprintForResuming: false,
       metadata: { filename: upload.name, ...upload.options },
-      onBeforeRequest: async (request) => request.setHeader("Authorization", `Bearer ${await token()}`),
       onAfterResponse: (_, response) => { job ??= jobOf(response); },
       // Below the path where the page is, whatever the service takes for its own address.
       onUploadUrlAvailable() {
@@ -43,9 +41,8 @@ export async function sendResumable(upload, progress, keep) {
 
 // What the service has of an upload that began before the page was loaded.
 export async function discard(url) {
-  const headers = { Authorization: `Bearer ${await token()}` };
   // Best effort: what is left there expires by itself.
-  await globalThis.tus.Upload.terminate(url, { headers, retryDelays: [] }).catch(() => {});
+  await globalThis.tus.Upload.terminate(url, { retryDelays: [] }).catch(() => {});
 }
 
 const jobOf = (response) => response.getHeader("Job-Location")?.split("/").pop() ?? null;

@@ -117,8 +117,9 @@ async fn the_page_names_only_what_is_served_here_and_has_nothing_inline() {
             assert!(!script.contains(unsafe_way), "{name}: {unsafe_way}");
         }
     }
-    // What may stay on the disk of a shared computer is no credential.
-    assert!(!sources("", "session.js")[0].1.contains("localStorage"));
+    // Credentials are in a cookie that no script can read.
+    let all: String = sources("", ".js").into_iter().map(|(_, text)| text).collect();
+    assert!(!all.contains("access_token") && !all.contains("Authorization"));
 }
 
 #[tokio::test]
