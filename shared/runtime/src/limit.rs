@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(refused.headers()["ratelimit"], format!("\"requests\";r=0;t={seconds}").as_str());
         let body = axum::body::to_bytes(refused.into_body(), 10_000).await.unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(body["type"], "urn:tapedeck:problem:too-many-requests");
+        assert!(body["type"].as_str().unwrap().ends_with("too-many-requests"), "{body}");
         assert_eq!((&body["retry_after"], &body["policy"]), (&seconds.into(), &"requests".into()));
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 async fn every_guarded_route_asks_for_credentials() {
     let house = House::open().await;
     let key = format!("/keys/{}", KeyId::generate());
-    for path in ["/me", "/keys", "/admin/users"] {
+    for path in ["/me", "/me/limits", "/me/sessions", "/keys", "/admin/users", "/admin/classes"] {
         assert_eq!(house.get(path, "").await.problem(), (401, "unauthorized".into()), "{path}");
     }
     assert_eq!(house.delete("/me", "").await.status, 401);
@@ -252,18 +252,25 @@ async fn every_route_is_described() {
     let paths: Vec<&String> = openapi.paths.paths.keys().collect();
     let expected = [
         "/.well-known/jwks.json",
+        "/admin/classes",
+        "/admin/classes/{name}",
         "/admin/users",
         "/admin/users/{id}",
+        "/guest",
         "/keys",
         "/keys/{id}",
         "/login",
         "/logout",
         "/me",
+        "/me/limits",
+        "/me/sessions",
+        "/me/sessions/{id}",
         "/me/webhook-secret",
         "/password",
         "/password/reset",
         "/password/reset/confirm",
         "/register",
+        "/session",
         "/token/refresh",
         "/verify",
     ];

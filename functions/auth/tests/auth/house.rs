@@ -47,7 +47,7 @@ impl Answer {
     /// The status, and the last word of the problem's type.
     pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.text);
-        (self.status, self.field("type").rsplit(':').next().unwrap().to_owned())
+        (self.status, self.field("type").rsplit([':', '#']).next().unwrap().to_owned())
     }
 }
 
