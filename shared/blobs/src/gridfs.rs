@@ -21,6 +21,7 @@ mod walk;
 
 use std::fmt;
 
+use futures_util::future::BoxFuture;
 use mongodb::{
     Collection, Database, IndexModel,
     bson::{DateTime, Document, RawDocumentBuf, doc},
@@ -35,6 +36,10 @@ use crate::{Blob, Bucket, Result, Stored};
 /// 255 KiB to 4 MiB make no difference to the speed of a put or get as long as several chunks travel in one call;
 /// the larger ones hold more memory and read more for a range.
 const CHUNK_SIZE: usize = 255 * 1024;
+
+/// What a call will answer. In a box, so that the driver is compiled here: the code of an `async fn` is made where it is
+/// awaited, and each function would make the driver's once more.
+type Answer<'a, T> = BoxFuture<'a, Result<T>>;
 
 pub(crate) struct GridFs {
     connection: Connection,
@@ -54,39 +59,51 @@ impl GridFs {
     }
 
     /// Makes the indexes, however long that takes on what is there.
-    pub(crate) async fn prepare(&self) -> Result<()> {
-        for bucket in Bucket::ALL {
-            self.grid(bucket).await?.make_indexes().await?;
-        }
-        Ok(())
+    pub(crate) fn prepare(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            for bucket in Bucket::ALL {
+                self.grid(bucket).await?.make_indexes().await?;
+            }
+            Ok(())
+        })
     }
 
-    pub(crate) async fn put(&self, blob: Blob) -> Result<GridUpload> {
-        Ok(GridUpload::new(self.grid(blob.bucket()).await?, blob.id()))
+    pub(crate) fn put(&self, blob: Blob) -> Answer<'_, GridUpload> {
+        Box::pin(async move { Ok(GridUpload::new(self.grid(blob.bucket()).await?, blob.id())) })
     }
 
-    pub(crate) async fn resume(&self, blob: Blob, at: u64) -> Result<GridUpload> {
-        self.grid(blob.bucket()).await?.resume(blob.id(), at).await
+    pub(crate) fn resume(&self, blob: Blob, at: u64) -> Answer<'_, GridUpload> {
+        Box::pin(async move { self.grid(blob.bucket()).await?.resume(blob.id(), at).await })
     }
 
-    pub(crate) async fn complete(&self, blob: Blob, size: u64) -> Result<()> {
-        self.grid(blob.bucket()).await?.complete(&blob.id(), size).await
+    pub(crate) fn complete(&self, blob: Blob, size: u64) -> Answer<'_, ()> {
+        Box::pin(async move { self.grid(blob.bucket()).await?.complete(&blob.id(), size).await })
     }
 
-    pub(crate) async fn read(&self, blob: Blob) -> Result<Option<GridReader>> {
-        GridReader::open(self.grid(blob.bucket()).await?, blob.id()).await
+    pub(crate) fn read(&self, blob: Blob) -> Answer<'_, Option<GridReader>> {
+        Box::pin(async move { GridReader::open(self.grid(blob.bucket()).await?, blob.id()).await })
     }
 
-    pub(crate) async fn delete(&self, blob: Blob) -> Result<bool> {
-        self.grid(blob.bucket()).await?.remove(&blob.id()).await
+    pub(crate) fn delete(&self, blob: Blob) -> Answer<'_, bool> {
+        Box::pin(async move { self.grid(blob.bucket()).await?.remove(&blob.id()).await })
     }
 
-    pub(crate) async fn page(&self, bucket: Bucket, after: &str, limit: usize) -> Result<Vec<Stored>> {
-        walk::page(&self.grid(bucket).await?, bucket, after, limit).await
+    pub(crate) fn page<'a>(
+        &'a self,
+        bucket: Bucket,
+        after: &'a str,
+        limit: usize,
+    ) -> Answer<'a, Vec<Stored>> {
+        Box::pin(async move { walk::page(&self.grid(bucket).await?, bucket, after, limit).await })
     }
 
-    pub(crate) async fn partials(&self, bucket: Bucket, after: &str, limit: usize) -> Result<Vec<Stored>> {
-        walk::partials(&self.grid(bucket).await?, bucket, after, limit).await
+    pub(crate) fn partials<'a>(
+        &'a self,
+        bucket: Bucket,
+        after: &'a str,
+        limit: usize,
+    ) -> Answer<'a, Vec<Stored>> {
+        Box::pin(async move { walk::partials(&self.grid(bucket).await?, bucket, after, limit).await })
     }
 
     async fn grid(&self, bucket: Bucket) -> Result<Grid> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contracts::{Envelope, Event, SweepBlobs, SweepDue};
 use db::Db;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use runtime::{Call, CancellationToken, Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
 
@@ -44,11 +45,20 @@ impl Config for ClockConfig {
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Ticks the sweep of `function` until `shutdown`: when a row of `db` becomes due, and the walk in its turn.
-pub async fn run_clock(function: Function, db: Db, config: ClockConfig, shutdown: CancellationToken) {
-    tokio::join!(
-        look_at_due(function.clone(), db.clone(), config.due_seconds, shutdown.clone()),
-        walk(function, db, config.blobs_seconds, shutdown),
-    );
+pub fn run_clock(
+    function: Function,
+    db: Db,
+    config: ClockConfig,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, ()> {
+    let function = function.subscriptions();
+    let both = async move {
+        tokio::join!(
+            look_at_due(function.clone(), db.clone(), config.due_seconds, shutdown.clone()),
+            walk(function, db, config.blobs_seconds, shutdown),
+        );
+    };
+    both.boxed()
 }
 
 async fn look_at_due(function: Function, db: Db, seconds: u64, shutdown: CancellationToken) {

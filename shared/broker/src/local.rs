@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use contracts::{ALL_EVENT_TYPES, Envelope, Timestamp, pause_after};
 use db::{Db, Pending};
+use futures_util::{FutureExt as _, future::BoxFuture};
 use runtime::{Call, CancellationToken, Checked, Config, Died, Failure, Function, Tasks, within};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -79,8 +80,13 @@ impl Local {
     ///
     /// # Errors
     /// [`Died`] if a lane ended before.
-    pub async fn run(self, function: Function, shutdown: CancellationToken) -> Result<(), Died> {
-        self.lanes(&function, &shutdown).ended().await
+    pub fn run(
+        self,
+        function: Function,
+        shutdown: CancellationToken,
+    ) -> BoxFuture<'static, Result<(), Died>> {
+        let function = function.subscriptions();
+        async move { self.lanes(&function, &shutdown).ended().await }.boxed()
     }
 
     fn lanes(&self, function: &Function, shutdown: &CancellationToken) -> Tasks {

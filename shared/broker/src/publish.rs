@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use contracts::Envelope;
 use db::Db;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use tokio::sync::watch;
 
 use crate::{
@@ -71,28 +71,37 @@ impl Broker {
 
     /// Passes an event on at once, as well as it can: the row stays in the outbox until it has worked, so a
     /// failure here loses nothing and is nobody's error.
-    pub async fn publish(&self, envelope: &Envelope) {
+    // In a box, as the others: the code of an `async fn` is made where it is awaited, and each function would compile lapin once
+    // more.
+    pub fn publish<'a>(&'a self, envelope: &'a Envelope) -> BoxFuture<'a, ()> {
         match &self.transport {
             Transport::Local(wake) => {
-                tracing::debug!(event = %envelope.id, kind = %envelope.kind, "published");
-                wake.send_replace(());
+                let (id, kind) = (&envelope.id, &envelope.kind);
+                let woken = async move {
+                    tracing::debug!(event = %id, kind = %kind, "published");
+                    wake.send_replace(());
+                };
+                woken.boxed()
             }
-            Transport::Remote(relay, _) => relay.publish(envelope).await,
+            Transport::Remote(relay, _) => relay.publish(envelope).boxed(),
         }
     }
 
     /// The same for many, several at once.
-    pub async fn publish_all(&self, envelopes: &[Envelope]) {
-        stream::iter(envelopes).for_each_concurrent(AT_ONCE, |envelope| self.publish(envelope)).await;
+    pub fn publish_all<'a>(&'a self, envelopes: &'a [Envelope]) -> BoxFuture<'a, ()> {
+        stream::iter(envelopes).for_each_concurrent(AT_ONCE, |envelope| self.publish(envelope)).boxed()
     }
 
     /// Passes on whatever was left over in the outbox.
-    pub async fn publish_pending(&self) {
+    pub fn publish_pending(&self) -> BoxFuture<'_, ()> {
         match &self.transport {
             Transport::Local(wake) => {
-                wake.send_replace(());
+                let woken = async move {
+                    wake.send_replace(());
+                };
+                woken.boxed()
             }
-            Transport::Remote(relay, _) => relay.publish_pending().await,
+            Transport::Remote(relay, _) => relay.publish_pending().boxed(),
         }
     }
 }

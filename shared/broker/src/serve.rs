@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use contracts::Envelope;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use runtime::{Call, CancellationToken, Failure, Function, Service, event_routes};
 
 use crate::{
@@ -20,13 +21,23 @@ use crate::{
 ///
 /// # Errors
 /// If the listener fails, or a part ended before the process: so that whoever started it starts it anew.
-pub async fn serve(
+pub fn serve<'a>(
+    name: &'a str,
+    function: Function,
+    broker: &'a Broker,
+    service: Service,
+) -> BoxFuture<'a, Result<(), Box<dyn std::error::Error>>> {
+    // In a box, as `Broker::publish`.
+    serve_here(name, function, broker, service).boxed()
+}
+
+async fn serve_here(
     name: &str,
     function: Function,
     broker: &Broker,
     mut service: Service,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut routes = function.clone().into_parts().0;
+    let (function, mut routes) = (function.subscriptions(), function.into_parts().0);
     match &broker.transport {
         // `Local` delivers.
         Transport::Local(_) => {}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contracts::{Envelope, Event};
+use futures_util::{FutureExt as _, future::BoxFuture};
 use runtime::{CancellationToken, Function};
 
 use crate::{
@@ -40,32 +41,32 @@ impl WorkQueue {
     ///
     /// # Errors
     /// [`Error::NoRoute`] if the queue is missing, else as the broker fails.
-    pub async fn publish(&self, envelope: &Envelope) -> Result<(), Error> {
-        self.publisher.publish(envelope, true).await
+    pub fn publish<'a>(&'a self, envelope: &'a Envelope) -> BoxFuture<'a, Result<(), Error>> {
+        self.publisher.publish(envelope, true).boxed()
     }
 
     /// Hands messages to `function`, one at a time, until `shutdown`; the one in hand is finished. A message is
     /// acknowledged when its handler is done, and what the handler says is published to `broker` at once.
-    pub async fn work(&self, function: Function, broker: Broker, shutdown: CancellationToken) {
-        self.consumer(function, broker).run(shutdown).await;
+    pub fn work(&self, function: Function, broker: Broker, shutdown: CancellationToken) -> BoxFuture<'_, ()> {
+        self.consumer(function, broker).run(shutdown).boxed()
     }
 
     /// Hands one message to `function`, if one comes within `wait`; says whether one came.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the broker is away or goes away.
-    pub async fn work_once(
-        &self,
+    pub fn work_once<'a>(
+        &'a self,
         function: Function,
         broker: Broker,
         wait: Duration,
-        shutdown: &CancellationToken,
-    ) -> Result<bool, Error> {
-        self.consumer(function, broker).one(wait, shutdown).await
+        shutdown: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<bool, Error>> {
+        async move { self.consumer(function, broker).one(wait, shutdown).await }.boxed()
     }
 
     fn consumer(&self, function: Function, broker: Broker) -> Consumer {
-        let settler = Settler { function, broker };
+        let settler = Settler { function: function.subscriptions(), broker };
         Consumer { queue: self.queue.clone(), prefetch: ONE, settler, config: self.config.clone().into() }
     }
 }

@@ -111,6 +111,13 @@ impl Function {
         self
     }
 
+    /// Its subscriptions alone. The description of the routes is large (a MiB for all functions), and whoever only brings
+    /// events would keep it for as long.
+    #[must_use]
+    pub fn subscriptions(&self) -> Self {
+        Self { routes: OpenApiRouter::default(), subscriptions: self.subscriptions.clone() }
+    }
+
     /// The event types that have subscribers here, each once, with how many deliveries may be in hand at once.
     pub fn event_types(&self) -> BTreeMap<&'static str, usize> {
         let mut types = BTreeMap::new();
@@ -196,6 +203,15 @@ mod tests {
         assert_eq!(replies[0].subject, uploaded.subject);
         let outcome = function.deliver(replies[0].clone(), Call::default()).await;
         assert!(matches!(outcome, Err(Failure::Retry(_))));
+    }
+
+    #[tokio::test]
+    async fn subscriptions_alone_hear_their_events_and_describe_nothing() {
+        let routes = OpenApiRouter::new().route("/", axum::routing::get(|| async {}));
+        let subscriptions = Function::new().routes(routes).on((), convert).subscriptions();
+        assert_eq!(subscriptions.deliver(uploaded(), Call::default()).await.unwrap().len(), 1);
+        let (router, description) = subscriptions.into_parts();
+        assert!(!router.has_routes() && description.paths.paths.is_empty());
     }
 
     #[tokio::test]

@@ -3,11 +3,11 @@
 use std::{io, ops::Range};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use mongodb::{bson::doc, raw_batch_cursor::RawBatch};
 
 use super::{
-    CHUNK_SIZE, Grid,
+    Answer, CHUNK_SIZE, Grid,
     fault::{deleted, within},
 };
 use crate::{CHUNK, Error, Result};
@@ -41,14 +41,16 @@ impl GridReader {
         self.size
     }
 
-    pub(crate) async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
-        let range = offset..offset.saturating_add(len as u64);
-        let mut pieces: Vec<Bytes> = self.stream(range).try_collect().await?;
-        Ok(if pieces.len() == 1 { pieces.remove(0) } else { pieces.concat().into() })
+    pub(crate) fn read_at(&self, offset: u64, len: usize) -> Answer<'_, Bytes> {
+        Box::pin(async move {
+            let range = offset..offset.saturating_add(len as u64);
+            let mut pieces: Vec<Bytes> = self.stream(range).try_collect().await?;
+            Ok(if pieces.len() == 1 { pieces.remove(0) } else { pieces.concat().into() })
+        })
     }
 
     /// Groups of chunks are fetched ahead of what is taken, a few at a time.
-    pub(crate) fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
+    pub(crate) fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
         let reader = self.clone();
         let end = range.end.min(self.size);
         let range = range.start.min(end)..end;
@@ -59,6 +61,7 @@ impl GridReader {
             .map(|fetched| fetched.unwrap_or_else(|panic| Err(Error::Unavailable(io::Error::other(panic)))))
             .map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok)))
             .try_flatten()
+            .boxed()
     }
 
     /// The bytes of `chunks` that are in `range`.

@@ -12,7 +12,7 @@ use mongodb::{
 };
 use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{CHUNK_SIZE, Grid, fault, fault::within};
+use super::{Answer, CHUNK_SIZE, Grid, fault, fault::within};
 use crate::{Error, Result};
 
 /// Bytes that one insert takes.
@@ -55,17 +55,19 @@ impl GridUpload {
         upload
     }
 
-    pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
-        while !bytes.is_empty() {
-            self.gathered.reserve_exact(GROUP - self.gathered.len());
-            let room = GROUP - self.gathered.len();
-            let piece = bytes.split_to(room.min(bytes.len()));
-            self.gathered.extend_from_slice(&piece);
-            if self.gathered.len() == GROUP {
-                self.send().await?;
+    pub(crate) fn write(&mut self, mut bytes: Bytes) -> Answer<'_, ()> {
+        Box::pin(async move {
+            while !bytes.is_empty() {
+                self.gathered.reserve_exact(GROUP - self.gathered.len());
+                let room = GROUP - self.gathered.len();
+                let piece = bytes.split_to(room.min(bytes.len()));
+                self.gathered.extend_from_slice(&piece);
+                if self.gathered.len() == GROUP {
+                    self.send().await?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Sends what is gathered, once there is room in flight.
@@ -83,17 +85,19 @@ impl GridUpload {
     }
 
     /// What is gathered is stored too, and kept here to become a full group.
-    pub(crate) async fn flush(&mut self) -> Result<u64> {
-        while self.land().await? {}
-        let size = self.sent + self.gathered.len() as u64;
-        if size > self.durable {
-            let first = number(self.sent / CHUNK_SIZE as u64)?;
-            self.unfinished = !self.kept;
-            store(&self.grid.chunks, &self.id, first, self.gathered.clone(), self.shown).await?;
-            self.shown = self.gathered.len().div_ceil(CHUNK_SIZE);
-            self.durable = size;
-        }
-        Ok(size)
+    pub(crate) fn flush(&mut self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            while self.land().await? {}
+            let size = self.sent + self.gathered.len() as u64;
+            if size > self.durable {
+                let first = number(self.sent / CHUNK_SIZE as u64)?;
+                self.unfinished = !self.kept;
+                store(&self.grid.chunks, &self.id, first, self.gathered.clone(), self.shown).await?;
+                self.shown = self.gathered.len().div_ceil(CHUNK_SIZE);
+                self.durable = size;
+            }
+            Ok(size)
+        })
     }
 
     /// Waits for one group in flight. False if there is none.
@@ -107,17 +111,19 @@ impl GridUpload {
         landed.map(|()| true)
     }
 
-    pub(crate) async fn rewrite(&mut self, offset: u64, mut bytes: Bytes) -> Result<()> {
-        while self.land().await? {}
-        let (mut at, size) = (offset, CHUNK_SIZE as u64);
-        while at < self.sent && !bytes.is_empty() {
-            let start = at % size;
-            let room = (size - start).min(self.sent - at) as usize;
-            let piece = bytes.split_to(room.min(bytes.len()));
-            self.patch(number(at / size)?, start as usize, &piece).await?;
-            at += piece.len() as u64;
-        }
-        overwrite(&mut self.gathered, at.saturating_sub(self.sent) as usize, &bytes)
+    pub(crate) fn rewrite(&mut self, offset: u64, mut bytes: Bytes) -> Answer<'_, ()> {
+        Box::pin(async move {
+            while self.land().await? {}
+            let (mut at, size) = (offset, CHUNK_SIZE as u64);
+            while at < self.sent && !bytes.is_empty() {
+                let start = at % size;
+                let room = (size - start).min(self.sent - at) as usize;
+                let piece = bytes.split_to(room.min(bytes.len()));
+                self.patch(number(at / size)?, start as usize, &piece).await?;
+                at += piece.len() as u64;
+            }
+            overwrite(&mut self.gathered, at.saturating_sub(self.sent) as usize, &bytes)
+        })
     }
 
     /// Overwrites bytes of a chunk that is stored.
@@ -129,14 +135,16 @@ impl GridUpload {
         replace(&self.grid.chunks, &self.id, n, data).await
     }
 
-    pub(crate) async fn finish(mut self) -> Result<u64> {
-        if !self.gathered.is_empty() {
-            self.send().await?;
-        }
-        while self.land().await? {}
-        self.grid.make_whole(&self.id, self.sent).await?;
-        self.unfinished = false;
-        Ok(self.sent)
+    pub(crate) fn finish(mut self) -> Answer<'static, u64> {
+        Box::pin(async move {
+            if !self.gathered.is_empty() {
+                self.send().await?;
+            }
+            while self.land().await? {}
+            self.grid.make_whole(&self.id, self.sent).await?;
+            self.unfinished = false;
+            Ok(self.sent)
+        })
     }
 }
 
