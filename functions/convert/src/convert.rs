@@ -1,5 +1,7 @@
 //! The handler.
 
+use std::time::Instant;
+
 use contracts::{AudioReady, ConversionFailed, Ended, Envelope, Recorded, VideoUploaded};
 use db::{Claimed, Release, Released};
 use runtime::{Context, Failure, OrFail as _, Reply};
@@ -35,13 +37,14 @@ impl Reply for Converted {
 pub(crate) async fn convert(cx: Context<Convert>, ticket: VideoUploaded) -> Result<Converted, Failure> {
     let Some(claimed) = claim(&cx).await? else { return Ok(Converted::Nothing) };
     let cx = for_job(cx, &claimed, &ticket);
-    let progress = Progress::default();
+    let (progress, begun) = (Progress::default(), Instant::now());
     let outcome = tokio::select! {
         outcome = make(&cx, &claimed, &progress) => outcome,
         outcome = lease::ends(&cx, &claimed.lease, &progress) => outcome,
         outcome = allowance::exceeded(&cx, &claimed, &progress) => outcome,
         () = cx.call.shutdown.cancelled() => Outcome::Shutdown,
     };
+    outcome.measure(begun.elapsed());
     // While the end is written the lease must not run out; whether it is lost is for the end to say.
     tokio::select! {
         settled = settle(&cx, &claimed, outcome) => settled,

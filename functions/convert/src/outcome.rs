@@ -1,9 +1,10 @@
 //! What each end of a conversion means for the job.
 
-use std::io;
+use std::{io, time::Duration};
 
 use contracts::FailureCode;
 use db::Finished;
+use metrics::{counter, histogram};
 
 /// The end of a conversion.
 pub(crate) enum Outcome {
@@ -22,6 +23,22 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// Measures the attempt.
+    pub(crate) fn measure(&self, took: Duration) {
+        let (outcome, code) = match self {
+            Self::Done(_) => ("done", ""),
+            Self::Failed(code, _) => ("failed", code.as_str()),
+            Self::Crashed(_) => ("crashed", ""),
+            Self::Outage(_) => ("outage", ""),
+            Self::Shutdown => ("shutdown", ""),
+            Self::LeaseLost => ("lease_lost", ""),
+        };
+        histogram!("tapedeck_conversion_duration_seconds", "outcome" => outcome, "code" => code).record(took);
+        if let Self::Done(finished) = self {
+            counter!("tapedeck_audio_seconds_total").increment(finished.audio.duration.as_secs());
+        }
+    }
+
     /// The stored video is not what was uploaded: no attempt will change that.
     pub(crate) fn damaged(what: &str) -> Self {
         tracing::error!(what, "a stored video is damaged");

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use contracts::{Channel, DeliveryDue, DeliveryId, Outage as _};
 use db::{Attempt, Delivery};
+use metrics::counter;
 use runtime::{Context, Failure, OrFail as _};
 use tracing::Instrument as _;
 
@@ -67,6 +68,7 @@ async fn deliver(cx: &Notify, id: DeliveryId, span: Duration) -> Result<bool, Fa
     };
     let attempt = attempt(cx, &claim.delivery).await;
     log(&claim.delivery, &attempt);
+    count(claim.delivery.channel, &attempt);
     let postponed = matches!(attempt, Attempt::Postponed(_));
     cx.db.deliveries().settle(&claim, attempt).await.map_err(Failure::of)?;
     Ok(!postponed || claim.delivery.channel == Channel::Webhook)
@@ -87,6 +89,17 @@ async fn attempt(cx: &Notify, delivery: &Delivery) -> Attempt {
         // A row that can't be read: somebody may mend it.
         Err(error) => Attempt::Failed(error.to_string()),
     }
+}
+
+fn count(channel: Channel, attempt: &Attempt) {
+    let outcome = match attempt {
+        Attempt::Sent => "sent",
+        Attempt::Failed(_) => "failed",
+        Attempt::Refused(_) => "refused",
+        Attempt::Dropped(_) => "dropped",
+        Attempt::Postponed(_) => "postponed",
+    };
+    counter!("tapedeck_deliveries_total", "channel" => channel.as_str(), "outcome" => outcome).increment(1);
 }
 
 fn log(delivery: &Delivery, attempt: &Attempt) {

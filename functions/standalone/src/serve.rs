@@ -15,7 +15,7 @@ use media::Engine;
 use notify::MailConfig;
 use runtime::{
     CancellationToken, Function, PartsConfig, ServeConfig, Tasks, give_memory_back, http_router, serve_with,
-    shutdown_signal, start_logging,
+    shutdown_signal, start_logging, start_metrics,
 };
 use tokio::net::TcpListener;
 
@@ -49,6 +49,8 @@ pub(crate) enum Error {
     Listen { address: SocketAddr, error: io::Error },
     #[error(transparent)]
     Config(#[from] runtime::ConfigError),
+    #[error(transparent)]
+    Metrics(#[from] runtime::MetricsError),
     #[error(transparent)]
     Database(#[from] db::Error),
     #[error(transparent)]
@@ -109,6 +111,7 @@ async fn run(
     let routes = gateway::guarded(function.clone().into_parts().0, &settings.gateway);
     let router = http_router(routes, shutdown.clone());
     let mut tasks = Tasks::until(shutdown.clone());
+    start_metrics(&settings.metrics, Some(sweep::backlog(db.clone())), &mut tasks).await?;
     let deliveries = local.run(function.clone(), shutdown.clone());
     tasks.spawn("the local broker", async move {
         if let Err(error) = deliveries.await {

@@ -7,7 +7,9 @@ use broker::{BrokerConfig, ClockConfig, LocalConfig};
 use convert::ConvertConfig;
 use gateway::GatewayConfig;
 use notify::{MailConfig, WebhookConfig};
-use runtime::{Config, ConfigError, LogConfig, PartsConfig, ServeConfig, Variable, changed, variables};
+use runtime::{
+    Config, ConfigError, LogConfig, MetricsConfig, PartsConfig, ServeConfig, Variable, changed, variables,
+};
 use sweep::SweepConfig;
 use upload::UploadConfig;
 
@@ -25,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) local: LocalConfig,
     pub(crate) gateway: GatewayConfig,
     pub(crate) log: LogConfig,
+    pub(crate) metrics: MetricsConfig,
     /// Variables that are set for nothing, because this process is all functions.
     pub(crate) unused: Vec<String>,
 }
@@ -46,6 +49,7 @@ impl Settings {
             clock: ClockConfig::from_env()?,
             local: LocalConfig::from_env()?,
             log: LogConfig::from_env()?,
+            metrics: MetricsConfig::from_env()?,
         })
     }
 }
@@ -74,7 +78,7 @@ fn unused(
 type Rows = fn() -> Result<Vec<Variable>, String>;
 
 /// What `tapedeck serve` reads.
-const SERVE: [Rows; 11] = [
+const SERVE: [Rows; 12] = [
     variables::<PartsConfig>,
     variables::<ServeConfig>,
     variables::<AuthConfig>,
@@ -86,6 +90,7 @@ const SERVE: [Rows; 11] = [
     variables::<ClockConfig>,
     variables::<LocalConfig>,
     variables::<LogConfig>,
+    variables::<MetricsConfig>,
 ];
 
 /// What functions read that run as processes of their own.

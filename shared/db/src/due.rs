@@ -5,6 +5,14 @@ use sqlx::Row as _;
 
 use crate::{Db, Result, row::time_or_null};
 
+/// The rows that say when they need somebody, and the earliest of each. Deliveries are asked by channel.
+const EARLIEST: [(&str, &str); 4] = [
+    ("jobs", "SELECT MIN(look_at) AS due FROM jobs"),
+    ("outbox", "SELECT MIN(due_at) AS due FROM outbox"),
+    ("garbage", "SELECT MIN(due_at) AS due FROM garbage"),
+    ("guests", "SELECT MIN(guest_until) AS due FROM users"),
+];
+
 impl Db {
     /// When a row will next need somebody: a job, an event, a delivery, a blob to be removed, a guest. `None`: none will until
     /// something new happens. May lie in the past.
@@ -12,22 +20,22 @@ impl Db {
     /// # Errors
     /// As the database fails.
     pub async fn next_due(&self) -> Result<Option<Timestamp>> {
-        let mut next = None;
-        for minimum in [
-            "SELECT MIN(look_at) AS due FROM jobs",
-            "SELECT MIN(due_at) AS due FROM outbox",
-            "SELECT MIN(due_at) AS due FROM garbage",
-            "SELECT MIN(guest_until) AS due FROM users",
-        ] {
+        Ok(self.earliest().await?.into_iter().filter_map(|(_, due)| due).min())
+    }
+
+    /// The earliest due time of each kind of row.
+    pub(crate) async fn earliest(&self) -> Result<Vec<(&'static str, Option<Timestamp>)>> {
+        let mut earliest = Vec::new();
+        for (kind, minimum) in EARLIEST {
             let row = self.fetch_one(sqlx::query(minimum)).await?;
-            next = next.into_iter().chain(time_or_null(&row, "due")?).min();
+            earliest.push((kind, time_or_null(&row, "due")?));
         }
         for channel in Channel::ALL {
             let minimum = sqlx::query("SELECT MIN(due_at) AS due FROM deliveries WHERE channel = ?");
             let row = self.fetch_one(minimum.bind(channel.as_str())).await?;
-            next = next.into_iter().chain(time_or_null(&row, "due")?).min();
+            earliest.push((channel.as_str(), time_or_null(&row, "due")?));
         }
-        Ok(next)
+        Ok(earliest)
     }
 
     /// Removes up to `limit` refresh tokens that are past their time; returns how many.

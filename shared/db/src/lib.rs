@@ -14,6 +14,7 @@
 //! names sqlx.
 
 mod administrators;
+mod backlog;
 mod classes;
 mod deliveries;
 mod due;
@@ -34,10 +35,12 @@ mod settings;
 mod title;
 mod tokens;
 mod upgrade;
+mod uploads;
 mod user_changes;
 mod users;
 
 pub use administrators::LastAdmin;
+pub use backlog::Backlog;
 pub use classes::{Allowance, Class, GUEST, STANDARD};
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
 pub use error::Error;
@@ -54,6 +57,7 @@ pub use outbox::{Outbox, Pending};
 pub use pool::{CONNECTIONS, Db};
 pub use sessions::{Device, NewSession, Session};
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
+pub use uploads::{ANSWER, NewUpload, PartialUpload, Uploads};
 pub use user_changes::UserChanges;
 pub use users::{NewUser, Role, User};
 
