@@ -34,6 +34,8 @@ where
             next = body.next() => next.map(|next| (next, Some((body, ends)))),
         }
     })
+    // Whoever sniffs a short video asks again after its end.
+    .fuse()
 }
 
 #[cfg(test)]
@@ -67,6 +69,6 @@ mod tests {
         assert!(body.next().await.unwrap().is_ok());
         hung_up.cancel();
         assert_eq!(body.next().await, Some(Err(Broken::CutOff)));
-        assert_eq!(body.next().await, None);
+        assert_eq!((body.next().await, body.next().await), (None, None));
     }
 }
