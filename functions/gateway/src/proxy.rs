@@ -111,10 +111,11 @@ impl Proxy {
 }
 
 async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Result<Response, Problem> {
+    let patience = routes::patience(request.uri().path(), proxy.answer);
     let (request, pulse) = proxy.prepare(request)?;
     let answer = tokio::select! {
         answer = proxy.client.request(request) => answer,
-        () = pulse.lost(proxy.answer) => return Err(too_late()),
+        () = pulse.lost(patience) => return Err(too_late()),
     };
     let mut response = answer.map_err(|error| unreachable(&error))?.into_response();
     headers::remove_hop_by_hop(response.headers_mut());

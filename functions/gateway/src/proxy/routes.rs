@@ -1,5 +1,7 @@
 //! Which path is whose.
 
+use std::time::Duration;
+
 use crate::GatewayConfig;
 
 /// A function that the world may reach.
@@ -67,6 +69,12 @@ pub(crate) fn upstream(path: &str) -> Option<Upstream> {
     })
 }
 
+/// How long a function may be silent: one that fetches a video from a link has all of it before it answers, for which it
+/// has as long as any request on Knative.
+pub(super) fn patience(path: &str, usual: Duration) -> Duration {
+    if path == "/upload/url" { usual.max(Duration::from_secs(600)) } else { usual }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +121,13 @@ mod tests {
         for (path, owner) in cases {
             assert_eq!(upstream(path), owner, "{path}");
         }
+    }
+
+    #[test]
+    fn a_video_may_be_fetched_from_a_link_for_as_long_as_a_request_may_take() {
+        let usual = Duration::from_secs(100);
+        assert_eq!(patience("/upload/url", usual).as_secs(), 600);
+        assert_eq!(patience("/upload/url", Duration::from_secs(900)).as_secs(), 900);
+        assert_eq!(patience("/upload", usual), usual);
     }
 }
