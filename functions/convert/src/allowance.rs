@@ -28,7 +28,7 @@ pub(crate) async fn exceeded(cx: &Convert, claimed: &Claimed, progress: &Progres
     let minutes = left.as_secs() / 60;
     Outcome::Failed(
         FailureCode::TooLong,
-        format!("it is longer than the {minutes} minutes that you may have converted in 24 hours now"),
+        format!("it is longer than the {minutes} min of video that you may have converted in 24 hours now"),
     )
 }
 
