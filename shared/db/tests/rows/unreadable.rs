@@ -82,7 +82,7 @@ async fn a_blob_that_can_not_be_read_holds_up_no_other_and_stays_for_a_version_t
         assert_eq!(world.db.due_garbage(2).await.unwrap(), [], "both are put off");
         assert_eq!(world.db.due_garbage(2).await.unwrap(), [audio], "and out of the way");
         for attempts in 2..40 {
-            world.clock.advance(DAY);
+            world.clock.advance(2 * DAY);
             assert_eq!(world.db.due_garbage(3).await.unwrap(), [audio]);
             let there = format!("SELECT COUNT(*) FROM garbage WHERE attempts = {attempts}");
             assert_eq!(world.number(&there).await, 2, "{attempts}");
