@@ -152,10 +152,12 @@ impl Fleet {
 
     /// After it was killed or stopped; waits until it listens.
     pub(crate) fn start_one(&mut self, function: &'static str) {
-        self.start_one_with(function, &[], |_| {});
+        let process = self.spawn(function, self.ports[function], &[]);
+        listening(function, self.ports[function], &self.log);
+        assert!(self.processes.insert(function, process).is_none(), "{function} runs");
     }
 
-    /// The same with variables of its own; `begun` hears its id at once.
+    /// The same with variables of its own; `begun` hears its id at once, and may end it before it listens.
     pub(crate) fn start_one_with(
         &mut self,
         function: &'static str,
@@ -163,9 +165,9 @@ impl Fleet {
         begun: impl FnOnce(u32),
     ) {
         let port = self.ports[function];
-        let process = self.spawn(function, port, variables);
+        let mut process = self.spawn(function, port, variables);
         begun(process.id());
-        listening(function, port, &self.log);
+        listening_unless(function, port, &self.log, || process.has_ended());
         assert!(self.processes.insert(function, process).is_none(), "{function} runs");
     }
 
@@ -218,8 +220,12 @@ fn operate(words: &[&str], variables: &[(String, String)], folder: &Path) {
 }
 
 fn listening(name: &str, port: u16, log: &Path) {
+    listening_unless(name, port, log, || false);
+}
+
+fn listening_unless(name: &str, port: u16, log: &Path, mut ended: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(30);
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() && !ended() {
         let log = || std::fs::read_to_string(log).unwrap_or_default();
         assert!(Instant::now() < until, "{name} does not listen:\n{}", log());
         std::thread::sleep(Duration::from_millis(10));

@@ -34,6 +34,20 @@ impl Setup {
         self
     }
 
+    /// For one process whose rows and blobs are on the shared servers, where another one may use them too.
+    ///
+    /// # Panics
+    /// If the servers are away.
+    pub async fn on_servers(self) -> Self {
+        let place = Place::shared().await;
+        Db::create_if_absent(&place.database_url).await.unwrap();
+        self.set("DATABASE_URL", place.database_url).set("BLOBS_URL", place.blobs_url)
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.variables.iter().find(|(set, _)| set == name).map(|(_, value)| value.clone())
+    }
+
     /// Starts a platform so in a place of its own, in the world that `TEST_WORLD` names: `embedded` (one process,
     /// a folder), `real` (a process per function, real servers) or `knative` (the same, as the manifests say).
     pub async fn start(self) -> Platform {
@@ -256,14 +270,16 @@ impl Platform {
     /// Its database, for a look inside.
     #[must_use]
     pub fn db(&self) -> Db {
-        let url = self.world().database_url(self.folder.path());
+        let set = self.setup.get("DATABASE_URL");
+        let url = set.unwrap_or_else(|| self.world().database_url(self.folder.path()));
         Db::open(&url, 1).unwrap()
     }
 
     /// Its blob store, for a look inside.
     #[must_use]
     pub fn blobs(&self) -> Blobs {
-        let url = self.world().blobs_url(self.folder.path());
+        let set = self.setup.get("BLOBS_URL");
+        let url = set.unwrap_or_else(|| self.world().blobs_url(self.folder.path()));
         Blobs::open(&url).unwrap()
     }
 

@@ -14,6 +14,8 @@ pub struct Mariadb {
     port: u16,
     process: Option<Process>,
     certificate: Option<Certificate>,
+    /// Of its environment, beyond ours.
+    variables: Vec<(String, String)>,
 }
 
 /// `mariadbd` reads this before it listens.
@@ -27,7 +29,13 @@ impl Mariadb {
     /// Starts it and waits until it listens.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), None)
+        Self::start_in(tempfile::tempdir().unwrap(), None, Vec::new())
+    }
+
+    /// The same with these variables in its environment. Its files are in a folder called `data`.
+    #[must_use]
+    pub fn start_with(variables: Vec<(String, String)>) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), None, variables)
     }
 
     /// The same, with TLS. Its user `careful` may not log in without.
@@ -35,16 +43,16 @@ impl Mariadb {
     pub fn start_with_tls() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificate = Certificate::make(folder.path());
-        Self::start_in(folder, Some(certificate))
+        Self::start_in(folder, Some(certificate), Vec::new())
     }
 
-    fn start_in(folder: TempDir, certificate: Option<Certificate>) -> Self {
+    fn start_in(folder: TempDir, certificate: Option<Certificate>, variables: Vec<(String, String)>) -> Self {
         std::fs::write(folder.path().join("init.sql"), INIT).unwrap();
         let mut install = command("mariadb-install-db", folder.path());
         install.arg("--no-defaults").arg(format!("--datadir={}", folder.path().join("data").display()));
         install.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
         Process::start(install).wait();
-        let mut server = Self { folder, port: free_port(), process: None, certificate };
+        let mut server = Self { folder, port: free_port(), process: None, certificate, variables };
         server.restart();
         server
     }
@@ -80,6 +88,7 @@ impl Mariadb {
     pub fn restart(&mut self) {
         let folder = self.folder.path();
         let mut mariadbd = command("mariadbd", folder);
+        mariadbd.envs(self.variables.iter().cloned());
         mariadbd.args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M"]);
         // What Debian's package has by default; names of files must survive it.
         mariadbd.arg("--character-set-server=latin1");

@@ -29,6 +29,7 @@ pub use list::List;
 pub use one::{Calls, OneMigration, Shim};
 pub use past::{Past, pass_delivery_claims, pass_event_claims, pass_sweep_leases};
 pub use rig::{Migration, Rig};
+pub(crate) use schema::ask_mariadb;
 pub use schema::schema;
 pub use trap::{Point, Side};
 

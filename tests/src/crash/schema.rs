@@ -9,7 +9,7 @@ use std::path::Path;
 #[must_use]
 pub fn schema(database: &str) -> String {
     match database.strip_prefix("mysql://") {
-        Some(address) => of_mariadb(address),
+        Some(_) => ask_mariadb(database, MARIADB),
         None => of_sqlite(Path::new(database)),
     }
 }
@@ -32,15 +32,20 @@ const MARIADB: &str = "SELECT table_name, column_name, ordinal_position, column_
     SELECT version, success FROM _sqlx_migrations ORDER BY version; \
     SELECT 'leases', name FROM leases UNION SELECT 'queue', name FROM queue UNION SELECT 'settings', name FROM settings ORDER BY 1, 2";
 
-/// `user:password@host:port/database`.
-fn of_mariadb(address: &str) -> String {
-    let (login, place) = address.split_once('@').unwrap();
+/// What MariaDB says to one statement; the URL is `mysql://user:password@host:port/database`.
+///
+/// # Panics
+/// If it refuses.
+pub(crate) fn ask_mariadb(url: &str, statement: &str) -> String {
+    let (login, place) = url.strip_prefix("mysql://").unwrap().split_once('@').unwrap();
     let (user, password) = login.split_once(':').unwrap();
     let (server, database) = place.split_once('/').unwrap();
     let (host, port) = server.split_once(':').unwrap();
     let mut client = command("mariadb");
     client.args(["--no-defaults", "--batch", "--skip-ssl", "--host", host, "--port", port, "--user", user]);
-    output(client.arg(format!("--password={password}")).args(["--execute", MARIADB, database]))
+    client.arg(format!("--password={password}"));
+    // A statement may hold others.
+    output(client.args(["--delimiter=//", "--execute", statement, database]))
 }
 
 fn command(program: &str) -> std::process::Command {

@@ -75,6 +75,10 @@ int fallocate(int fd, int mode, off_t at, off_t length) {
   return full(fd, at + length) ? -1 : NEXT(fallocate)(fd, mode, at, length);
 }
 
+int fallocate64(int fd, int mode, off64_t at, off64_t length) {
+  return full(fd, at + length) ? -1 : NEXT(fallocate64)(fd, mode, at, length);
+}
+
 int posix_fallocate(int fd, off_t at, off_t length) {
   return full(fd, at + length) ? ENOSPC : NEXT(posix_fallocate)(fd, at, length);
 }
