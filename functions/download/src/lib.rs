@@ -5,7 +5,8 @@
 //! - `peaks.rs`: `GET` and `HEAD` of `/jobs/{id}/peaks`.
 //! - `conditions.rs`, `range.rs`, `name.rs`: `If-*`, `Range` and `Content-Disposition`, as the RFCs say.
 //! - `link.rs`: `POST /jobs/{id}/link`.
-//! - `feeds.rs`: `/me/feeds`. `podcast.rs`: what podcast apps get of a feed, which `xml.rs` writes.
+//! - `feeds.rs`: `/me/feeds`. `podcast.rs`: what podcast apps get of a feed, which `xml.rs` writes; `picture.rs`: the cover
+//!   in an MP3.
 //!
 //! The audio is streamed in pieces of at most [`blobs::CHUNK`], read when the client takes them: memory stays
 //! flat, and a client that hangs up drops the stream and with it the open file.
@@ -19,6 +20,7 @@ mod get;
 mod link;
 mod name;
 mod peaks;
+mod picture;
 mod podcast;
 mod process;
 mod range;

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use blobs::Blob;
 use contracts::{JobId, Timestamp};
 use db::Feed;
 use runtime::{Path, Problem};
@@ -20,7 +21,7 @@ use crate::{
     conditions::Validators,
     feeds::address,
     find::{self, Ready},
-    get, xml,
+    get, picture, xml,
 };
 
 /// Audios in a feed at the most: the newest ones.
@@ -30,6 +31,7 @@ const KNOWN: Duration = Duration::from_secs(86_400);
 /// HTTP dates have whole seconds, so what is so young may be of the same second as the next change.
 const YOUNG: Duration = Duration::from_secs(2);
 const CHAPTERS: &str = "chapters.json";
+const COVER: &str = "cover";
 const HIDDEN: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
 const PRIVATE: (HeaderName, HeaderValue) =
@@ -40,7 +42,7 @@ const PRIVATE: (HeaderName, HeaderValue) =
 /// RSS 2.0 with iTunes and Podcasting 2.0 tags: the newest 300 audios that are still kept, of all jobs or of one folder,
 /// those that were done last first. The path is `/feeds/{secret}.xml`; the whole address is told by `GET /me/feeds`.
 /// Conditional requests work, and `HEAD` too.
-#[utoipa::path(get, path = "/feeds/{feed}", tag = "feeds", security(()),
+#[utoipa::path(get, path = "/feeds/{feed}", operation_id = "podcast_feed", tag = "feeds", security(()),
     params(("feed" = String, Path, description = "The secret and `.xml`")),
     responses((status = 200, description = "The feed", body = String, content_type = "application/rss+xml"),
         (status = 304, description = "The client has it already"), (status = 404, description = "No such feed")))]
@@ -71,15 +73,17 @@ pub(crate) async fn feed(
     Ok((described, xml).into_response())
 }
 
-/// An audio of a podcast feed, or its chapters
+/// An audio of a podcast feed, its chapters, or its picture
 ///
 /// `{job}.mp3` (or what else the job's format ends in) is the audio, as `GET /download` answers it, ranges and `HEAD`
-/// included. `{job}.chapters.json` is its chapters in the format of Podcasting 2.0.
-#[utoipa::path(get, path = "/feeds/{secret}/{file}", tag = "feeds", security(()),
+/// included. `{job}.chapters.json` is its chapters in the format of Podcasting 2.0, `{job}.cover` the picture in an MP3, or
+/// the way to that of all feeds.
+#[utoipa::path(get, path = "/feeds/{secret}/{file}", operation_id = "podcast_file", tag = "feeds", security(()),
     params(("secret" = String, Path, description = "The feed's secret"), ("file" = String, Path, description = "The job and what is wanted of it, as `{job}.mp3`")),
-    responses((status = 200, description = "The audio", content((Vec<u8> = "audio/*"), (String = "application/json+chapters"))),
+    responses((status = 200, description = "The audio", content((Vec<u8> = "audio/*"), (String = "application/json+chapters"), (Vec<u8> = "image/*"))),
         (status = 206, description = "The part that `Range` asks for", content((Vec<u8> = "audio/*"))),
-        (status = 304, description = "The client has it already"), (status = 404, description = "No such feed, or nothing like that in it"),
+        (status = 302, description = "There is no picture but that of all feeds"), (status = 304, description = "The client has it already"),
+        (status = 404, description = "No such feed, or nothing like that in it"),
         (status = 416, description = "The range is not in the audio")))]
 pub(crate) async fn file(
     State(deps): State<Download>,
@@ -97,10 +101,27 @@ pub(crate) async fn file(
     if wanted == CHAPTERS {
         return chapters(&deps, &ready, &headers).await;
     }
+    if wanted == COVER {
+        return picture(&deps, &ready, &headers).await;
+    }
     if wanted != ready.job.options.extension() {
         return Err(nothing());
     }
     get::answer(&deps, &ready, &method, &headers).await
+}
+
+/// The picture of an MP3; that of all feeds if it has none.
+async fn picture(deps: &Download, ready: &Ready, headers: &HeaderMap) -> Result<Response, Problem> {
+    let validators = Validators::of(ready);
+    if validators.is_known(headers) {
+        return Ok((StatusCode::NOT_MODIFIED, validators.headers(), [PRIVATE]).into_response());
+    }
+    let audio = get::open(deps, Blob::Audio(ready.audio.id)).await?;
+    let Some(picture) = picture::of(&audio).await.map_err(Problem::of)? else {
+        return Ok((StatusCode::FOUND, [(header::LOCATION, "../cover.png")]).into_response());
+    };
+    let described = [PRIVATE, (header::CONTENT_TYPE, HeaderValue::from_static(picture.media_type))];
+    Ok((validators.headers(), described, picture.bytes).into_response())
 }
 
 /// The picture of all feeds.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{JobId, Timestamp};
+use contracts::{CoverPolicy, Format, JobId, Timestamp};
 use db::{Audio, Feed, Job};
 use rss::{
     Channel, Enclosure, Guid, Item,
@@ -82,6 +82,7 @@ impl Written<'_> {
             pub_date: job.finished_at.map(date),
             itunes_ext: Some(ITunesItemExtension {
                 author: job.options.artist.as_deref().map(plain),
+                image: self.cover(&job),
                 duration: Some(audio.duration.as_secs_f64().round().to_string()),
                 explicit: Some("false".into()),
                 episode_type: Some("full".into()),
@@ -91,6 +92,12 @@ impl Written<'_> {
             title: Some(title),
             ..Item::default()
         })
+    }
+
+    /// Whether there is a picture is seen when it is asked for.
+    fn cover(&self, job: &Job) -> Option<String> {
+        let may_have = job.options.format == Format::Mp3 && job.options.cover == CoverPolicy::Keep;
+        may_have.then(|| format!("{}/{}.cover", self.address, job.id))
     }
 
     fn enclosure(&self, job: &Job, audio: &Audio) -> Enclosure {
