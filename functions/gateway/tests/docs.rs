@@ -148,20 +148,13 @@ fn kinds() -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn every_type_of_a_problem_leads_to_its_explanation_and_nothing_else_is_explained() {
+async fn every_type_of_a_problem_leads_to_its_explanation() {
     let errors = page("/docs/errors").await;
     let explained: BTreeSet<&str> = quoted(&errors, "<section id=\"").into_iter().collect();
     let kinds = kinds();
     assert!(kinds.contains_key("not-found") && kinds.contains_key("wrong-password") && kinds.len() > 20);
-    for (kind, file) in &kinds {
-        assert!(
-            explained.contains(kind.as_str()),
-            "functions/gateway/src/docs/problems.rs lacks {kind} of {file}"
-        );
-    }
-    for kind in explained {
-        assert!(kinds.contains_key(kind), "nothing answers with {kind}");
-    }
+    let lacking: Vec<_> = kinds.iter().filter(|(kind, _)| !explained.contains(kind.as_str())).collect();
+    assert!(lacking.is_empty(), "functions/gateway/src/docs/problems.rs lacks {lacking:?}");
 }
 
 #[test]
