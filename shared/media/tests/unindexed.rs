@@ -9,15 +9,15 @@ use common::recipe::Recipe;
 use common::{Counted, Program, highest};
 use media::{Engine, Format, Settings};
 
-/// Copies into an M4A as many frames as ten hours have; how much memory that took, in KiB.
-async fn copied(file: Vec<u8>) -> u64 {
+/// Copies into an M4A as many frames as ten hours have, at so many samples a second; how much memory that took, in KiB.
+async fn copied(file: Vec<u8>, rate: f64) -> u64 {
     let (program, source) = (Program::new(), common::Bytewise::new(file));
     let engine = Engine::at(program.path.clone()).threads(1);
     let mut worker = 0;
     let look = |_| worker = worker.max(program.pids().first().copied().and_then(highest).unwrap_or(0));
     let settings = Settings { format: Format::M4a, copy: true, ..Settings::default() };
     let summary = engine.convert(&source, &settings, &mut Counted(0), look).await.unwrap();
-    let frames = summary.duration.as_secs_f64() * 8000.0 / 1024.0;
+    let frames = summary.duration.as_secs_f64() * rate / 1024.0;
     assert!((frames - f64::from(FRAMES)).abs() <= 1.0, "{frames}");
     println!("{worker} KiB");
     worker
@@ -25,20 +25,26 @@ async fn copied(file: Vec<u8>) -> u64 {
 
 #[tokio::test]
 async fn ten_hours_of_flv_take_little_memory() {
-    let worker = copied(long::flv()).await;
+    let worker = copied(long::flv(), 8000.0).await;
     assert!((1..=40 << 10).contains(&worker), "worker: {worker} KiB");
 }
 
 #[tokio::test]
 async fn ten_hours_of_avi_take_little_memory() {
-    let worker = copied(long::avi(FRAMES)).await;
+    let worker = copied(long::avi(FRAMES), 8000.0).await;
     assert!((1..=40 << 10).contains(&worker), "worker: {worker} KiB");
 }
 
 #[tokio::test]
 async fn ten_hours_in_fragments_take_little_memory() {
-    let worker = copied(long::fragments()).await;
+    let worker = copied(long::fragments(), 8000.0).await;
     assert!((1..=40 << 10).contains(&worker), "worker: {worker} KiB");
+}
+
+#[tokio::test]
+async fn ten_hours_of_matroska_take_little_memory() {
+    let worker = copied(long::matroska(), 44_100.0).await;
+    assert!((1..=24 << 10).contains(&worker), "worker: {worker} KiB");
 }
 
 /// The same AVI, once with its index and once with one that is long: empty entries of a stream that isn't there.

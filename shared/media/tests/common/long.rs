@@ -1,5 +1,7 @@
 //! Files of as many frames of AAC as ten hours at 44.1 kHz have. Each frame is silence, and 1024 samples at 8 kHz.
 
+use super::matroska::{element, float, number};
+
 /// So many.
 pub(crate) const FRAMES: u32 = 1515 * 1024;
 const FRAME: [u8; 6] = [0x00, 0xc8, 0x00, 0x80, 0x23, 0x80];
@@ -102,4 +104,34 @@ pub(crate) fn fragments() -> Vec<u8> {
         file.extend(&data);
     }
     file
+}
+
+/// Matroska in clusters of 215 frames, at 44.1 kHz: its times are whole milliseconds.
+pub(crate) fn matroska() -> Vec<u8> {
+    let millis = |place: u32| (f64::from(place) * 1024.0 / 44.1).round() as u64;
+    let audio = [float(0xb5, 44_100.0), number(0x9f, 1)].concat();
+    let entry = [
+        number(0xd7, 1),
+        number(0x73c5, 1),
+        number(0x83, 2),
+        element(0x86, b"A_AAC"),
+        element(0x63a2, &[0x12, 0x08]),
+        element(0xe1, &audio),
+    ];
+    let head = element(0x1a45_dfa3, &element(0x4282, b"matroska"));
+    let info =
+        element(0x1549_a966, &[number(0x2a_d7b1, 1_000_000), float(0x4489, millis(FRAMES) as f64)].concat());
+    let mut body = [info, element(0x1654_ae6b, &element(0xae, &entry.concat()))].concat();
+    for first in (0..FRAMES).step_by(215) {
+        let block = |place: u32| {
+            let [high, low] = ((millis(place) - millis(first)) as u16).to_be_bytes();
+            element(0xa3, &[&[0x81, high, low, 0x80], &FRAME[..]].concat())
+        };
+        let blocks = (first..(first + 215).min(FRAMES)).flat_map(block);
+        body.extend(element(
+            0x1f43_b675,
+            &number(0xe7, millis(first)).into_iter().chain(blocks).collect::<Vec<_>>(),
+        ));
+    }
+    [head, element(0x1853_8067, &body)].concat()
 }

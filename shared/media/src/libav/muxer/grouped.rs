@@ -46,7 +46,12 @@ impl Muxer {
             (dts, duration, if size == 0 { &[][..] } else { std::slice::from_raw_parts(data, size) })
         };
         let header = adts(data);
-        group.index.note(data.len() - header, at, length).ok_or(Fault::IMPLAUSIBLE)?;
+        if group.index.is_empty() {
+            // SAFETY: the header was written, for a sound that is stream 0.
+            let (usual, rounding) = unsafe { rounding(*(*self.format).streams) };
+            group.index.rounded(usual, rounding);
+        }
+        let at = group.index.note(data.len() - header, at, length).ok_or(Fault::IMPLAUSIBLE)?;
         if group.index.is_empty() {
             // The first one says how all are coded, maybe beside its bytes.
             group.index.grouped(1);
@@ -107,6 +112,20 @@ impl Muxer {
         let moov = written.ready.split_off(place);
         group.index.rewrite(&moov, &mut written.ready).ok_or(Fault::IMPLAUSIBLE)
     }
+}
+
+/// How long packets of this sound usually are, AAC without and with SBR, and a millisecond; in its own time.
+///
+/// # Safety
+/// `stream` is valid.
+unsafe fn rounding(stream: *const ff::AVStream) -> ([i64; 2], i64) {
+    // SAFETY: by contract; a stream has parameters as long as it lives.
+    let (base, parameters) = unsafe { ((*stream).time_base, &*(*stream).codecpar) };
+    let aac = parameters.codec_id == ff::AVCodecID::AV_CODEC_ID_AAC;
+    if !aac || base.num != 1 || base.den != parameters.sample_rate {
+        return ([0; 2], 0);
+    }
+    ([1024, 2048], i64::from(base.den) / 1000)
 }
 
 /// How long the header is that AAC of broadcasts has in each packet (ISO/IEC 13818-7, ADTS).

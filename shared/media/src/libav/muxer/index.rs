@@ -12,18 +12,34 @@ pub(super) struct Index {
     last: Option<(i64, i64)>,
     /// Packets in each of libav's.
     groups: Vec<u32>,
+    /// How long packets usually are, and how far from the truth their times may be.
+    usual: [i64; 2],
+    rounding: i64,
 }
 
 impl Index {
-    /// A packet of so many bytes. `None` if there is no place for such a one.
-    pub(super) fn note(&mut self, size: usize, at: i64, length: i64) -> Option<()> {
-        let size = u16::try_from(size).ok()?;
+    /// Packets are usually as long as one of these, and their times are rounded by so much.
+    pub(super) fn rounded(&mut self, usual: [i64; 2], rounding: i64) {
+        (self.usual, self.rounding) = (usual, rounding);
+    }
+
+    /// Where a packet begins that is said to begin at `at`. Matroska has whole milliseconds, so that packets lie a little
+    /// beside the ends of those before: as they lie, ten hours would have a million lengths.
+    fn exact(&self, at: i64) -> i64 {
+        let Some((before, _)) = self.last else { return at };
+        let mut ends = self.usual.iter().map(|length| before.saturating_add(*length));
+        ends.find(|end| end.abs_diff(at) <= self.rounding.unsigned_abs()).unwrap_or(at)
+    }
+
+    /// A packet of so many bytes; when it begins. `None` if there is no place for such a one.
+    pub(super) fn note(&mut self, size: usize, at: i64, length: i64) -> Option<i64> {
+        let (size, at) = (u16::try_from(size).ok()?, self.exact(at));
         if let Some((before, _)) = self.last {
             self.passed(at.checked_sub(before)?)?;
         }
         self.sizes.push(size);
         self.last = Some((at, length));
-        Some(())
+        Some(at)
     }
 
     /// libav was given so many of them as one.
@@ -204,7 +220,7 @@ mod tests {
     fn each_packet_is_told_for_itself() {
         let mut index = Index::default();
         let packets = [(10, 0, 1024), (40, 1024, 1024), (30, 2048, 1024), (30, 4000, 77)];
-        packets.iter().for_each(|(size, at, length)| index.note(*size, *at, *length).unwrap());
+        packets.iter().for_each(|(size, at, length)| assert_eq!(index.note(*size, *at, *length), Some(*at)));
         [1, 2, 1].iter().for_each(|count| index.grouped(*count));
         index.finish().unwrap();
         let mut out = Vec::new();
@@ -215,6 +231,18 @@ mod tests {
         let stco = boxed(b"stco", &big(&[0, 2, 48, 128]));
         let sbgp = boxed(b"sbgp", &[b"\0\0\0\0roll".as_slice(), &big(&[1, 4, 1])].concat());
         assert_eq!(out, moov(b"soun", &[stts, stsc, stsz, stco, sbgp].concat()));
+    }
+
+    #[test]
+    fn rounded_times_are_those_of_whole_packets_until_there_is_a_hole() {
+        let mut index = Index::default();
+        index.rounded([1024, 2048], 44);
+        // 0, 23, 46, 70, 93 and 500 milliseconds at 44.1 kHz.
+        let begin: Vec<_> =
+            [0, 1014, 2029, 3087, 4101, 22050].map(|at| index.note(1, at, 1014).unwrap()).into();
+        assert_eq!(begin, [0, 1024, 2048, 3072, 4096, 22050]);
+        assert_eq!(index.lengths, [(4, 1024), (1, 22050 - 4096)]);
+        assert_eq!(index.note(1, 22050 + 2010, 2000), Some(22050 + 2048));
     }
 
     #[test]
