@@ -95,6 +95,17 @@ const TABLE: [(&str, Needs, &str); 63] = [
     ("DELETE /session", Nothing, ""),
 ];
 
+/// Of these, what stands in no description: HEAD beside GET, and what the gateway serves itself.
+const BESIDE: [&str; 7] = [
+    "HEAD /feeds/{feed}",
+    "HEAD /feeds/{secret}/{file}",
+    "HEAD /download",
+    "HEAD /jobs/{id}/audio",
+    "GET /docs",
+    "GET /openapi.json",
+    "GET /asyncapi.json",
+];
+
 /// What somebody has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shows {
@@ -240,8 +251,9 @@ async fn everybody_may_do_at_every_route_what_the_table_says_and_nothing_else() 
     let client = Client::new();
     let mut wrong = Vec::new();
     for (route, needs, body) in TABLE {
-        // What stands in no description (HEAD beside GET, what the gateway serves itself) is asked all the same.
-        unknown.remove(route);
+        if !unknown.remove(route) && !BESIDE.contains(&route) {
+            continue;
+        }
         let (method, path) = route.split_once(' ').unwrap();
         let query = if path == "/download" { format!("?fid={job}") } else { String::new() };
         let path = path.replace("{id}", &job).replace("{name}", "measured").replace("{feed}", "none.xml");
@@ -271,4 +283,5 @@ async fn everybody_may_do_at_every_route_what_the_table_says_and_nothing_else() 
     }
     assert!(unknown.is_empty(), "say in the table who may do this: {unknown:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    platform.finish().await;
 }

@@ -1,10 +1,15 @@
 //! What the account of who uploads may use, held against it before a byte is read.
 
+use std::time::Duration;
+
 use contracts::UserId;
 use db::{Allowance, Quota};
 use runtime::{Problem, too_many};
 
 use crate::{Upload, UploadConfig};
+
+/// Less than this is nothing: so much has come back when a refused client is told to come again.
+const LEAST: Duration = Duration::from_secs(60);
 
 /// The same with the limits of this account.
 ///
@@ -36,7 +41,7 @@ fn check(allowance: &Allowance) -> Result<(), Problem> {
         return Err(Problem::conflict(detail).member("limit", most));
     }
     if let (Some(minutes), Some(left)) = (class.minutes_a_day, allowance.video_left())
-        && left.is_zero()
+        && left < LEAST
     {
         let quota = Quota::a_day(minutes);
         let detail =
