@@ -7,12 +7,17 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use bytes::Bytes;
+use contracts::{Channel, Clock, DeliveryId};
+use db::Attempt;
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tapedeck_tests::{
     Platform, Setup, User,
     fault::{Bad, Disk, Faulty, JOBS, Recovery, freeze, set_clock},
-    fixture, long_wav,
+    fixture, long_wav, mp4_of,
 };
+use tokio::sync::oneshot;
 
 async fn suffer(some: &[Bad]) -> String {
     let mut faulty = Faulty::start().await;
@@ -176,6 +181,134 @@ async fn on_a_full_disk_nothing_more_is_taken_what_is_there_is_served_and_all_go
     disk.has_room();
     ids.push(small(&ann, "afterwards").await);
     done_and_told_once(&platform, &ann, &ids).await;
+    platform.finish().await;
+}
+
+/// A body whose second half is sent when somebody says so.
+fn in_halves(bytes: Bytes) -> (oneshot::Sender<()>, reqwest::Body) {
+    let (go_on, wait) = oneshot::channel::<()>();
+    let halves = [bytes.slice(..bytes.len() / 2), bytes.slice(bytes.len() / 2..)];
+    let [first, second] = halves.map(Ok::<_, std::io::Error>);
+    let second = async move {
+        wait.await.unwrap();
+        second
+    };
+    (go_on, reqwest::Body::wrap_stream(stream::iter([first]).chain(stream::once(second))))
+}
+
+/// The webhook of this job, which has failed so often that it is due in an hour or later.
+async fn failing_webhook(platform: &Platform, job: &str) -> DeliveryId {
+    let db = platform.db();
+    let of_job = || async { db.deliveries().of_job(job.parse().unwrap()).await.unwrap() };
+    let hour = Duration::from_secs(3600);
+    let mut later = db.now().await.unwrap();
+    loop {
+        let told = of_job().await.into_iter().find(|one| one.channel == Channel::Webhook);
+        let Some(webhook) = told.filter(|webhook| webhook.detail.is_some()) else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        if webhook.due_at.unwrap() > db.now().await.unwrap().after(hour) {
+            return webhook.id;
+        }
+        later = later.after(hour);
+        let then = db.clone().with_clock(Clock::manual(later));
+        if let Some(claim) = then.deliveries().claim(webhook.id, hour).await.unwrap() {
+            then.deliveries().settle(&claim, Attempt::Failed("away".into())).await.unwrap();
+        }
+    }
+}
+
+/// As a rolling update has it. Once the second one took all leases, uploads, mails and webhooks for those of the dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_on_the_same_servers_leaves_the_first_ones_work_and_the_times_of_webhooks_alone() {
+    let setup = Setup::default().set("WEBHOOK_UNSAFE_TARGETS_FOR_TESTS", true).on_servers().await;
+    let first = setup.clone().start_embedded();
+    let ann = first.new_user().await;
+    let hook = [("webhook", "https://127.0.0.1:1/hook")];
+    let mut ids = vec![ann.upload_fixture("he-aac-v1.mp4", &hook).await];
+    let webhook = failing_webhook(&first, &ids[0]).await;
+    let before = first.db().deliveries().get(webhook).await.unwrap().unwrap();
+    ids.push(long(&ann).await);
+    converting(&ann, &ids[1]).await;
+    // Half of it is more than an upload looks at before it has a job.
+    let video: Vec<u8> = mp4_of(1 << 20).flatten().collect();
+    let (go_on, body) = in_halves(video.into());
+    let upload = tokio::spawn(ann.upload("large.mp4", body, &[]).send());
+    while ann.all_jobs().await[0]["state"] != "uploading" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let keys = first.data().join("keys");
+    let of_first = |setup: Setup, (name, file): (&str, &str)| setup.set(name, keys.join(file).display());
+    let same_keys = [
+        ("SIGNING_KEY_FILE", "signing.pem"),
+        ("LINKS_KEY_FILE", "links.key"),
+        ("PROOFS_KEY_FILE", "proofs.key"),
+    ];
+    let second = same_keys.into_iter().fold(setup, of_first).start_embedded();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    go_on.send(()).unwrap();
+    let accepted = upload.await.unwrap().unwrap();
+    assert_eq!(accepted.status(), 202);
+    ids.push(accepted.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned());
+    let there = ann.at(second.home());
+    for id in &ids {
+        let job = there.ended(id).await;
+        assert_eq!((&job["state"], &job["attempts"]), (&"done".into(), &1.into()), "{job}");
+    }
+    let after = first.db().deliveries().get(webhook).await.unwrap().unwrap();
+    assert_eq!((after.attempts, after.due_at), (before.attempts, before.due_at), "nobody was called");
+    let then = first.db().with_clock(Clock::manual(after.due_at.unwrap()));
+    let claim = then.deliveries().claim(webhook, Duration::from_secs(60)).await.unwrap().unwrap();
+    then.deliveries().settle(&claim, Attempt::Dropped("the test ends".into())).await.unwrap();
+    first.settle().await;
+    for id in &ids {
+        let mails = first.mails().into_iter().chain(second.mails());
+        assert_eq!(mails.filter(|mail| mail.job() == id).count(), 1, "{id}");
+    }
+    second.finish().await;
+    first.finish().await;
+}
+
+/// InnoDB's log does not grow, so rows are written as long as their table has room: then no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_full_disk_under_mariadb_uploads_are_answered_503_and_all_goes_on_when_there_is_room() {
+    let disk = Disk::make();
+    let servers = disk.servers();
+    let platform = Setup::default().set("CONVERT_LEASE_SECONDS", 8).start_on(&servers).await;
+    let ann = platform.new_user().await;
+    let mut ids = vec![small(&ann, "before").await];
+    ann.ended(&ids[0]).await;
+    ids.push(long(&ann).await);
+    converting(&ann, &ids[1]).await;
+    for number in 0..3 {
+        ids.push(small(&ann, &number.to_string()).await);
+    }
+    disk.is_full();
+    let filled = disk.fill_jobs(&servers.mariadb);
+    let mut refused = 0;
+    for _ in 0..10 {
+        let answer = ann.upload("video.mkv", fixture("video.mkv"), &[]).send().await.unwrap();
+        match answer.status().as_u16() {
+            503 => {
+                assert!(answer.headers().contains_key("retry-after"));
+                refused += 1;
+            }
+            // Room that an old entry has left.
+            202 => ids.push(answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()),
+            status => panic!("{status}: {}", answer.text().await.unwrap()),
+        }
+        assert_eq!(ann.get(&format!("/download?fid={}", ids[0])).await.status(), 200);
+        assert_eq!(ann.get("/jobs").await.status(), 200);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    println!("{filled} rows filled the table; {refused} of 10 uploads were refused");
+    assert!(refused > 2, "{refused} were refused");
+    disk.has_room();
+    ids.push(small(&ann, "afterwards").await);
+    disk.empty_jobs(&servers.mariadb);
+    done_and_told_once(&platform, &ann, &ids).await;
+    assert_eq!(ann.all_jobs().await.len(), ids.len(), "of what was refused nothing is left");
     platform.finish().await;
 }
 
