@@ -31,7 +31,13 @@ pub(crate) fn platform(parts: Parts, settings: &Settings) -> Result<Function, no
     let notify = Notify::new(db.clone(), (links.clone(), proofs.clone()), config, &public_url)?;
     let verifier = Verifier::new(signing_key.verifying_keys(), db.clone());
     let functions = [
-        auth::function(db.clone(), broker.clone(), signing_key, proofs, settings.auth.clone().reached_at(&public_url)),
+        auth::function(
+            db.clone(),
+            broker.clone(),
+            signing_key,
+            proofs,
+            settings.auth.clone().reached_at(&public_url),
+        ),
         upload::function(upload::Upload {
             db: db.clone(),
             blobs: blobs.clone(),
