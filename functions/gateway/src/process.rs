@@ -11,10 +11,9 @@ use crate::{GatewayConfig, guarded};
 /// # Errors
 /// A variable that is missing or wrong, a key that can't be read, a port that is taken.
 pub async fn run() -> Result<(), Box<dyn Error>> {
-    let service = Service::start().await?;
+    let mut service = Service::start().await?;
     let config = GatewayConfig::from_env()?;
     let routes = guarded(crate::proxy(&config)?.into_parts().0, &config);
-    let mut service = service;
     service.config.trust_forwarded |= config.trust_forwarded;
     service.serve(routes).await
 }

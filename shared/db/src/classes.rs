@@ -65,13 +65,8 @@ impl Allowance {
         };
         let day = Duration::from_secs(minutes.saturating_mul(60));
         let owed = self.video.saturating_sub(day) + Duration::from_secs(60);
-        owed.mul_f64(1440.0 / minutes_as_f64(minutes))
+        owed.mul_f64(1440.0 / minutes as f64)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "minutes of a day")]
-fn minutes_as_f64(minutes: u64) -> f64 {
-    minutes as f64
 }
 
 impl Db {

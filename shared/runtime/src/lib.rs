@@ -25,7 +25,8 @@
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
 //! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
-//!   environment and logs. `client.rs`, `limit.rs`: whose request it is, and how many they may send. `metrics.rs`: what Prometheus scrapes. `memory.rs`: the allocator.
+//!   environment and logs. `metrics.rs`: what Prometheus scrapes. `memory.rs`: the allocator. `client.rs`, `limit.rs`: whose
+//!   request it is, and how many they may send.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
 //! (it would be linked into every function).

@@ -85,7 +85,7 @@ impl RequestLimit {
             all.retain(|_, full_at| *full_at > now);
         }
         let full_at = all.entry(network).or_insert(now);
-        let cost = self.window.div_f64(as_f64(self.amount));
+        let cost = self.window.div_f64(self.amount as f64);
         let next = (*full_at).max(now) + cost;
         match next.checked_duration_since(now + self.window) {
             Some(wait) if !wait.is_zero() => Err(wait),
@@ -95,11 +95,6 @@ impl RequestLimit {
             }
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a number of requests")]
-fn as_f64(amount: u64) -> f64 {
-    amount as f64
 }
 
 async fn limited(
