@@ -11,16 +11,20 @@ use crate::{Convert, outcome::Outcome, run::Progress};
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Ends if the video turns out to be longer than what its owner may still have converted today: as soon as the file says
-/// so, or has come so far. An upload does not know how long its video is; what was converted counts when it has ended.
-pub(crate) async fn exceeded(cx: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
-    let left = match cx.db.allowance(claimed.job.user_id).await {
+/// How much that is now; `None`: any length.
+pub(crate) async fn left(cx: &Convert, claimed: &Claimed) -> Option<Duration> {
+    match cx.db.allowance(claimed.job.user_id).await {
         Ok(allowance) => allowance.and_then(|allowance| allowance.video_left()),
         Err(error) => {
             tracing::warn!(job = %claimed.job.id, %error, "converted without asking how much is left");
             None
         }
-    };
+    }
+}
+
+/// Ends if the video turns out to be longer than what is `left`: as soon as the file says so, or has come so far. An
+/// upload does not know how long its video is; what was converted counts when it has ended.
+pub(crate) async fn exceeded(left: Option<Duration>, progress: &Progress) -> Outcome {
     let Some(left) = left else { return pending().await };
     while length(progress) <= left.as_secs_f64() {
         sleep(LOOK).await;

@@ -38,10 +38,11 @@ pub(crate) async fn convert(cx: Context<Convert>, ticket: VideoUploaded) -> Resu
     let Some(claimed) = claim(&cx).await? else { return Ok(Converted::Nothing) };
     let cx = for_job(cx, &claimed, &ticket);
     let (progress, begun) = (Progress::default(), Instant::now());
+    let left = allowance::left(&cx, &claimed).await;
     let outcome = tokio::select! {
         outcome = make(&cx, &claimed, &progress) => outcome,
         outcome = lease::ends(&cx, &claimed.lease, &progress) => outcome,
-        outcome = allowance::exceeded(&cx, &claimed, &progress) => outcome,
+        outcome = allowance::exceeded(left, &progress) => outcome,
         () = cx.call.shutdown.cancelled() => Outcome::Shutdown,
     };
     outcome.measure(begun.elapsed());
