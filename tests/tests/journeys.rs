@@ -191,7 +191,8 @@ async fn a_waveform_comes_with_the_audio_and_goes_with_it() {
         let job = ann.ended(&ann.upload_fixture("moov-end.mp4", &[("peaks", "true")]).await).await;
         let path = job["links"]["peaks"].as_str().unwrap().to_owned();
         let answer = ann.get(&path).await;
-        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, "application/json"));
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "application/json");
         let peaks: Value = answer.json().await.unwrap();
         let length = peaks["length"].as_f64().unwrap() * peaks["samples_per_pixel"].as_f64().unwrap();
         let seconds = length / peaks["sample_rate"].as_f64().unwrap();

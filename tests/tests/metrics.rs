@@ -44,9 +44,17 @@ async fn a_conversion_its_mail_and_its_requests_can_be_scraped() {
     let text = reqwest::get(&scrape).await.unwrap().text().await.unwrap();
     lint(&text);
     for (name, labels, at_least) in [
-        ("http_server_request_duration_seconds_count", &[r#"http_route="/upload""#, r#"code="202""#][..], 1.0),
+        (
+            "http_server_request_duration_seconds_count",
+            &[r#"http_route="/upload""#, r#"code="202""#][..],
+            1.0,
+        ),
         ("http_server_request_duration_seconds_count", &[r#"http_route="/jobs/{id}""#, r#"code="200""#], 1.0),
-        ("tapedeck_event_duration_seconds_count", &["dev.tapedeck.video.uploaded.v1", r#"outcome="ok""#], 1.0),
+        (
+            "tapedeck_event_duration_seconds_count",
+            &["dev.tapedeck.video.uploaded.v1", r#"outcome="ok""#],
+            1.0,
+        ),
         ("tapedeck_conversion_duration_seconds_count", &[r#"outcome="done""#], 1.0),
         ("tapedeck_audio_seconds_total", &[], 1.0),
         ("tapedeck_deliveries_total", &[r#"channel="mail""#, r#"outcome="sent""#], 1.0),

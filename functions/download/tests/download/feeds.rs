@@ -1,10 +1,5 @@
 //! Podcast feeds over HTTP, read by a parser of RSS.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(dead_code, reason = "the other tests use the rest of the world")]
-
-mod world;
-
 use std::time::Duration;
 
 use axum::{

@@ -1,18 +1,14 @@
 //! Downloads over a real connection: what stays on the wire, and clients that hang up.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(dead_code, reason = "the other tests use the rest of the world")]
-
-mod world;
 
 use std::time::Duration;
 
+use crate::world::World;
 use contracts::{AudioId, Timestamp};
 use runtime::{CancellationToken, ServeConfig};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
-use world::World;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

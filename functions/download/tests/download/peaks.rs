@@ -1,16 +1,13 @@
 //! The waveform over HTTP.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod world;
 
 use std::time::Duration;
 
+use crate::world::World;
 use axum::{
     body::Body,
     http::{Method, StatusCode},
 };
 use blobs::Blob;
-use world::World;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const PEAKS: &[u8] = br#"{"version":2,"channels":1,"data":[-1,1]}"#;

@@ -1,10 +1,8 @@
 //! Downloads over HTTP: who may, what comes, in which parts, and what is said when there is nothing.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod world;
 
 use std::time::Duration;
 
+use crate::world::{PUBLIC_URL, World};
 use axum::{
     body::Body,
     http::{Method, StatusCode},
@@ -12,7 +10,6 @@ use axum::{
 use blobs::Blob;
 use contracts::{AudioId, JobId, Timestamp};
 use serde_json::json;
-use world::{PUBLIC_URL, World};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -248,7 +245,7 @@ async fn a_signed_link_opens_its_audio_and_nothing_else() {
     let answer = world.get_as_nobody(&format!("/download?fid={audio}&token={old}")).await;
     assert_eq!(
         (answer.status, &answer.json()["type"]),
-        (StatusCode::GONE, &json!("urn:tapedeck:problem:link-expired"))
+        (StatusCode::GONE, &json!("/docs/errors#link-expired"))
     );
 
     let mut tampered = good.clone().into_bytes();
@@ -330,7 +327,12 @@ async fn a_link_that_an_api_key_makes_hardly_outlives_the_key() {
     assert!(expires > Timestamp::now().after(hour), "who has logged in decides alone");
 }
 
-async fn link(world: &World, job: JobId, user: contracts::UserId, body: &serde_json::Value) -> world::Answer {
+async fn link(
+    world: &World,
+    job: JobId,
+    user: contracts::UserId,
+    body: &serde_json::Value,
+) -> crate::world::Answer {
     let json = [("content-type", "application/json")];
     world.call(Method::POST, &format!("/jobs/{job}/link"), user, &json, Body::from(body.to_string())).await
 }

@@ -1,0 +1,8 @@
+//! Downloads over HTTP.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod feeds;
+mod get;
+mod peaks;
+mod wire;
+mod world;
