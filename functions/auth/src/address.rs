@@ -2,9 +2,17 @@
 
 use crate::{problem, rules::Refused};
 
-/// The address without blanks around it, in lower case: how it is stored and looked up.
+/// The address without blanks around it, in lower case, with a domain of any script as DNS has it (`xn--`): how it is stored
+/// and looked up, and what every mail server can send to.
 pub(crate) fn normal(address: &str) -> String {
-    address.trim().to_ascii_lowercase()
+    let address = address.trim().to_ascii_lowercase();
+    let Some((local, domain)) = address.rsplit_once('@').filter(|(_, domain)| !domain.is_ascii()) else {
+        return address;
+    };
+    match url::Host::parse(domain) {
+        Ok(url::Host::Domain(domain)) => format!("{local}@{domain}"),
+        _ => address,
+    }
 }
 
 /// Refuses what can't be delivered to. `address` is [`normal`].
@@ -43,6 +51,22 @@ mod tests {
             assert!(check(address).is_ok(), "{address}");
         }
         assert_eq!(normal(" Ada@Example.ORG\n"), "ada@example.org");
+    }
+
+    #[test]
+    fn a_domain_of_any_script_is_the_one_that_dns_has() {
+        for (typed, stored) in [
+            ("ann@exämple.org", "ann@xn--exmple-cua.org"),
+            ("Ann@EXÄMPLE.org ", "ann@xn--exmple-cua.org"),
+            ("ann@例え.テスト", "ann@xn--r8jz45g.xn--zckzah"),
+        ] {
+            assert_eq!(normal(typed), stored);
+            assert!(check(stored).is_ok(), "{stored}");
+        }
+        for refused in ["ann@exämple", "ann@ä..org", "änn@exämple.org", "ann@ex ämple.org", "ann@ä.org/x"]
+        {
+            assert!(check(&normal(refused)).is_err(), "{refused}");
+        }
     }
 
     #[test]

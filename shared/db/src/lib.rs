@@ -35,7 +35,6 @@ mod settings;
 mod title;
 mod tokens;
 mod upgrade;
-mod uploads;
 mod user_changes;
 mod users;
 
@@ -57,7 +56,6 @@ pub use outbox::{Outbox, Pending};
 pub use pool::{CONNECTIONS, Db};
 pub use sessions::{Device, NewSession, Session};
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
-pub use uploads::{ANSWER, NewUpload, PartialUpload, Uploads};
 pub use user_changes::UserChanges;
 pub use users::{NewUser, Role, User};
 

@@ -196,7 +196,6 @@ async fn delete_rows(tx: &mut Tx, id: UserId) -> Result<()> {
         "DELETE FROM refresh_tokens WHERE user_id = ?",
         "DELETE FROM sessions WHERE user_id = ?",
         "DELETE FROM deliveries WHERE user_id = ?",
-        "DELETE FROM uploads WHERE user_id = ?",
         "DELETE FROM feeds WHERE user_id = ?",
         "DELETE FROM users WHERE id = ?",
     ] {

@@ -20,6 +20,7 @@ async fn the_mail_has_the_title_the_link_and_all_that_the_owner_asks() {
     assert_eq!(header(&mail, "To"), "anna@example.org");
     assert_eq!(header(&mail, "From"), "Tapedeck <deck@example.org>");
     assert_eq!(header(&mail, "Message-ID"), format!("<{}.ready@example.org>", event.fact.event.job_id));
+    assert_eq!(header(&mail, "Auto-Submitted"), "auto-generated");
     assert!(header(&mail, "Content-Type").starts_with("multipart/alternative;"));
     let (text, html) = parts(&mail);
     for body in [&text, &html] {

@@ -147,48 +147,6 @@ async fn uploads(db: &Db, ada: UserId) {
     assert!(db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().is_none());
 }
 
-async fn uploading(db: &Db, user_id: UserId) -> JobId {
-    let id = JobId::generate();
-    db.jobs().create(&NewJob { id, user_id, video_id: VideoId::generate() }).await.unwrap();
-    id
-}
-
-async fn queued(db: &Db, user_id: UserId) -> JobId {
-    let id = uploading(db, user_id).await;
-    let source = Source { digest: Some("d".repeat(64)), ..Source::default() };
-    db.jobs().queue(id, &source, &mail_and_webhook()).await.unwrap().unwrap();
-    id
-}
-
-async fn claimed(db: &Db, user_id: UserId) -> Claimed {
-    queued(db, user_id).await;
-    db.jobs().claim_next(LEASE).await.unwrap().unwrap()
-}
-
-async fn uploads(db: &Db, ada: UserId) {
-    let id = uploading(db, ada).await;
-    db.jobs().touch_upload(id).await.unwrap();
-    db.jobs().abandon_upload(id).await.unwrap();
-    assert!(db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().is_none());
-}
-
-async fn parts(db: &Db, ada: UserId) {
-    let (id, part) = (JobId::generate(), EventId::generate());
-    let job = NewJob { id, user_id: ada, video_id: VideoId::generate() };
-    let new = NewUpload { job, name: "a.mp4".into(), length: None, metadata: String::new() };
-    let uploads = db.uploads();
-    uploads.create(&new, HOUR).await.unwrap();
-    uploads.get(id).await.unwrap().unwrap();
-    assert!(uploads.take(id, part).await.unwrap());
-    uploads.ask(id).await.unwrap();
-    uploads.answer(id, part).await.unwrap();
-    uploads.declare(id, 10).await.unwrap();
-    uploads.note((id, part), (5, "d"), false, NOW).await.unwrap().unwrap();
-    tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(uploads.forget_expired(10).await.unwrap(), 1);
-    uploads.remove(id).await.unwrap();
-}
-
 async fn conversions(db: &Db, ada: UserId) {
     let jobs = db.jobs();
     let one = claimed(db, ada).await;
@@ -247,6 +205,7 @@ async fn reads(db: &Db, ada: UserId) {
     let many = (0..1000).map(|_| AudioId::generate()).collect::<Vec<_>>();
     jobs.known_audios(&many).await.unwrap();
     db.next_due().await.unwrap();
+    db.backlog().await.unwrap();
 }
 
 /// By clocks of other days: an upload dies, converters crash, a job loses its video, its audio and its row.

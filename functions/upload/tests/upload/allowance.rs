@@ -1,16 +1,12 @@
 //! What an account may use is held against it before its video is read.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod world;
-
 use std::time::Duration;
 
+use crate::world::{World, file, form, video};
 use axum::http::StatusCode;
 use db::{Class, Quota, UserChanges};
 use serde_json::Value;
 use upload::UploadConfig;
-use world::{World, file, form, video};
 
 /// Anna's class from now on.
 async fn put(world: &World, class: Class) {

@@ -1,7 +1,6 @@
 //! Every fixture and every file that the engine's table of formats (`shared/media/FORMATS.md`) is made of is told as what
 //! it is: whole, and with its beginning cut off where that is a thing that happens to it.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(clippy::disallowed_methods, reason = "ffmpeg's own program makes the files")]
 
 use std::{

@@ -1,9 +1,5 @@
 //! Forms as clients send them: strange but well meant, slow, and hostile.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod world;
-
 use std::{
     io,
     sync::{
@@ -13,12 +9,12 @@ use std::{
     time::Duration,
 };
 
+use crate::world::{TRACEPARENT, World, file, form, option, part, video};
 use axum::{body::Body, http::StatusCode};
 use bytes::Bytes;
 use contracts::{Event as _, VideoUploaded};
 use futures_util::{Stream, StreamExt as _, stream};
 use upload::UploadConfig;
-use world::{TRACEPARENT, World, file, form, option, part, video};
 
 #[tokio::test]
 async fn file_names_are_taken_as_clients_send_them() {

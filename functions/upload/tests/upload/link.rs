@@ -1,10 +1,5 @@
 //! `POST /upload/url`, with servers that are up to no good. What is not fetched must not even be called.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
-#[expect(dead_code, reason = "each test program uses its part")]
-mod world;
-
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
