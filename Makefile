@@ -9,7 +9,7 @@ CARGO  := $(FFMPEG) cargo
 PORT   ?= 8080
 DATA   ?= data
 
-.PHONY: help demo run test lint bench chaos fuzz licences setup build clean-data
+.PHONY: help demo run test page lint bench chaos fuzz licences setup build clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ test: setup ## Run all tests; installs and starts what they need
 	$(CARGO) build --workspace --all-targets
 	$(FFMPEG) target/debug/servers run -- tests/run
 	$(CARGO) test --workspace --doc --quiet
+
+page: setup ## Test the page in a real Chromium: make page [TEST=word]; pictures in target/page
+	$(CARGO) build --package standalone
+	tests/page/run target/debug/tapedeck $(TEST)
 
 lint: setup ## Check format, lints, docs and who depends on whom
 	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
