@@ -26,7 +26,7 @@ const who = (me) => section("account.who",
   el("p", { class: me.verified_at ? "quiet good" : "quiet" }, t(me.verified_at ? "account.verified" : "account.unverified")),
   el("p", { class: "quiet" }, t("account.since", { day: day(me.created_at) })));
 
-function limits({ class: { limits: most }, jobs, minutes_left }) {
+function limits({ class: most, jobs, minutes_left }) {
   const lines = [];
   const add = (key, value) => lines.push(...row(t(key), value));
   const of = (used, all) => t("limit.of", { used: number(used), all: number(all) });

@@ -60,7 +60,7 @@ async function enter() {
 // Who it is, and what is allowed to them.
 async function learn() {
   me = session ? await api("me").catch(() => null) : null;
-  most = me && offers("GET /me/limits") ? (await api("me/limits").catch(() => null))?.class.limits : null;
+  most = me && offers("GET /me/limits") ? (await api("me/limits").catch(() => null))?.class : null;
   show();
 }
 

@@ -75,7 +75,7 @@ async fn a_name_from_outside_adds_no_header_no_line_and_no_markup() {
         let names: Vec<&str> = header_names(&mail);
         assert_eq!(
             names,
-            ["From", "To", "Subject", "Message-ID", "MIME-Version", "Date", "Content-Type"],
+            ["From", "To", "Subject", "Message-ID", "Auto-Submitted", "MIME-Version", "Date", "Content-Type"],
             "{mail}"
         );
         assert!(mail.lines().all(|line| line.len() <= 998 && line.is_ascii()), "{mail}");
