@@ -14,7 +14,7 @@ use super::{Error, HELP, ServerOptions, place::Environment, server::Server, sess
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct LoginOptions {
-    /// The server's address, as https://tapedeck.example.org.
+    /// The server's address, as `https://tapedeck.example.org`.
     server: String,
     /// The mail address of the account; asked for if it is not given.
     #[arg(long)]

@@ -12,7 +12,7 @@ use super::Error;
 /// The server.
 #[derive(Args, Clone)]
 pub(crate) struct ServerOptions {
-    /// The server's address, as https://tapedeck.example.org; if nothing is said, the one of the latest log-in.
+    /// The server's address, as `https://tapedeck.example.org`; if nothing is said, the one of the latest log-in.
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 }
