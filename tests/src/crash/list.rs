@@ -1,6 +1,6 @@
 //! The lists of steps in `tests/crash-points`: one file for each flow, a step a line, in the order of their first time.
 //!
-//! A line that begins with `~` is a step by the clock, which may come or not, such as a heartbeat.
+//! A line that begins with `~` is a step that may come or not: by the clock, such as a heartbeat, or only for the first time.
 
 use std::{
     collections::{BTreeSet, HashMap},
