@@ -10,7 +10,7 @@ use std::{
 };
 
 use blobs::{Blob, Blobs};
-use contracts::{Clock, Envelope, JobId, Options, State, Timestamp, UserId, VideoId, VideoUploaded};
+use contracts::{Clock, Envelope, Format, JobId, Options, State, Timestamp, UserId, VideoId, VideoUploaded};
 use convert::{Convert, ConvertConfig};
 use db::{Db, Job, Keep, NewJob, NewUser, Source};
 use media::Engine;
@@ -70,7 +70,9 @@ impl World {
     }
 
     pub(crate) async fn uploaded_noise(&self, seconds: u32) -> JobId {
-        self.uploaded_as(self.anna, wav(seconds), None, Options::default()).await
+        // Vorbis takes several times as long as MP3.
+        let options = Options { format: Format::Ogg, ..Options::default() };
+        self.uploaded_as(self.anna, wav(seconds), None, options).await
     }
 
     async fn uploaded_as(
