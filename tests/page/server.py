@@ -96,8 +96,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while part := answer.read1(65536):
                 self.wfile.write(part)
                 self.wfile.flush()
-        except ConnectionError:
-            # The browser has left: so does the call.
+        except (ConnectionError, http.client.HTTPException):
+            # The browser or the platform has left: so does the call.
             pass
         backend.close()
 

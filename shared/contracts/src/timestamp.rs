@@ -58,9 +58,14 @@ fn millis_of(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// RFC 3339 in UTC, always with three digits of the second: the order of the texts is that of the times.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.date_time().format(&Rfc3339).map_err(|_| fmt::Error)?)
+        let time = self.date_time();
+        let (year, month, day) = time.to_calendar_date();
+        let (hour, minute, second, milli) = time.to_hms_milli();
+        let month = u8::from(month);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
 }
 
@@ -102,14 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn clients_may_compare_the_texts_instead_of_the_times() {
+        let texts = [0, 1, 10, 99, 100, 101, 110, 900, 999, 1000, 1001]
+            .map(|millis| Timestamp::from_millis(1_700_000_000_000 + millis).to_string());
+        assert!(texts.is_sorted(), "{texts:?}");
+    }
+
+    #[test]
     fn a_time_that_rfc_3339_has_no_words_for_is_the_nearest_that_it_has() {
         let now = Timestamp::now();
         for (time, text) in [
-            (Timestamp::from_millis(i64::MIN), "0000-01-01T00:00:00Z"),
+            (Timestamp::from_millis(i64::MIN), "0000-01-01T00:00:00.000Z"),
             (Timestamp::from_millis(i64::MAX), "9999-12-31T23:59:59.999Z"),
             (now.after(Duration::MAX), "9999-12-31T23:59:59.999Z"),
-            (now.before(Duration::MAX), "0000-01-01T00:00:00Z"),
-            (serde_json::from_str("\"0000-01-01T00:00:00+00:01\"").unwrap(), "0000-01-01T00:00:00Z"),
+            (now.before(Duration::MAX), "0000-01-01T00:00:00.000Z"),
+            (serde_json::from_str("\"0000-01-01T00:00:00+00:01\"").unwrap(), "0000-01-01T00:00:00.000Z"),
             (serde_json::from_str("\"9999-12-31T23:59:59-00:01\"").unwrap(), "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(time.to_string(), text);
