@@ -27,6 +27,46 @@ and WMA Pro, WMA Lossless, WMA Voice, MP1, G.726 little-endian and the rarer kin
 |---|---|---|---|---|---|
 ";
 
+/// What this table of containers and codecs has no column for. Each names its test.
+const KINDS: &str = "
+## Beyond plain files
+
+Recordings that are odd in another way than by container and codec, what comes out of them, and the test that holds it.
+
+| recording | result | test |
+|---|---|---|
+| a hole in the sound | silence of its length, and a warning | `times`: `a_hole_in_the_sound_stays_as_silence_with_a_warning` |
+| packets that a call did not send | their time, as silence | `times`: `lost_packets_of_a_call_add_up_to_their_time` |
+| recordings in a row, clocks that start again or wrap | all the sound | `times`: `recordings_in_a_row_are_all_there_decoded_and_copied` |
+| a clock that jumps ahead | no silence of hours | `times`: `a_clock_that_jumps_ahead_leaves_no_silence` |
+| sound that begins late | silence before it | `times`: `sound_that_begins_long_after_the_pictures_is_found` |
+| a stream that takes over from another | both, one after the other | `times`: `a_sound_that_takes_over_is_gone_on_with` |
+| several tracks marked as default | the first | `sounds`: `of_equals_the_first_is_taken_whatever_its_bits` |
+| a silent track among others | a warning that names those with sound | `sounds`: `a_silent_sound_among_others_says_which_have_something` |
+| PCM in ISO files (`ipcm`, `fpcm`) | the sound | `sounds`: `uncompressed_sound_of_iso_files_is_the_sound` |
+| 9 to 60 channels, ambisonics | mixed down to two | `sounds`: `many_channels_are_mixed` |
+| channels that come and go | mixed without clipping | `sounds`: `channels_that_come_and_go_are_mixed_without_distortion` |
+| encrypted: CENC, Matroska, ASF, scrambled broadcasts | `encrypted`, a failure | `sounds`: `sound_under_a_key_is_copy_protected` |
+| compressed Matroska tracks | the sound | `hidden`: `compressed_tracks_of_matroska_are_the_sound` |
+| a compressed `moov` | the sound | `hidden`: `an_mp4_with_a_compressed_index_is_read` |
+| a codec that is not known | `unsupported_codec` with its four letters | `sounds`: `unknown_kinds_are_named_by_their_letters` |
+| a cover that has no room, or of another kind | a warning | `tags`: `a_cover_that_has_no_room_is_told` |
+| more chapters than there is sound | those within it | `tags`: `chapters_beyond_what_there_is_are_left_out` |
+| ten hours of AVI, FLV, fragmented MP4, Matroska | within 40 MiB | `unindexed`: `ten_hours_of_avi_take_little_memory` |
+";
+
+#[test]
+fn each_kind_beyond_plain_files_names_a_test_that_is_there() {
+    let rows = KINDS.lines().filter(|line| line.contains("`: `"));
+    let names: Vec<_> = rows.filter_map(|row| row.rsplit(" | ").next()?.split_once("`: `")).collect();
+    assert!(names.len() > 15);
+    for (file, test) in names {
+        let (file, test) = (file.trim_start_matches('`'), test.trim_end_matches("` |"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/{file}.rs"));
+        assert!(fs::read_to_string(path).unwrap().contains(&format!("fn {test}(")), "{file}: {test}");
+    }
+}
+
 #[tokio::test]
 async fn every_container_and_codec_sounds_as_ffmpeg_decodes_it() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("formats");
@@ -55,6 +95,7 @@ async fn every_container_and_codec_sounds_as_ffmpeg_decodes_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    table += KINDS;
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("FORMATS.md");
     let new = folder.join("FORMATS.md");
     fs::write(&new, &table).unwrap();
