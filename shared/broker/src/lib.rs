@@ -32,6 +32,7 @@ mod local;
 mod publish;
 mod relay;
 mod serve;
+mod wake;
 mod work;
 
 pub use clock::{ClockConfig, run_clock};

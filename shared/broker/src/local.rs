@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use contracts::{ALL_EVENT_TYPES, Envelope, Timestamp, pause_after};
 use db::{Db, Pending};
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _,
+    future::{self, BoxFuture, select_all},
+};
 use runtime::{Call, CancellationToken, Checked, Config, Died, Failure, Function, Tasks, within};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -16,7 +19,7 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use crate::{Broker, config::DAY};
+use crate::{Broker, config::DAY, wake::Wake};
 
 /// How to deliver.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,14 +63,14 @@ const DROP: Duration = Duration::from_millis(200);
 pub struct Local {
     db: Db,
     config: LocalConfig,
-    wake: watch::Sender<()>,
+    wake: Wake,
 }
 
 impl Local {
     /// A broker over the outbox of `db`. Nothing is delivered before [`Local::run`].
     #[must_use]
     pub fn new(db: Db, config: LocalConfig) -> Self {
-        Self { db, config, wake: watch::Sender::new(()) }
+        Self { db, config, wake: Wake::new() }
     }
 
     /// The publishing side, for the functions.
@@ -94,9 +97,10 @@ impl Local {
         let types = function.event_types();
         let mut without: Vec<&'static str> = ALL_EVENT_TYPES.to_vec();
         without.retain(|kind| !types.contains_key(kind));
+        let woken = self.wake.subscribe(&without);
         lanes.spawn(
             "the removal of events without a subscriber",
-            drop_events(self.db.clone(), without, self.wake.subscribe(), shutdown.clone()),
+            drop_events(self.db.clone(), without, woken, shutdown.clone()),
         );
         for (kind, width) in types {
             let lane = Lane {
@@ -104,6 +108,7 @@ impl Local {
                 width,
                 db: self.db.clone(),
                 function: function.clone(),
+                woken: self.wake.subscribe(&[kind]),
                 wake: self.wake.clone(),
                 in_hand: JoinSet::new(),
                 end: CancellationToken::new(),
@@ -118,19 +123,27 @@ impl Local {
 async fn drop_events(
     db: Db,
     kinds: Vec<&'static str>,
-    mut woken: watch::Receiver<()>,
+    mut woken: Vec<watch::Receiver<()>>,
     shutdown: CancellationToken,
 ) {
     while !shutdown.is_cancelled() {
-        woken.mark_unchanged();
+        woken.iter_mut().for_each(watch::Receiver::mark_unchanged);
         for kind in &kinds {
             if let Err(error) = db.outbox().drop_kind(kind).await {
                 tracing::warn!(kind, %error, "events without a subscriber stay");
             }
         }
-        tokio::select! { () = shutdown.cancelled() => {}, _ = woken.changed() => {}, () = tokio::time::sleep(IDLE) => {} }
+        tokio::select! { () = shutdown.cancelled() => {}, () = any(&mut woken) => {}, () = tokio::time::sleep(IDLE) => {} }
         tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(DROP) => {} }
     }
+}
+
+/// Until an event of one of these types was recorded.
+async fn any(woken: &mut [watch::Receiver<()>]) {
+    if woken.is_empty() {
+        return future::pending().await;
+    }
+    drop(select_all(woken.iter_mut().map(|lane| lane.changed().boxed())).await);
 }
 
 struct Lane {
@@ -138,7 +151,8 @@ struct Lane {
     width: usize,
     db: Db,
     function: Function,
-    wake: watch::Sender<()>,
+    woken: Vec<watch::Receiver<()>>,
+    wake: Wake,
     in_hand: JoinSet<(Pending, Result<Vec<Envelope>, Failure>)>,
     /// Tells the handlers to give back what they have in hand.
     end: CancellationToken,
@@ -146,9 +160,8 @@ struct Lane {
 
 impl Lane {
     async fn run(mut self, shutdown: CancellationToken, drain: Duration) {
-        let mut woken = self.wake.subscribe();
         while !shutdown.is_cancelled() {
-            woken.mark_unchanged();
+            self.woken.iter_mut().for_each(watch::Receiver::mark_unchanged);
             let pause = match self.take_due().await {
                 Ok(()) => self.pause().await,
                 Err(error) => {
@@ -158,7 +171,7 @@ impl Lane {
             };
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                _ = woken.changed() => {}
+                () = any(&mut self.woken) => {}
                 () = tokio::time::sleep(pause) => {}
                 Some(ended) = self.in_hand.join_next() => self.settle(ended).await,
             }
@@ -207,9 +220,7 @@ impl Lane {
         match outcome {
             Ok(replies) => {
                 outbox.sent(id).await?;
-                if !replies.is_empty() {
-                    self.wake.send_replace(());
-                }
+                replies.iter().for_each(|reply| self.wake.wake(&reply.kind));
                 Ok(())
             }
             Err(Failure::Retry(cause)) => {

@@ -5,13 +5,13 @@ use std::{fmt, sync::Arc};
 use contracts::Envelope;
 use db::Db;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
-use tokio::sync::watch;
 
 use crate::{
     BrokerConfig, Error,
     amqp::publisher::Publisher,
     knative::Sink,
     relay::{Relay, Wire},
+    wake::Wake,
 };
 
 /// Events on their way at once.
@@ -26,7 +26,7 @@ pub struct Broker {
 #[derive(Clone)]
 pub(crate) enum Transport {
     /// The rows are in the database already: wake whoever delivers them.
-    Local(watch::Sender<()>),
+    Local(Wake),
     /// A broker elsewhere.
     Remote(Arc<Relay>, Arc<BrokerConfig>),
 }
@@ -42,7 +42,7 @@ impl fmt::Debug for Transport {
 }
 
 impl Broker {
-    pub(crate) fn local(wake: watch::Sender<()>) -> Self {
+    pub(crate) fn local(wake: Wake) -> Self {
         Self { transport: Transport::Local(wake) }
     }
 
@@ -79,7 +79,7 @@ impl Broker {
                 let (id, kind) = (&envelope.id, &envelope.kind);
                 let woken = async move {
                     tracing::debug!(event = %id, kind = %kind, "published");
-                    wake.send_replace(());
+                    wake.wake(kind);
                 };
                 woken.boxed()
             }
@@ -97,7 +97,7 @@ impl Broker {
         match &self.transport {
             Transport::Local(wake) => {
                 let woken = async move {
-                    wake.send_replace(());
+                    wake.wake_all();
                 };
                 woken.boxed()
             }

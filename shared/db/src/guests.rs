@@ -49,9 +49,9 @@ impl Db {
         let now = self.now().await?.millis();
         let gone = sqlx::query("SELECT id FROM users WHERE guest_until < ? ORDER BY guest_until LIMIT ?");
         let gone = self.fetch_all(gone.bind(now).bind(i64::from(limit))).await?;
-        for row in &gone {
+        for id in gone.iter().filter_map(|row| parsed(row, "id").ok()) {
             // None administers: who is made an administrator is no guest any more.
-            self.delete_user(parsed(row, "id")?).await?.ok();
+            self.delete_user(id).await?.ok();
         }
         Ok(gone.len())
     }

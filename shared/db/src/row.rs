@@ -17,7 +17,8 @@ pub(crate) fn parsed_or_null<T: FromStr<Err: Display>>(row: &AnyRow, column: &st
     row.try_get::<Option<String>, _>(column)?.map(|text| parse(column, &text)).transpose()
 }
 
-fn parse<T: FromStr<Err: Display>>(column: &str, text: &str) -> Result<T> {
+/// What a column holds, parsed.
+pub(crate) fn parse<T: FromStr<Err: Display>>(column: &str, text: &str) -> Result<T> {
     text.parse().map_err(|error| Error::Corrupt(format!("{column}: {error}")))
 }
 

@@ -190,7 +190,7 @@ mod tests {
             assert_eq!((event.id.as_str(), event.kind.as_str()), ("1234-1234-1234", "com.example.someevent"));
             assert_eq!(
                 (event.time.to_string().as_str(), event.data),
-                ("2018-04-05T03:56:24Z", json!({"a": 1}))
+                ("2018-04-05T03:56:24.000Z", json!({"a": 1}))
             );
             let extensions = [("count", "-3"), ("flag", "true")];
             assert_eq!(event.extensions, extensions.map(|(name, value)| (name.into(), value.into())).into());

@@ -73,7 +73,7 @@ impl Jobs<'_> {
         for (sql, deleted) in [(changed, false), (deleted, true)] {
             let asked = bound(sqlx::AssertSqlSafe(sql), users).bind(since.millis());
             let rows = self.db.fetch_all(asked).await?;
-            changes.extend(rows.iter().map(|row| change(row, deleted)).collect::<Result<Vec<_>>>()?);
+            changes.extend(rows.iter().filter_map(|row| change(row, deleted)));
         }
         Ok(changes)
     }
@@ -87,7 +87,7 @@ impl Jobs<'_> {
             "SELECT id, user_id, changed_at AS at_time FROM jobs WHERE user_id = ? ORDER BY changed_at DESC LIMIT ?",
         );
         let rows = self.db.fetch_all(latest.bind(user.to_string()).bind(i64::from(limit))).await?;
-        rows.iter().map(|row| change(row, false)).collect()
+        Ok(rows.iter().filter_map(|row| change(row, false)).collect())
     }
 
     /// When something last became of a user's jobs, deletions included; none if nothing is known.
@@ -150,9 +150,10 @@ pub(super) async fn note_deleted(tx: &mut Tx, job: &Job, now: Timestamp) -> Resu
     }
 }
 
-fn change(row: &AnyRow, deleted: bool) -> Result<Change> {
-    let at = time(row, "at_time")?;
-    Ok(Change { id: parsed(row, "id")?, user_id: parsed(row, "user_id")?, at, deleted })
+/// `None` for one that can't be read.
+fn change(row: &AnyRow, deleted: bool) -> Option<Change> {
+    let (id, user_id) = (parsed(row, "id").ok()?, parsed(row, "user_id").ok()?);
+    Some(Change { id, user_id, at: time(row, "at_time").ok()?, deleted })
 }
 
 fn glance(row: &AnyRow) -> Result<Glance> {

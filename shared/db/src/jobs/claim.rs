@@ -9,7 +9,7 @@ use super::{
     queue::{self, Waiting},
     read,
 };
-use crate::{Result, pool::PATIENCE};
+use crate::{Error, Result, pool::PATIENCE, row::parse};
 
 /// How often a converter looks again when others had all jobs that it saw.
 const ROUNDS: u32 = 20;
@@ -45,12 +45,11 @@ impl Jobs<'_> {
         for _ in 0..ROUNDS {
             let waiting = self.next(i64::from(CANDIDATES)).await?;
             for (place, Waiting { id, .. }) in waiting.iter().enumerate() {
-                let (owner, audio_id) = (EventId::generate(), AudioId::generate());
-                let lease = Lease { job_id: *id, owner, audio_id };
                 let next = waiting.get(place + 1).map(|next| next.rank);
-                let job = self.db.settle(PATIENCE, || self.try_to_claim(&lease, next, span)).await?;
-                if let Some(job) = job {
-                    return Ok(Some(Claimed { job, lease }));
+                match self.claim(id, next, span).await {
+                    Ok(None) => {}
+                    Err(Error::Corrupt(problem)) => self.set_aside(id, &problem).await?,
+                    ended => return ended,
                 }
             }
             if waiting.is_empty() {
@@ -61,7 +60,14 @@ impl Jobs<'_> {
         Ok(None)
     }
 
-    /// `next` is the rank of the job that waits after this one.
+    /// The job with this id, unless somebody else is faster. `next` is the rank of the job that waits after it.
+    async fn claim(&self, id: &str, next: Option<i64>, span: Duration) -> Result<Option<Claimed>> {
+        let job_id = parse("id", id)?;
+        let lease = Lease { job_id, owner: EventId::generate(), audio_id: AudioId::generate() };
+        let job = self.db.settle(PATIENCE, || self.try_to_claim(&lease, next, span)).await?;
+        Ok(job.map(|job| Claimed { job, lease }))
+    }
+
     async fn try_to_claim(&self, lease: &Lease, next: Option<i64>, span: Duration) -> Result<Option<Job>> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use contracts::{Envelope, EventId, JobId, State, Timestamp};
 
+use sqlx::Row as _;
+
 use super::{Job, Jobs, changes, end, owner, read, upload::UPLOAD_DIES_AFTER};
 use crate::{Error, Garbage, Result, garbage, pool::Tx, row::parsed};
 
@@ -48,14 +50,13 @@ impl Jobs<'_> {
         let rows = self.db.fetch_all(due.bind(now.millis()).bind(i64::from(limit))).await?;
         let mut looked = Looked { jobs: rows.len(), events: Vec::new() };
         for row in &rows {
-            let id: JobId = parsed(row, "id")?;
-            let events = self.db.settle(Duration::ZERO, || self.look_at(id, keep)).await;
+            let events = match parsed(row, "id") {
+                Ok(id) => self.db.settle(Duration::ZERO, || self.look_at(id, keep)).await,
+                Err(error) => Err(error),
+            };
             match events {
                 Ok(events) => looked.events.extend(events),
-                Err(Error::Corrupt(problem)) => {
-                    tracing::error!(job = %id, problem, "a job can't be read; it is looked at again in an hour");
-                    self.put_off(id, now.after(UNREADABLE)).await?;
-                }
+                Err(Error::Corrupt(problem)) => self.set_aside(row.try_get("id")?, &problem).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -80,9 +81,13 @@ impl Jobs<'_> {
         Ok(events)
     }
 
-    async fn put_off(&self, id: JobId, until: Timestamp) -> Result<()> {
-        let later = sqlx::query("UPDATE jobs SET look_at = ? WHERE id = ?");
-        self.db.execute(later.bind(until.millis()).bind(id.to_string())).await.map(drop)
+    /// Puts off a job that can't be read, and takes it out of the queue, where it would be the first for ever. One that
+    /// can be read in an hour, by a newer version, waits again then.
+    pub(super) async fn set_aside(&self, id: &str, problem: &str) -> Result<()> {
+        tracing::error!(job = id, problem, "a job can't be read; it is looked at again in an hour");
+        let until = self.db.now().await?.after(UNREADABLE);
+        let later = sqlx::query("UPDATE jobs SET look_at = ?, queue_rank = NULL WHERE id = ?");
+        self.db.execute(later.bind(until.millis()).bind(id)).await.map(drop)
     }
 }
 

@@ -87,9 +87,9 @@ impl Jobs<'_> {
             );
             let rows = self.db.fetch_all(failed.bind(&after).bind(AT_ONCE)).await?;
             let Some(last) = rows.last() else { return Ok(tickets) };
-            after = parsed::<JobId>(last, "id")?.to_string();
-            for row in &rows {
-                tickets.extend(self.retry(parsed(row, "id")?).await?);
+            after = last.try_get("id")?;
+            for id in rows.iter().filter_map(|row| parsed(row, "id").ok()) {
+                tickets.extend(self.retry(id).await?);
             }
         }
     }

@@ -11,14 +11,10 @@
 use std::time::Duration;
 
 use contracts::{EventId, JobId, Recorded, Timestamp, VideoUploaded, share};
-use sqlx::Row as _;
+use sqlx::{Row as _, any::AnyRow};
 
 use super::Jobs;
-use crate::{
-    Result, outbox,
-    pool::Tx,
-    row::{parsed, time},
-};
+use crate::{Result, outbox, pool::Tx, row::time};
 
 /// Virtual time that a small job of a class with a share of 1 takes.
 const UNIT: i64 = 1 << 20;
@@ -101,7 +97,8 @@ pub(super) async fn advance(tx: &mut Tx, rank: i64, next: Option<i64>, now: Time
 
 /// A job that waits.
 pub(super) struct Waiting {
-    pub(super) id: JobId,
+    /// As it is stored: one that is none must not hide the others.
+    pub(super) id: String,
     pub(super) rank: i64,
     since: Timestamp,
 }
@@ -113,9 +110,9 @@ impl Jobs<'_> {
             "SELECT id, queue_rank, updated_at FROM jobs WHERE queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT ?",
         );
         let rows = self.db.fetch_all(waiting.bind(limit)).await?;
-        let read = |row| {
-            let rank = sqlx::Row::try_get(row, "queue_rank")?;
-            Ok(Waiting { id: parsed(row, "id")?, rank, since: time(row, "updated_at")? })
+        let read = |row: &AnyRow| {
+            let rank = row.try_get("queue_rank")?;
+            Ok(Waiting { id: row.try_get("id")?, rank, since: time(row, "updated_at")? })
         };
         rows.iter().map(read).collect()
     }
@@ -145,8 +142,9 @@ impl Jobs<'_> {
         .await?;
         let mut tickets = Vec::new();
         if turn.rows_affected() == 1 {
-            for job in waiting {
-                let ticket = VideoUploaded { job_id: job.id };
+            // Whoever claims one that can't be read sets it aside.
+            for job_id in waiting.iter().filter_map(|job| job.id.parse().ok()) {
+                let ticket = VideoUploaded { job_id };
                 tickets.push(outbox::record(&mut tx, ticket, EventId::generate(), now).await?);
             }
         }

@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
-use contracts::{AudioId, Channel, Event as _, Outcome, VideoUploaded, pause_after};
+use contracts::{AudioId, Channel, Event as _, JobId, Outcome, VideoId, VideoUploaded, pause_after};
 use db::{Attempt, Garbage};
 
-use crate::world::{DAY, HOUR, LEASE, worlds};
+use crate::world::{DAY, HOUR, LEASE, World, worlds};
+
+async fn next(world: &World) -> Option<JobId> {
+    world.db.jobs().claim_next(LEASE).await.unwrap().map(|claimed| claimed.job.id)
+}
 
 #[tokio::test]
 async fn an_event_that_can_not_be_read_holds_up_no_other_and_is_tried_for_days() {
@@ -159,4 +163,30 @@ async fn what_is_forgotten_is_found_without_reading_the_dead_letters() {
     assert_eq!(world.db.deliveries().forget(world.clock.now(), 10).await.unwrap(), 1);
     assert_eq!(world.db.deliveries().forget(world.clock.now(), 10).await.unwrap(), 0);
     assert_eq!(world.number("SELECT COUNT(*) FROM deliveries").await, 499);
+}
+
+#[tokio::test]
+async fn a_waiting_job_that_can_not_be_read_holds_up_no_other_and_waits_again_when_it_can() {
+    for world in worlds().await {
+        let user = world.user().await;
+        let (damaged, nameless, good) =
+            (world.queued_by(user).await, world.queued_by(user).await, world.queued_by(user).await);
+        world.run(&format!("UPDATE jobs SET video_id = 'reel' WHERE id = '{damaged}'")).await;
+        world.run(&format!("UPDATE jobs SET id = 'no id' WHERE id = '{nameless}'")).await;
+        world.clock.advance(HOUR);
+        assert_eq!(world.db.jobs().issue_tickets(HOUR).await.unwrap().len(), 2, "none for what has no id");
+        assert_eq!(next(&world).await, Some(good));
+        assert_eq!(next(&world).await, None);
+        assert_eq!(world.number("SELECT COUNT(*) FROM jobs WHERE queue_rank IS NOT NULL").await, 0);
+        let video = VideoId::generate();
+        world.run(&format!("UPDATE jobs SET video_id = '{video}' WHERE id = '{damaged}'")).await;
+        world.clock.advance(HOUR);
+        world.look().await;
+        assert_eq!(next(&world).await, Some(damaged));
+        let later = format!(
+            "SELECT COUNT(*) FROM jobs WHERE id = 'no id' AND look_at > {}",
+            world.db.now().await.unwrap().millis()
+        );
+        assert_eq!(world.number(&later).await, 1, "looked at again later, and not now for ever");
+    }
 }

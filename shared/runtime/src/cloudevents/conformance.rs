@@ -67,7 +67,7 @@ async fn an_event_is_the_same_in_binary_and_in_structured_mode() {
     });
     let kind = ("Content-Type", "application/cloudevents+json; charset=UTF-8");
     assert_eq!(in_head, in_http(&[kind], &whole.to_string()).await);
-    assert_eq!(in_head.time.to_string(), "2018-04-05T03:56:24Z");
+    assert_eq!(in_head.time.to_string(), "2018-04-05T03:56:24.000Z");
     assert_eq!(in_head.extensions["comexampleothervalue"], "5");
     assert_eq!(in_head.extensions.len(), 2);
     assert_eq!(in_head.data, json!({"message": "Hello World!"}));
