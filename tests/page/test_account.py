@@ -31,10 +31,10 @@ class Account(PageTest):
         self.state(page, "episode.mp4", "done")
         page.get_by_role("link", name="Account").click()
         page.get_by_role("button", name="Make a feed").click()
-        address = page.get_by_role("textbox", name="All tapes", exact=True).input_value()
+        address = page.get_by_role("textbox", name="All conversions", exact=True).input_value()
         self.assertIn("episode", page.request.get(address).text())
         page.get_by_role("button", name="End it").click()
-        expect(page.get_by_role("textbox", name="All tapes", exact=True)).to_have_count(0)
+        expect(page.get_by_role("textbox", name="All conversions", exact=True)).to_have_count(0)
         self.assertEqual(page.request.get(address).status, 404)
 
     def test_log_ins_are_listed_and_one_is_ended_from_another(self):
