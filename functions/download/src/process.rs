@@ -18,8 +18,13 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
     let parts = &service.parts;
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let keys = VerifyingKeys::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
+    let blobs = Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?;
+    tokio::spawn({
+        let (db, blobs) = (db.clone(), blobs.clone());
+        async move { tokio::join!(db.ping(), blobs.ping()) }
+    });
     let function = crate::function(Download {
-        blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
+        blobs,
         verifier: Verifier::new(keys, db.clone()),
         links: Links::load(required("LINKS_KEY_FILE", &parts.links_key_file)?.as_ref())?,
         public_url: required("PUBLIC_URL", &parts.public_url)?.to_owned(),

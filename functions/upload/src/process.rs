@@ -20,8 +20,13 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;
     let keys = VerifyingKeys::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;
+    let blobs = Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?;
+    tokio::spawn({
+        let blobs = blobs.clone();
+        async move { blobs.ping().await }
+    });
     let function = crate::function(Upload {
-        blobs: Blobs::open(required("BLOBS_URL", &parts.blobs_url)?)?,
+        blobs,
         broker: broker.clone(),
         verifier: Verifier::new(keys, db.clone()),
         config: UploadConfig::from_env()?,

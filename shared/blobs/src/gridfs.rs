@@ -68,6 +68,13 @@ impl GridFs {
         })
     }
 
+    pub(crate) fn ping(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let database = self.connection.database().await?;
+            within(async { database.run_command(doc! { "ping": 1 }).await.map(drop) }).await
+        })
+    }
+
     pub(crate) fn put(&self, blob: Blob) -> Answer<'_, GridUpload> {
         Box::pin(async move { Ok(GridUpload::new(self.grid(blob.bucket()).await?, blob.id())) })
     }

@@ -95,6 +95,17 @@ impl Blobs {
         }
     }
 
+    /// Connects, so that the first call need not. A store that is away is connected to by a later call.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ping(&self) -> Result<()> {
+        match &self.store {
+            Store::Directory(_) => Ok(()),
+            Store::GridFs(grid) => grid.ping().await,
+        }
+    }
+
     /// Begins to store a blob under an id that was never put before.
     ///
     /// # Errors

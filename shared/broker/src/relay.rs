@@ -35,6 +35,16 @@ pub(crate) enum Wire {
 }
 
 impl Relay {
+    /// Connects to the database and the broker ahead of the first event. One that is away is connected to by the first call.
+    pub(crate) async fn connect_ahead(&self) {
+        let wire = async {
+            if let Wire::Amqp(publisher) = &self.wire {
+                publisher.connect_ahead().await;
+            }
+        };
+        let (Ok(()) | Err(_), ()) = tokio::join!(self.db.ping(), wire);
+    }
+
     /// One event that was just committed. If it fails the row stays for the sweep.
     pub(crate) async fn publish(&self, envelope: &Envelope) {
         let id = &envelope.id;

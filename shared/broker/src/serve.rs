@@ -11,6 +11,7 @@ use crate::{
     Broker, BrokerConfig,
     amqp::{consumer::Consumer, settle::Settler, topology::Queue},
     publish::Transport,
+    relay::Relay,
 };
 
 /// Serves the routes of `function` and brings it its events until the shutdown of `service`; ends when all that was in
@@ -41,19 +42,27 @@ async fn serve_here(
     match &broker.transport {
         // `Local` delivers.
         Transport::Local(_) => {}
-        Transport::Remote(_, config) if config.is_knative() => {
+        Transport::Remote(relay, config) if config.is_knative() => {
+            connect_ahead(relay);
             // Who subscribes to nothing has no door for events.
             if !function.event_types().is_empty() {
                 routes = routes.merge(publishing_routes(function, broker.clone(), service.shutdown.clone()));
             }
         }
-        Transport::Remote(_, config) => {
+        Transport::Remote(relay, config) => {
+            connect_ahead(relay);
             for consumer in subscriptions(name, function, broker, config) {
                 service.tasks.spawn("a consumer", consumer.run(service.shutdown.clone()));
             }
         }
     }
     service.serve(routes).await
+}
+
+/// So that the first request does not wait for connections.
+fn connect_ahead(relay: &Arc<Relay>) {
+    let relay = relay.clone();
+    tokio::spawn(async move { relay.connect_ahead().await });
 }
 
 /// `POST /`: what the handler says goes to the sink rather than into the answer, so that its rows can go.

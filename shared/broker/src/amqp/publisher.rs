@@ -92,6 +92,16 @@ impl Publisher {
         Self { target, config, slot: Mutex::new(Slot::new(None, now)) }
     }
 
+    /// Connects ahead of the first message. If that fails the first message connects.
+    pub(crate) async fn connect_ahead(&self) {
+        let mut slot = self.slot.lock().await;
+        if slot.link.is_none()
+            && let Err(error) = self.connect(&mut slot).await
+        {
+            tracing::debug!(%error, "the broker is not there yet");
+        }
+    }
+
     /// Returns when the broker has the event on disk; with `mandatory` only if a queue takes it.
     ///
     /// # Errors
