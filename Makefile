@@ -9,7 +9,7 @@ CARGO  := $(FFMPEG) cargo
 PORT   ?= 8080
 DATA   ?= data
 
-.PHONY: help demo run test page lint bench chaos fuzz licences setup build clean-data
+.PHONY: help demo run test page api-check lint bench chaos fuzz licences setup build clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: setup ## Run all tests; installs and starts what they need
 page: setup ## Test the page in a real Chromium: make page [TEST=word]; pictures in target/page
 	$(CARGO) build --package standalone
 	tests/page/run target/debug/tapedeck $(TEST)
+
+api-check: setup ## Lint the description of the API, and hold it against the platform: make api-check [EXAMPLES=10] [SEED=1]
+	$(CARGO) build --package standalone
+	tests/api/run target/debug/tapedeck $(or $(EXAMPLES),10) $(or $(SEED),1)
 
 lint: setup ## Check format, lints, docs and who depends on whom
 	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked

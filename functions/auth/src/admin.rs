@@ -23,9 +23,10 @@ const LONGEST_PAGE: u32 = 200;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     /// At most so many, 1 to 200; 50 if not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     cursor: Option<UserId>,
 }
 
@@ -44,6 +45,7 @@ pub(crate) struct UserList {
 pub(crate) struct Changes {
     role: Option<Role>,
     /// Which limits apply: one of `GET /admin/classes`.
+    #[schema(pattern = "^[a-z0-9-]{1,32}$")]
     class: Option<String>,
     /// Whether the account is locked.
     disabled: Option<bool>,
@@ -52,14 +54,17 @@ pub(crate) struct Changes {
 /// Lists accounts, newest first.
 #[utoipa::path(get, path = "/admin/users", tag = "admin", security(("bearer" = [])), params(Page),
     responses((status = 200, body = UserList), (status = 401, description = "No credentials, or wrong ones"),
-        (status = 403, description = "Not an administrator")))]
+        (status = 403, description = "Not an administrator"), (status = 422, description = "`limit` is out of range")))]
 pub(crate) async fn list(
     State(auth): State<Auth>,
     caller: Caller,
     Query(page): Query<Page>,
 ) -> Result<Json<UserList>, Problem> {
     caller.require(Scope::Admin)?;
-    let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
+    let limit = page.limit.unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        return Err(Problem::unprocessable(format!("limit must be 1 to {LONGEST_PAGE}.")));
+    }
     let users = auth.db.users(limit, page.cursor).await.map_err(Problem::of)?;
     let full = users.len() >= limit as usize;
     let next_cursor = users.last().filter(|_| full).map(|user| user.id);

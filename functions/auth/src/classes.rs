@@ -3,7 +3,7 @@
 use axum::extract::State;
 use db::Class;
 use identity::{Caller, Scope};
-use runtime::{Json, Path, Problem};
+use runtime::{Json, Path, Problem, whole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,16 +13,24 @@ use crate::{Auth, me::gone, problem::field};
 const LARGEST: u64 = 1 << 53;
 
 /// What the accounts of a class may use. `null`: as much as the installation allows everybody.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClassLimits {
     /// Bytes of a video.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(maximum = 9_007_199_254_740_992u64)]
     bytes_per_file: Option<u64>,
     /// Minutes of video that are converted in 24 hours.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(maximum = 9_007_199_254_740_992u64)]
     minutes_a_day: Option<u64>,
     /// Jobs that arrive, wait or are converted.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(maximum = 9_007_199_254_740_992u64)]
     jobs_at_once: Option<u64>,
     /// Days that audio is kept, if the installation does not keep it for fewer.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(maximum = 9_007_199_254_740_992u64)]
     keep_days: Option<u64>,
 }
 
@@ -30,8 +38,14 @@ pub(crate) struct ClassLimits {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ClassView {
     name: String,
-    #[serde(flatten)]
-    limits: ClassLimits,
+    /// Bytes of a video. Here and below, `null` is: as much as the installation allows everybody.
+    bytes_per_file: Option<u64>,
+    /// Minutes of video that are converted in 24 hours.
+    minutes_a_day: Option<u64>,
+    /// Jobs that arrive, wait or are converted.
+    jobs_at_once: Option<u64>,
+    /// Days that audio is kept, if the installation does not keep it for fewer.
+    keep_days: Option<u64>,
 }
 
 /// All classes.
@@ -54,13 +68,13 @@ pub(crate) struct Limits {
 
 impl From<Class> for ClassView {
     fn from(class: Class) -> Self {
-        let limits = ClassLimits {
+        Self {
+            name: class.name,
             bytes_per_file: class.bytes_per_file,
             minutes_a_day: class.minutes_a_day,
             jobs_at_once: class.jobs_at_once,
             keep_days: class.keep_days,
-        };
-        Self { name: class.name, limits }
+        }
     }
 }
 
@@ -88,7 +102,7 @@ pub(crate) async fn list(State(auth): State<Auth>, caller: Caller) -> Result<Jso
 /// Makes a class, or changes what its accounts may use. It holds for the next upload.
 #[utoipa::path(put, path = "/admin/classes/{name}", tag = "admin", security(("bearer" = [])),
     request_body = ClassLimits,
-    params(("name" = String, Path, description = "A word of at most 32 letters, digits and hyphens")),
+    params(("name" = String, Path, pattern = "^[a-z0-9-]{1,32}$", description = "A word of at most 32 small letters, digits and hyphens")),
     responses(
         (status = 200, description = "The class as it is now", body = ClassView),
         (status = 401, description = "No credentials, or wrong ones"),

@@ -26,9 +26,11 @@ const MOST_KEYS: usize = 100;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKey {
-    /// What its owner calls it, 1 to 100 characters.
+    /// What its owner calls it, 1 to 100 characters that are not all blank.
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     name: String,
     /// What it may be used for, at least one.
+    #[schema(min_items = 1)]
     scopes: Vec<Scope>,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct NewPassword {
     #[schema(format = Password)]
     old_password: String,
     /// 10 to 200 characters, none of the common ones.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 10, max_length = 200)]
     new_password: String,
 }
 

@@ -17,9 +17,10 @@ use crate::{Auth, address, guard::Limit, me::Profile, problem::hashing, rules};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
     /// Where the mails go; also the name to log in with.
+    #[schema(format = Email, max_length = 254)]
     email: String,
     /// 10 to 200 characters, none of the common ones.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 10, max_length = 200)]
     password: String,
 }
 

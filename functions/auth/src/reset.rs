@@ -40,7 +40,7 @@ pub(crate) struct Replacement {
     /// What follows `#reset=` in the mail's link. It works once.
     token: String,
     /// 10 to 200 characters, none of the common ones.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 10, max_length = 200)]
     password: String,
 }
 

@@ -41,6 +41,11 @@ pub(crate) struct FeedList {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NewFeed {
     /// Only jobs with this `folder`; all jobs if left out.
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+    )]
     folder: Option<String>,
 }
 
@@ -59,7 +64,7 @@ pub(crate) fn address(deps: &Download, id: FeedId) -> String {
 /// List your podcast feeds
 ///
 /// With their addresses, which are credentials: so not with an API key.
-#[utoipa::path(get, path = "/me/feeds", operation_id = "list_feeds", tag = "feeds", security(("bearer" = [])),
+#[utoipa::path(get, path = "/me/feeds", tag = "feeds", security(("bearer" = [])),
     responses((status = 200, body = FeedList), (status = 401, description = "No valid credentials"),
         (status = 403, description = "An API key")))]
 pub(crate) async fn list(State(deps): State<Download>, caller: Caller) -> Result<impl IntoResponse, Problem> {
@@ -72,7 +77,7 @@ pub(crate) async fn list(State(deps): State<Download>, caller: Caller) -> Result
 /// Make a podcast feed
 ///
 /// Of all your audio, or of one folder. Feeds work until they are removed, or the password is changed.
-#[utoipa::path(post, path = "/me/feeds", operation_id = "create_feed", tag = "feeds", security(("bearer" = [])), request_body = NewFeed,
+#[utoipa::path(post, path = "/me/feeds", tag = "feeds", security(("bearer" = [])), request_body = NewFeed,
     responses((status = 201, body = FeedView), (status = 401, description = "No valid credentials"),
         (status = 403, description = "An API key"), (status = 409, description = "You have too many"),
         (status = 422, description = "No name of a folder")))]
@@ -97,7 +102,7 @@ pub(crate) async fn create(
 /// Remove a podcast feed
 ///
 /// Its address stops working at once.
-#[utoipa::path(delete, path = "/me/feeds/{id}", operation_id = "delete_feed", tag = "feeds", security(("bearer" = [])), params(("id" = FeedId, Path)),
+#[utoipa::path(delete, path = "/me/feeds/{id}", tag = "feeds", security(("bearer" = [])), params(("id" = FeedId, Path)),
     responses((status = 204, description = "Gone"), (status = 401, description = "No valid credentials"),
         (status = 403, description = "An API key"), (status = 404, description = "No such feed of yours")))]
 pub(crate) async fn delete(
@@ -113,7 +118,7 @@ pub(crate) async fn delete(
 }
 
 /// Remove all your podcast feeds
-#[utoipa::path(delete, path = "/me/feeds", operation_id = "delete_feeds", tag = "feeds", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/me/feeds", tag = "feeds", security(("bearer" = [])),
     responses((status = 204, description = "Gone"), (status = 401, description = "No valid credentials"),
         (status = 403, description = "An API key")))]
 pub(crate) async fn delete_all(State(deps): State<Download>, caller: Caller) -> Result<StatusCode, Problem> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{extract::State, http::header, response::IntoResponse};
 use contracts::{JobId, Timestamp};
 use identity::{Caller, Scope};
-use runtime::{Json, Path, Problem};
+use runtime::{Json, Path, Problem, whole};
 use serde::{Deserialize, Serialize};
 
 use crate::{Download, find};
@@ -23,6 +23,7 @@ const BY_KEY: (u64, u64) = (60 * 60, 60 * 60);
 pub(crate) struct NewLink {
     /// Seconds from now: at most 30 days, and a day if left out. With an API key at most an hour, and an hour if left
     /// out.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 2_592_000)]
     expires_in: Option<u64>,
 }

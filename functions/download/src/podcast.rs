@@ -42,7 +42,7 @@ const PRIVATE: (HeaderName, HeaderValue) =
 /// RSS 2.0 with iTunes and Podcasting 2.0 tags: the newest 300 audios that are still kept, of all jobs or of one folder,
 /// those that were done last first. The path is `/feeds/{secret}.xml`; the whole address is told by `GET /me/feeds`.
 /// Conditional requests work, and `HEAD` too.
-#[utoipa::path(get, path = "/feeds/{feed}", operation_id = "podcast_feed", tag = "feeds", security(()),
+#[utoipa::path(get, path = "/feeds/{feed}", tag = "feeds", security(()),
     params(("feed" = String, Path, description = "The secret and `.xml`")),
     responses((status = 200, description = "The feed", body = String, content_type = "application/rss+xml"),
         (status = 304, description = "The client has it already"), (status = 404, description = "No such feed")))]
@@ -78,7 +78,7 @@ pub(crate) async fn feed(
 /// `{job}.mp3` (or what else the job's format ends in) is the audio, as `GET /download` answers it, ranges and `HEAD`
 /// included. `{job}.chapters.json` is its chapters in the format of Podcasting 2.0, `{job}.cover` the picture in an MP3, or
 /// the way to that of all feeds.
-#[utoipa::path(get, path = "/feeds/{secret}/{file}", operation_id = "podcast_file", tag = "feeds", security(()),
+#[utoipa::path(get, path = "/feeds/{secret}/{file}", tag = "feeds", security(()),
     params(("secret" = String, Path, description = "The feed's secret"), ("file" = String, Path, description = "The job and what is wanted of it, as `{job}.mp3`")),
     responses((status = 200, description = "The audio", content((Vec<u8> = "audio/*"), (String = "application/json+chapters"), (Vec<u8> = "image/*"))),
         (status = 206, description = "The part that `Range` asks for", content((Vec<u8> = "audio/*"))),

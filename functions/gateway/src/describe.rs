@@ -4,8 +4,10 @@
 //! a test of the platform holds it. The gateway knows no function, and asking each of them for its part would wake up
 //! all that sleep, and tell half the truth while one is away.
 
+mod complete;
+
 use utoipa::openapi::{
-    InfoBuilder, LicenseBuilder, OpenApi, PathItem,
+    InfoBuilder, LicenseBuilder, OpenApi, PathItem, Server,
     path::Operation,
     security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
@@ -47,13 +49,27 @@ fn described(mut functions: OpenApi) -> OpenApi {
     let session = "The session of a browser, from `POST /session`; `__Host-tapedeck` where the service is reached by https";
     let session = ApiKey::Cookie(ApiKeyValue::with_description("tapedeck", session));
     components.add_security_scheme("session", SecurityScheme::ApiKey(session));
-    functions.paths.paths.values_mut().flat_map(operations).for_each(take_sessions);
+    functions.paths.paths.values_mut().flat_map(operations).for_each(|(_, one)| take_sessions(one));
+    // Beside this file, also where a proxy puts us below a path.
+    functions.servers = Some(vec![Server::new(".")]);
+    complete::complete(&mut functions);
     functions
 }
 
-fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// The operations of a path, with the method that each has.
+fn operations(path: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, options, head, patch, trace, .. } = path;
-    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
+    let all = [
+        ("get", get),
+        ("put", put),
+        ("post", post),
+        ("delete", delete),
+        ("options", options),
+        ("head", head),
+        ("patch", patch),
+        ("trace", trace),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// Whoever takes a bearer token takes the cookie of a session too.

@@ -105,13 +105,14 @@ pub(crate) struct Ended {
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     cursor: Option<DeliveryId>,
 }
 
 /// List deliveries of all users that have ended, newest first: the dead letters, if nothing else is asked for.
 #[utoipa::path(get, path = "/admin/deliveries", tag = "admin", security(("bearer" = [])), params(Ended),
-    responses((status = 200, body = DeliveryList), (status = 403, description = "Not an administrator")))]
+    responses((status = 200, body = DeliveryList), (status = 403, description = "Not an administrator"),
+        (status = 422, description = "`limit` is out of range")))]
 pub(crate) async fn list(
     State(deps): State<Jobs>,
     caller: Caller,

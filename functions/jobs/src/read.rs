@@ -21,6 +21,7 @@ pub(crate) struct PageQuery {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(inline)]
     cursor: Option<JobId>,
     /// Only jobs with this `folder`.
     folder: Option<String>,
@@ -36,7 +37,8 @@ pub(crate) struct Page {
 
 /// List your jobs, newest first.
 #[utoipa::path(get, path = "/jobs", tag = "jobs", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = Page), (status = 401, description = "No valid credentials")))]
+    responses((status = 200, body = Page), (status = 401, description = "No valid credentials"),
+        (status = 422, description = "`limit` is out of range")))]
 pub(crate) async fn list(
     State(deps): State<Jobs>,
     caller: Caller,
@@ -65,7 +67,7 @@ pub(crate) async fn list(
 pub(crate) struct WaitQuery {
     /// Seconds to wait for the end of the job, 50 at the most: more counts as 50. The answer comes earlier if the job ends,
     /// or the service restarts.
-    #[param(minimum = 0)]
+    #[param(minimum = 0, format = "uint64")]
     wait: Option<u64>,
 }
 

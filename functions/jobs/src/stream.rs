@@ -61,9 +61,9 @@ impl Resume {
 /// Server-sent events: `state` with the job as `GET /jobs/{id}` shows it, when its state has changed and at first;
 /// `progress` with `{id, progress, stage}`; `deleted` with `{id}`. The stream ends when the job does. Each event has an id:
 /// who resumes with `Last-Event-ID` does not hear of a state again, and gets 204 if there will never be anything to hear.
-#[utoipa::path(get, path = "/jobs/{id}/events", operation_id = "job_events", tag = "jobs", security(("bearer" = [])),
+#[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", security(("bearer" = [])),
     params(("id" = JobId, Path), Resume, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),
-    responses((status = 200, description = "Events as they happen", body = String, content_type = "text/event-stream"),
+    responses((status = 200, description = "Events as they happen", content(("text/event-stream"))),
         (status = 204, description = "The job has ended, and the client knows"), (status = 401, description = "No valid credentials"),
         (status = 404, description = "No such job of yours"), (status = 429, description = "Too many streams of yours are open"),
         (status = 503, description = "Too many streams are open")))]
@@ -90,9 +90,9 @@ pub(crate) async fn job(
 /// The same events as of one job, for all that are yours, and without an end. A fresh stream begins with the states of
 /// jobs that have not ended and of those that changed in the last minute: so a list that was fetched just before it misses
 /// nothing. A stream can be resumed for a day.
-#[utoipa::path(get, path = "/jobs/events", operation_id = "all_events", tag = "jobs", security(("bearer" = [])),
+#[utoipa::path(get, path = "/jobs/events", tag = "jobs", security(("bearer" = [])),
     params(Resume, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),
-    responses((status = 200, description = "Events as they happen", body = String, content_type = "text/event-stream"),
+    responses((status = 200, description = "Events as they happen", content(("text/event-stream"))),
         (status = 401, description = "No valid credentials"), (status = 429, description = "Too many streams of yours are open"),
         (status = 503, description = "Too many streams are open")))]
 pub(crate) async fn all(

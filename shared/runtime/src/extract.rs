@@ -1,6 +1,6 @@
 //! axum's extractors, with problems instead of plain-text rejections, and a time for bodies.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, fmt, marker::PhantomData, time::Duration};
 
 use axum::{
     extract::{
@@ -12,14 +12,18 @@ use axum::{
 };
 
 use contracts::Trace;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::Problem;
 
 /// How long a body that is read whole may take to arrive: at most 64 KiB, over any line that can carry a video.
 pub(crate) const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// A JSON body. One that does not come within 30 seconds is 408: a client that sends a byte now and then would hold
+/// A JSON object as the body. (Without a look at that, a list of values would do: serde takes a struct's fields in their
+/// order.) One that does not come within 30 seconds is 408: a client that sends a byte now and then would hold
 /// its connection for days.
 pub struct Json<T>(pub T);
 
@@ -27,12 +31,35 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let read = axum::Json::<T>::from_request(request, state);
+        let read = axum::Json::<Object<T>>::from_request(request, state);
         match tokio::time::timeout(BODY_TIME, read).await {
-            Ok(Ok(axum::Json(value))) => Ok(Self(value)),
+            Ok(Ok(axum::Json(Object(value)))) => Ok(Self(value)),
             Ok(Err(rejection)) => Err(rejection.into()),
             Err(_) => Err(late_body()),
         }
+    }
+}
+
+/// What only an object is read as.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AsObject(PhantomData)).map(Self)
+    }
+}
+
+struct AsObject<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for AsObject<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
 }
 
@@ -129,6 +156,25 @@ mod tests {
             panic!("it was taken")
         };
         assert_eq!(problem.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_list_of_values_is_not_taken_for_an_object() {
+        #[derive(Deserialize)]
+        struct Named {
+            name: Option<String>,
+        }
+        let read = |body: &'static str| async move {
+            let request = Request::post("/").header(header::CONTENT_TYPE, "application/json");
+            let read = Json::<Named>::from_request(request.body(Body::from(body)).unwrap(), &()).await;
+            read.map(|Json(named)| named.name).map_err(|problem| problem.into_response().status())
+        };
+        assert_eq!(read(r#" {"name": "a"}"#).await, Ok(Some("a".into())));
+        assert_eq!(read("{}").await, Ok(None));
+        for body in [r#"["a"]"#, "[null]", "null", "1", r#""a""#] {
+            assert_eq!(read(body).await, Err(StatusCode::UNPROCESSABLE_ENTITY), "{body}");
+        }
+        assert_eq!(read(r#"{"name": "a"} x"#).await, Err(StatusCode::BAD_REQUEST));
     }
 
     #[tokio::test]

@@ -52,6 +52,7 @@ mod serve;
 mod service;
 mod tasks;
 mod telemetry;
+mod whole;
 
 pub use client::Client;
 pub use cloudevents::{NoEvent, event, event_routes, header_value, is_attribute_name};
@@ -71,3 +72,4 @@ pub use tasks::{Died, Tasks, serve_with};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
 pub use utoipa_axum::{router::OpenApiRouter, routes};
+pub use whole::whole;

@@ -239,6 +239,9 @@ async fn the_list_of_accounts_has_pages_newest_first() {
     ];
     assert_eq!(seen, all);
     assert_eq!(house.get("/admin/users?limit=x", &admin).await.problem().0, 400);
+    for limit in [0, 201] {
+        assert_eq!(house.get(&format!("/admin/users?limit={limit}"), &admin).await.problem().0, 422);
+    }
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ pub(super) fn page(description: &Value) -> String {
         }
         menu.push_str("</ul>\n");
     }
+    common(&mut main, &description["components"]["responses"]);
     schemas(&mut main, &description["components"]["schemas"]);
     html::page("Tapedeck API", &menu, &main)
 }
@@ -160,8 +161,10 @@ fn parameters(main: &mut String, parameters: &Value) {
 
 fn responses(main: &mut String, responses: &Value) {
     let Some(responses) = responses.as_object() else { return };
+    // What many have in common is said once: `common`.
+    let own = responses.iter().filter(|(_, response)| response.get("$ref").is_none());
     main.push_str("<table>\n<tr><th>answer</th><th>body</th><th>when</th></tr>\n");
-    for (status, response) in responses {
+    for (status, response) in own {
         let contents = response["content"].as_object().into_iter().flatten();
         let bodies: Vec<String> = contents
             .map(|(media_type, content)| format!("<code>{}</code> {}", escaped(media_type), shape(content)))
@@ -169,6 +172,16 @@ fn responses(main: &mut String, responses: &Value) {
         let when = line(response["description"].as_str().unwrap_or_default());
         let (status, bodies) = (escaped(status), bodies.join("<br>"));
         let _ = writeln!(main, "<tr><td>{status}</td><td>{bodies}</td><td>{when}</td></tr>");
+    }
+    main.push_str("</table>\n");
+}
+
+/// Answers that do not stand in each operation.
+fn common(main: &mut String, responses: &Value) {
+    main.push_str("<h2 id=\"common\">Answers that many calls have</h2>\n<table>\n<tr><th>answer</th><th>when</th></tr>\n");
+    for (name, response) in responses.as_object().into_iter().flatten() {
+        let when = line(response["description"].as_str().unwrap_or_default());
+        let _ = writeln!(main, "<tr><td>{}</td><td>{when}</td></tr>", escaped(name));
     }
     main.push_str("</table>\n");
 }
