@@ -26,9 +26,25 @@ pub(crate) async fn narrowed(deps: Upload, user_id: UserId) -> Result<Upload, Pr
     // The account is gone since its credentials were checked: what it does from here on finds that out.
     let Some(allowance) = deps.db.allowance(user_id).await.map_err(Problem::of)? else { return Ok(deps) };
     check(&allowance)?;
+    Ok(within(deps, &allowance))
+}
+
+/// The same for an upload that has begun: how large it may be.
+///
+/// # Errors
+/// 503 if the database is away.
+pub(crate) async fn bounded(deps: Upload, user_id: UserId) -> Result<Upload, Problem> {
+    let allowance = deps.db.allowance(user_id).await.map_err(Problem::of)?;
+    Ok(match allowance {
+        Some(allowance) => within(deps, &allowance),
+        None => deps,
+    })
+}
+
+fn within(deps: Upload, allowance: &Allowance) -> Upload {
     let most = deps.config.max_bytes;
     let max_bytes = allowance.class.bytes_per_file.map_or(most, |bytes| bytes.min(most));
-    Ok(Upload { config: UploadConfig { max_bytes, ..deps.config }, ..deps })
+    Upload { config: UploadConfig { max_bytes, ..deps.config }, ..deps }
 }
 
 fn check(allowance: &Allowance) -> Result<(), Problem> {

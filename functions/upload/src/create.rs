@@ -114,7 +114,7 @@ fn too_long(announced: u64, deps: &Upload) -> Option<Refusal> {
 }
 
 /// Answers before the body was read. A client behind an HTTP/1 proxy would see a reset connection otherwise.
-async fn refuse_unread(problem: Problem, body: Body) -> Response {
+pub(crate) async fn refuse_unread(problem: Problem, body: Body) -> Response {
     drain(body.into_data_stream()).await;
     problem.into_response()
 }

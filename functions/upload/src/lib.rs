@@ -6,10 +6,11 @@
 //! 4. `receive.rs`: first bytes sniffed, the stream stored and digested, a job row that names the blob before its first
 //!    byte.
 //! 5. `url.rs`: `POST /upload/url`, a video from a link; off unless it is switched on.
-//! 6. `sniff.rs`: containers by their first bytes. Name and content type from outside are not trusted.
+//! 6. `tus.rs`: `/uploads`, a video in parts that goes on after a cut.
+//! 7. `sniff.rs`: containers by their first bytes. Name and content type from outside are not trusted.
 //!
 //! Architecture invariants: nothing is held whole (memory per upload stays under 8 MiB whatever its size);
-//! an upload that does not end in 202 leaves no row and no blob, and if the process dies the sweep sees to that.
+//! a `POST /upload` that does not end in 202 leaves no row and no blob, and if the process dies the sweep sees to that.
 
 mod allowance;
 mod create;
@@ -22,6 +23,7 @@ mod raw;
 mod receive;
 mod refusal;
 mod sniff;
+mod tus;
 mod url;
 
 use std::time::Duration;
@@ -157,6 +159,6 @@ pub fn function(deps: Upload) -> Function {
     let routes = OpenApiRouter::new().routes(routes!(create::create)).layer(DefaultBodyLimit::disable());
     let links = deps.config.url.then(|| Links::new(&deps.config));
     let links = links.and_then(|links| links.inspect_err(|error| tracing::error!(%error, "no links")).ok());
-    let from_links = url::routes(deps.clone(), links);
-    Function::new().routes(routes.with_state(deps)).routes(from_links)
+    let (from_links, in_parts) = (url::routes(deps.clone(), links), tus::routes(deps.clone()));
+    Function::new().routes(routes.with_state(deps)).routes(from_links).routes(in_parts)
 }

@@ -35,6 +35,7 @@ mod settings;
 mod title;
 mod tokens;
 mod upgrade;
+mod uploads;
 mod user_changes;
 mod users;
 
@@ -56,6 +57,7 @@ pub use outbox::{Outbox, Pending};
 pub use pool::{CONNECTIONS, Db};
 pub use sessions::{Device, NewSession, Session};
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
+pub use uploads::{ANSWER, NewUpload, PartialUpload, Uploads};
 pub use user_changes::UserChanges;
 pub use users::{NewUser, Role, User};
 

@@ -12,6 +12,7 @@ const PROBLEMS: &[(&str, &str, &str)] = &[
     ("bad-gateway", "502", "The gateway can't reach a part of the service. Try again after `Retry-After` seconds."),
     ("bad-request", "400", "The request can't be understood: a broken form, JSON that is none, a query that can't be read, an upload that was cut off. The detail says what."),
     ("busy", "503", "Too many log-ins at once. Try again after `Retry-After` seconds."),
+    ("checksum-mismatch", "460", "`/uploads`: the bytes of this part are not those that `Upload-Checksum` says, and nothing of it stays. Send it again."),
     ("conflict", "409", "The thing is not in a state in which that can be done. A job that is not done has no audio yet: `state` says how far it is."),
     ("cross-site", "403", "A page of another site has sent this with your cookie. Use the page of this service, or send a token."),
     ("expired", "410", "The audio was removed when its time was over. Upload the video again."),

@@ -5,4 +5,5 @@ mod allowance;
 mod containers;
 mod forms;
 mod link;
+mod tus;
 mod world;

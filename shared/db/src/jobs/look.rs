@@ -2,7 +2,7 @@
 //!
 //! | state | what has come | then |
 //! |---|---|---|
-//! | `uploading` | no heartbeat for an hour | the row goes, its video is garbage |
+//! | `uploading` | no heartbeat for an hour; in several parts: the end of the time that those are kept | the row goes, its video is garbage |
 //! | `queued`, resting | the end of the rest | it waits again, with a ticket |
 //! | `converting` | the end of the lease | it waits again, or fails after its last attempt |
 //! | `done` | `expires_at` | `expired`, its audio is garbage |
@@ -16,7 +16,7 @@ use contracts::{Envelope, EventId, JobId, State, Timestamp};
 use sqlx::Row as _;
 
 use super::{Job, Jobs, changes, end, owner, read, upload::UPLOAD_DIES_AFTER};
-use crate::{Error, Garbage, Result, garbage, pool::Tx, row::parsed};
+use crate::{Error, Garbage, Result, garbage, pool::Tx, row::parsed, uploads};
 
 /// A row that can't be read is looked at again after this time: a newer version may read it.
 const UNREADABLE: Duration = Duration::from_secs(3600);
@@ -92,10 +92,11 @@ impl Jobs<'_> {
 }
 
 async fn uploading(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<Vec<Envelope>> {
-    let dies = job.updated_at.after(UPLOAD_DIES_AFTER);
+    let given_up_at = uploads::given_up_at(tx, job.id).await?;
+    let dies = given_up_at.unwrap_or(job.updated_at.after(UPLOAD_DIES_AFTER));
     if dies > now {
         look_again(tx, job, Some(dies)).await?;
-    } else if forget_upload(tx, job, now).await? {
+    } else if forget_upload(tx, job).await? {
         garbage::name(tx, Garbage::Video(job.video_id), now).await?;
         changes::note_deleted(tx, job, now).await?;
     }
@@ -103,10 +104,10 @@ async fn uploading(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<Vec<Envelop
 }
 
 /// Unless a heartbeat has come meanwhile.
-async fn forget_upload(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<bool> {
+async fn forget_upload(tx: &mut Tx, job: &Job) -> Result<bool> {
     let gone = sqlx::query("DELETE FROM jobs WHERE id = ? AND state = 'uploading' AND updated_at <= ?")
         .bind(job.id.to_string())
-        .bind(now.before(UPLOAD_DIES_AFTER).millis())
+        .bind(job.updated_at.millis())
         .execute(&mut **tx)
         .await?;
     Ok(gone.rows_affected() == 1)

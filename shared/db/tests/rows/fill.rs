@@ -30,6 +30,11 @@ pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, (now, due): 
         "INSERT INTO limits (name, full_at) SELECT CONCAT('login ', seq), {due} + seq FROM seq_1_to_10000"
     ))
     .await;
+    run(format!(
+        "INSERT INTO uploads (id, user_id, received, digest, metadata, expires_at) \
+         SELECT CONCAT('01u', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), 0, '', '', {due} + seq FROM seq_1_to_10000"
+    ))
+    .await;
     run("INSERT INTO api_keys (id, user_id, name, secret_hash, scopes, created_at) \
          SELECT CONCAT('01q', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), 'k', SHA2(seq, 256), 'read', 0 FROM seq_1_to_5000".into())
     .await;

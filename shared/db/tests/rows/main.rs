@@ -26,4 +26,5 @@ mod sessions;
 mod steps;
 mod unreadable;
 mod upgrade;
+mod uploads;
 mod world;

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row a
 use crate::{fill::fill, scenario, world::DAY};
 
 /// Tables that grow.
-const GROW: [&str; 12] = [
+const GROW: [&str; 13] = [
     "jobs",
     "deliveries",
     "outbox",
@@ -23,6 +23,7 @@ const GROW: [&str; 12] = [
     "api_keys",
     "sessions",
     "limits",
+    "uploads",
     "feeds",
     "deleted_jobs",
     "job_chapters",

@@ -7,8 +7,8 @@ use contracts::{
     VideoId, VideoUploaded,
 };
 use db::{
-    Attempt, Claimed, Class, Db, Device, Garbage, NewJob, NewRefreshToken, NewSession, NewUser, Quota,
-    Release, Source, Task, User, UserChanges,
+    Attempt, Claimed, Class, Db, Device, Garbage, NewJob, NewRefreshToken, NewSession, NewUpload, NewUser,
+    Quota, Release, Source, Task, User, UserChanges,
 };
 
 use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, MINUTE, finished, mail_and_webhook};
@@ -22,6 +22,7 @@ pub(crate) async fn all(db: &Db) {
     sessions_and_guests(db, ada.id).await;
     limits(db).await;
     uploads(db, ada.id).await;
+    parts(db, ada.id).await;
     conversions(db, ada.id).await;
     owner(db, ada.id).await;
     reads(db, ada.id).await;
@@ -145,6 +146,24 @@ async fn uploads(db: &Db, ada: UserId) {
     db.jobs().touch_upload(id).await.unwrap();
     db.jobs().abandon_upload(id).await.unwrap();
     assert!(db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().is_none());
+}
+
+async fn parts(db: &Db, ada: UserId) {
+    let (id, part) = (JobId::generate(), EventId::generate());
+    let job = NewJob { id, user_id: ada, video_id: VideoId::generate() };
+    let new = NewUpload { job, name: "a.mp4".into(), length: None, metadata: String::new() };
+    let uploads = db.uploads();
+    uploads.create(&new, HOUR).await.unwrap();
+    uploads.get(id).await.unwrap().unwrap();
+    assert!(uploads.take(id, part).await.unwrap());
+    uploads.ask(id).await.unwrap();
+    uploads.answer(id, part).await.unwrap();
+    uploads.release(id, EventId::generate()).await.unwrap();
+    uploads.declare(id, 10).await.unwrap();
+    uploads.note((id, part), (5, "d"), false, NOW).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(uploads.forget_expired(10).await.unwrap(), 1);
+    uploads.remove(id).await.unwrap();
 }
 
 async fn conversions(db: &Db, ada: UserId) {

@@ -6,11 +6,12 @@ use axum::{
     Router,
     body::Body,
     http::{Request, StatusCode, header},
+    response::Response,
 };
-use blobs::{Blobs, Bucket};
+use blobs::{Blob, Blobs, Bucket};
 use broker::{Local, LocalConfig};
 use bytes::Bytes;
-use contracts::UserId;
+use contracts::{UserId, VideoId};
 use db::{Db, Job, NewUser};
 use identity::{Claims, SigningKey, Verifier};
 use runtime::CancellationToken;
@@ -24,6 +25,7 @@ pub(crate) struct World {
     pub(crate) db: Db,
     pub(crate) anna: UserId,
     blobs: Blobs,
+    key: SigningKey,
     token: String,
     router: Router,
     _folder: tempfile::TempDir,
@@ -51,9 +53,26 @@ impl World {
             verified: true,
         };
         let anna = db.create_user(new).await.unwrap().0.id;
-        let token =
-            key.issue(&Claims::access(anna, contracts::Timestamp::now(), Duration::from_secs(600))).unwrap();
-        Self { db, anna, blobs, token, router, _folder: folder }
+        let token = token(&key, anna);
+        Self { db, anna, blobs, key, token, router, _folder: folder }
+    }
+
+    /// The same, for somebody else.
+    pub(crate) async fn another(&mut self) {
+        let email = "ben@example.org".into();
+        let new = NewUser { email, password_hash: "x".into(), admin_if_first: false, verified: true };
+        self.token = token(&self.key, self.db.create_user(new).await.unwrap().0.id);
+    }
+
+    pub(crate) async fn call(&self, mut request: Request<Body>) -> Response {
+        let bearer = format!("Bearer {}", self.token).parse().unwrap();
+        request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn stored(&self, id: VideoId) -> Bytes {
+        let reader = self.blobs.open_blob(Blob::Video(id)).await.unwrap().unwrap();
+        reader.read_at(0, usize::try_from(reader.size()).unwrap()).await.unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, media_type: &str, body: Body) -> (StatusCode, String) {
@@ -97,6 +116,10 @@ impl World {
             assert_eq!(left, []);
         }
     }
+}
+
+fn token(key: &SigningKey, user: UserId) -> String {
+    key.issue(&Claims::access(user, contracts::Timestamp::now(), Duration::from_secs(600))).unwrap()
 }
 
 /// A part of a form: its head without the last empty line, and its content.

@@ -1,0 +1,178 @@
+//! A part arrives.
+
+use axum::{
+    body::Body,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use contracts::{EventId, State};
+use db::PartialUpload;
+use runtime::{Problem, drain};
+
+use super::{
+    end, gone,
+    header::{self, Part},
+    pour::{Ended, Pouring},
+    turn::{self, Pulse},
+};
+use crate::{Upload, refusal::Refusal};
+
+/// Takes a part of an upload, whichever process had the one before.
+pub(super) async fn receive(
+    deps: &Upload,
+    upload: PartialUpload,
+    part: Part,
+    body: Body,
+) -> Result<Response, Problem> {
+    match accept(deps, upload, part, body).await {
+        Ok(upload) => Ok(header::state(&upload, StatusCode::NO_CONTENT)),
+        Err((problem, unread)) => {
+            if let Some(body) = unread {
+                drain(body.into_data_stream()).await;
+            }
+            Ok(problem.into_response())
+        }
+    }
+}
+
+/// A refusal, with the body if nothing of it was read.
+type Refused = (Problem, Option<Body>);
+
+/// How far the upload is afterwards.
+pub(super) async fn accept(
+    deps: &Upload,
+    upload: PartialUpload,
+    part: Part,
+    body: Body,
+) -> Result<PartialUpload, Refused> {
+    let me = EventId::generate();
+    let upload = match begin(deps, upload, &part, me).await {
+        Ok(upload) => upload,
+        Err(problem) => return Err((problem, Some(body))),
+    };
+    pour(deps, upload, me, part, body).await.map_err(|problem| (problem, None))
+}
+
+/// The upload, with this part as the one that writes.
+async fn begin(
+    deps: &Upload,
+    upload: PartialUpload,
+    part: &Part,
+    me: EventId,
+) -> Result<PartialUpload, Problem> {
+    if upload.state != State::Uploading {
+        // The end of an upload, sent again by a client that has not heard of it.
+        return Err(Problem::conflict("This upload has ended. Ask with HEAD for its job."));
+    }
+    let mut upload = turn::take(deps, upload, me).await?;
+    match fits(deps, &mut upload, part).await {
+        Ok(()) => Ok(upload),
+        Err(problem) => {
+            give_back(deps, &upload, me).await;
+            Err(problem)
+        }
+    }
+}
+
+/// Whether the part begins with the next byte and does not go beyond the whole.
+async fn fits(deps: &Upload, upload: &mut PartialUpload, part: &Part) -> Result<(), Problem> {
+    if upload.received != part.offset {
+        let detail = format!("The next byte is {}, not {}. Go on from there.", upload.received, part.offset);
+        return Err(Problem::conflict(detail).member("offset", upload.received));
+    }
+    if let Some(length) = part.length {
+        declare(deps, upload, length).await?;
+    }
+    let limit = upload.length.unwrap_or(deps.config.max_bytes);
+    if part.bytes.is_some_and(|bytes| bytes > limit - upload.received.min(limit)) {
+        return Err(Refusal::TooLarge(limit).into());
+    }
+    Ok(())
+}
+
+async fn declare(deps: &Upload, upload: &mut PartialUpload, length: u64) -> Result<(), Problem> {
+    if length > deps.config.max_bytes {
+        return Err(Refusal::TooLarge(deps.config.max_bytes).into());
+    }
+    if upload.length.is_some_and(|known| known != length) || length < upload.received || length == 0 {
+        return Err(Problem::bad_request("Upload-Length is not that of this upload."));
+    }
+    deps.db.uploads().declare(upload.id, length).await.map_err(Problem::of)?;
+    upload.length = Some(length);
+    Ok(())
+}
+
+async fn pour(
+    deps: &Upload,
+    upload: PartialUpload,
+    me: EventId,
+    part: Part,
+    body: Body,
+) -> Result<PartialUpload, Problem> {
+    let pulse = Pulse::default();
+    let poured = tokio::select! {
+        poured = poured(deps, &upload, (me, &pulse), part, body) => poured,
+        never = pulse.listen_for_ever(deps, &upload, me) => match never {},
+    };
+    if !matches!(poured, Ok((_, true))) {
+        give_back(deps, &upload, me).await;
+    }
+    match poured?.0 {
+        Ended::Whole => whole(deps, &upload, me).await,
+        Ended::Broken(broken) => Err(Refusal::from(broken).into()),
+        Ended::TooLong(limit) => Err(Refusal::TooLarge(limit).into()),
+        Ended::GaveWay => Err(current(deps, &upload).await.err().unwrap_or_else(turn::locked)),
+        Ended::OtherBytes => Err(other_bytes()),
+        Ended::NoVideo => {
+            end::forget(deps, upload.id).await.map_err(Problem::of)?;
+            Err(Refusal::UnknownContainer.into())
+        }
+    }
+}
+
+/// How the part ended, and whether what came of it is noted.
+async fn poured(
+    deps: &Upload,
+    upload: &PartialUpload,
+    (me, pulse): (EventId, &Pulse),
+    part: Part,
+    body: Body,
+) -> Result<(Ended, bool), Refusal> {
+    let checked = part.checksum.is_some();
+    let mut pouring = Pouring::begin(deps, upload, me, pulse).await?;
+    let ended = pouring.take(body, part.checksum).await?;
+    let kept = match &ended {
+        Ended::Whole | Ended::GaveWay => true,
+        Ended::Broken(_) => !checked,
+        Ended::TooLong(_) | Ended::NoVideo | Ended::OtherBytes => false,
+    };
+    let noted = kept && pouring.note(true).await?;
+    Ok((ended, noted))
+}
+
+/// After all of the part.
+async fn whole(deps: &Upload, upload: &PartialUpload, me: EventId) -> Result<PartialUpload, Problem> {
+    let upload = current(deps, upload).await?;
+    if upload.part.is_some_and(|part| part != me) {
+        // It took so long that another one took over.
+        return Err(turn::locked());
+    }
+    end::if_complete(deps, upload).await
+}
+
+async fn current(deps: &Upload, upload: &PartialUpload) -> Result<PartialUpload, Problem> {
+    deps.db.uploads().get(upload.id).await.map_err(Problem::of)?.ok_or_else(gone)
+}
+
+/// Lets others write. If that fails they ask, and take over from who does not answer.
+async fn give_back(deps: &Upload, upload: &PartialUpload, me: EventId) {
+    if let Err(error) = deps.db.uploads().release(upload.id, me).await {
+        tracing::warn!(upload = %upload.id, %error, "an upload could not be given back");
+    }
+}
+
+fn other_bytes() -> Problem {
+    let status = StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST);
+    let detail = "The bytes have not the checksum that Upload-Checksum says. Send this part again.";
+    Problem::new(status, "checksum-mismatch", detail)
+}

@@ -1,0 +1,1 @@
+CREATE INDEX uploads_user ON uploads (user_id);
