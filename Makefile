@@ -9,7 +9,7 @@ CARGO  := $(FFMPEG) cargo
 PORT   ?= 8080
 DATA   ?= data
 
-.PHONY: help demo run test page api-check lint bench chaos fuzz licences setup build clean-data
+.PHONY: help demo run test page api-check lint bench load-test simulate chaos fuzz licences setup build clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,14 @@ bench: setup ## Measure starts, first requests, memory, 2 GiB through one proces
 	PYTHONPATH=target/bench target/release/servers run -- sh -c 'target/release/examples/gridfs-bench "$$TEST_MONGODB_URI/bench" 256 5'
 	PYTHONPATH=target/bench target/release/engine-bench 60 3 /usr/bin/python3
 	taskset --cpu-list 0 target/release/engine-bench 10 3 none
+
+load-test: setup ## Load a platform and write a report: make load-test [URL=...] [VIDEOS=100] [RATE=a second] [RABBITMQ=...] [WITH=...]
+	$(CARGO) build --release --package standalone --package load-test
+	target/release/load-test --videos $(or $(VIDEOS),100) $(if $(URL),--url "$(URL)") $(if $(RATE),--rate $(RATE)) \
+	  $(if $(RABBITMQ),--rabbitmq "$(RABBITMQ)") $(WITH)
+
+simulate: setup ## KEDA and the HPA with other numbers and arrivals: writes the table and the plots of keda/README.md
+	$(CARGO) run --release --quiet --package knative-world --bin simulate -- write
 
 chaos: setup ## Kill and stop parts of a platform at random, then at every step: make chaos [JOBS=1000] [SEED=...]
 	@tests/servers/install.sh target/servers

@@ -283,6 +283,18 @@ impl Platform {
         Blobs::open(&url).unwrap()
     }
 
+    /// The converter's queue in RabbitMQ's management API, where there is one.
+    #[must_use]
+    pub fn queue_url(&self) -> String {
+        let place = match self.world() {
+            World::Embedded(_) => panic!("that has no queue"),
+            World::Fleet(fleet) => &fleet.place,
+            World::Cluster(cluster) => &cluster.place,
+        };
+        let vhost = place.broker_url.rsplit_once('/').unwrap().1;
+        format!("{}/api/queues/{vhost}/tapedeck.convert", place.management_url)
+    }
+
     /// Registers and logs in somebody new.
     pub async fn new_user(&self) -> User {
         User::register(self.home()).await

@@ -5,6 +5,7 @@
 //! - `ingress.rs`, `rabbit.rs`, `dispatcher.rs`: the broker, on a real RabbitMQ. `event.rs`: what travels.
 //! - `clock.rs`: PingSources. `function.rs`, `pod.rs`: Services that sleep, and the activator in front of them.
 //! - `scaler/`: KEDA, the HPA and the workers' Deployment.
+//! - `simulate/`: KEDA and the HPA against hours and days, in seconds.
 //! - `build.rs`: all of it out of the files. `world.rs`: what a test can ask and do.
 //!
 //! What is played here was read in the sources of Knative and KEDA and seen on a cluster. Left out:
@@ -22,6 +23,7 @@ mod pace;
 mod pod;
 mod rabbit;
 mod scaler;
+pub mod simulate;
 mod wiring;
 mod world;
 

@@ -1,16 +1,15 @@
 //! Workers by the depth of the queue, as `keda/` says.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use knative_world::{Left, Pace, Why};
+use load_test::{Depth, Plan, Replicas, Report};
 use serde_json::Value;
 use tapedeck_tests::{Deployment, Platform, Setup, User, fixture, long_wav};
-use tokio::task::JoinSet;
 
 use crate::until;
 
 const VIDEOS: usize = 200;
-const CLIENTS: usize = 4;
 /// At work while the others go.
 const LONG: usize = 4;
 
@@ -27,19 +26,23 @@ async fn upload_long(user: &User, minutes: u64, title: &str) -> String {
     answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
 }
 
-async fn burst(user: &User) {
-    let mut clients = JoinSet::new();
-    for client in 0..CLIENTS {
-        let user = user.clone();
-        clients.spawn(async move {
-            for number in 0..VIDEOS / CLIENTS {
-                let title = format!("{client} {number}");
-                let upload = user.upload("video.mkv", fixture("video.mkv"), &[("title", &title)]);
-                assert_eq!(upload.send().await.unwrap().status(), 202);
-            }
-        });
-    }
-    clients.join_all().await;
+/// Uploads videos in a burst, and looks after them until no worker is left.
+async fn burst(platform: &Platform, videos: usize) -> Report {
+    let workers = || {
+        let replicas = platform.cluster().replicas();
+        Some(replicas.last().map_or(0, |now| u64::from(now.wanted) + now.leaving as u64))
+    };
+    let plan = Plan {
+        world: "A process per function, wired and scaled as the manifests say; scaling is 40 times as fast as there".into(),
+        videos,
+        files: vec![("video.mkv".into(), fixture("video.mkv"))],
+        depth: Depth::Rabbitmq(platform.queue_url()),
+        until_none: Duration::from_secs(240),
+        ..Plan::burst(platform.home())
+    };
+    let report = load_test::run(&plan, &Replicas::Known(&workers)).await.unwrap();
+    print!("{report}");
+    report
 }
 
 async fn scaled_to_none(platform: &Platform) {
@@ -61,25 +64,29 @@ fn in_mid_work(left: &[Left], why: Why) -> Vec<Left> {
 async fn a_burst_of_two_hundred_videos_scales_from_none_to_many_to_none_and_no_attempt_is_lost() {
     let platform = Setup::default().start_cluster(&fast(40.0)).await;
     let ann = platform.new_user().await;
-    burst(&ann).await;
-    for number in 0..LONG {
-        upload_long(&ann, 25, &number.to_string()).await;
-    }
+    let (report, ()) = tokio::join!(burst(&platform, VIDEOS), async {
+        for number in 0..LONG {
+            upload_long(&ann, 25, &number.to_string()).await;
+        }
+    });
     platform.settle_within(Duration::from_secs(240)).await;
     scaled_to_none(&platform).await;
-    let jobs = ann.all_jobs().await;
-    assert_eq!(jobs.len(), VIDEOS + LONG);
-    for job in &jobs {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    report.write(&target.join("load-test/burst.html")).unwrap();
+    assert!(report.is_good(), "{report}");
+    assert_eq!((report.done(), report.told(), report.attempts()), (VIDEOS, VIDEOS, VIDEOS as u64));
+    let long = ann.all_jobs().await;
+    for job in &long {
         assert_eq!((&job["state"], &job["attempts"]), (&"done".into(), &1.into()), "{job}");
     }
-    assert_eq!(platform.mails().len(), jobs.len());
+    assert_eq!(platform.mails().len(), VIDEOS + long.len());
     print_replicas(&platform);
     let (replicas, left) = (platform.cluster().replicas(), platform.cluster().left());
     let most = replicas.iter().map(|now| now.wanted).max().unwrap();
     let busy = in_mid_work(&left, Why::ScaleIn);
     println!(
         "{} jobs done at their first attempt by up to {most} workers; {} workers had to go, {} of them in mid-work",
-        jobs.len(),
+        VIDEOS + long.len(),
         left.len(),
         busy.len()
     );

@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_first_message_makes_one_and_a_queue_empty_for_the_cooldown_makes_none() {
-        let mut keda = Keda::new(&spec());
+        let mut keda = Keda::new(&ScaledObject { cooldown: at(120), ..spec() });
         assert_eq!(keda.poll(at(0), Some(0), 0), 0);
         assert_eq!(keda.poll(at(5), Some(7), 0), 1);
         assert_eq!(keda.poll(at(10), Some(3), 5), 5, "the HPA's to say");

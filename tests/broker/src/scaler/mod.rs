@@ -18,15 +18,15 @@ use std::{
 
 use crate::{Pace, log::Log, pod::Program};
 
-use hpa::Hpa;
-use keda::Keda;
+pub(crate) use hpa::Hpa;
+pub(crate) use keda::Keda;
 pub(crate) use queue::Queue;
-pub(crate) use spec::ScaledObject;
+pub(crate) use spec::{Policy, ScaledObject};
 pub(crate) use workers::Workers;
 pub use workers::{Left, Why};
 
 /// How often the HPA looks: the controller's default.
-const SYNC: Duration = Duration::from_secs(15);
+pub(crate) const SYNC: Duration = Duration::from_secs(15);
 
 /// How it stood when something changed, on the cluster's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -267,7 +267,7 @@ const MISSPELT: [Mistake; 5] = [
     mistake("keda/scaled-object.yaml", "maxReplicaCount", "maxReplicas", ".spec.maxReplicas is unknown"),
     mistake(
         "keda/scaled-object.yaml",
-        "cooldownPeriod: 120",
+        "cooldownPeriod: 30",
         "cooldownPeriod: 2m",
         ".spec.cooldownPeriod is no integer",
     ),
