@@ -28,6 +28,7 @@ mod preload;
 mod process;
 mod random;
 mod sound;
+pub mod traces;
 mod user;
 mod world;
 

@@ -14,7 +14,7 @@ use crate::AuthConfig;
 /// # Errors
 /// A variable that is missing or wrong, a key that can't be read, a port that is taken.
 pub async fn run() -> Result<(), Box<dyn Error>> {
-    let service = Service::start().await?;
+    let service = Service::start("auth").await?;
     let parts = &service.parts;
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use contracts::{AudioReady, ConversionFailed, Ended, Envelope, Recorded, VideoUploaded};
+use contracts::{AudioReady, ConversionFailed, Ended, Envelope, Recorded, Timestamp, VideoUploaded};
 use db::{Claimed, Release, Released};
-use runtime::{Context, Failure, OrFail as _, Reply};
+use runtime::{Context, Failure, OrFail as _, Reply, SpanKind, Traced};
 
 use crate::{
     Convert, allowance, cache, lease,
@@ -34,10 +34,11 @@ impl Reply for Converted {
 }
 
 /// The event is a ticket: it says that some job waits, and the fairest one is taken.
-pub(crate) async fn convert(cx: Context<Convert>, ticket: VideoUploaded) -> Result<Converted, Failure> {
+pub(crate) async fn convert(cx: Context<Convert>, _: VideoUploaded) -> Result<Converted, Failure> {
     let Some(claimed) = claim(&cx).await? else { return Ok(Converted::Nothing) };
-    let cx = for_job(cx, &claimed, &ticket);
-    let (progress, begun) = (Progress::default(), Instant::now());
+    let mut traced = traced(&cx, &claimed);
+    let cx = for_job(cx, &traced);
+    let (progress, begun, begun_at) = (Progress::default(), Instant::now(), Timestamp::now());
     let left = allowance::left(&cx, &claimed).await;
     let outcome = tokio::select! {
         outcome = make(&cx, &claimed, &progress) => outcome,
@@ -46,6 +47,11 @@ pub(crate) async fn convert(cx: Context<Convert>, ticket: VideoUploaded) -> Resu
         () = cx.call.shutdown.cancelled() => Outcome::Shutdown,
     };
     outcome.measure(begun.elapsed());
+    progress.trace(traced.trace(), begun_at);
+    if !matches!(outcome, Outcome::Done(_)) {
+        traced.failed("");
+    }
+    drop(traced);
     // While the end is written the lease must not run out; whether it is lost is for the end to say.
     tokio::select! {
         settled = settle(&cx, &claimed, outcome) => settled,
@@ -66,13 +72,18 @@ async fn claim(cx: &Convert) -> Result<Option<Claimed>, Failure> {
     Ok(None)
 }
 
-/// What is said of the job belongs to the ticket's trace, if it is the ticket's own job. Another's is told without one:
-/// it has nothing to do with that upload.
-fn for_job(cx: Context<Convert>, claimed: &Claimed, ticket: &VideoUploaded) -> Context<Convert> {
-    if claimed.job.id != ticket.job_id {
-        return cx;
-    }
-    let db = cx.db.caused_by(&cx.call.trace);
+/// An attempt belongs to the trace of its job, which may be another than the ticket's.
+fn traced(cx: &Context<Convert>, claimed: &Claimed) -> Traced {
+    let cause = cx.call.trace.within(&claimed.job.trace);
+    let mut traced = Traced::begin(SpanKind::Internal, "convert", "", cause);
+    traced.set("tapedeck.job.id", claimed.job.id.to_string());
+    traced.set("tapedeck.job.attempt", i64::from(claimed.job.attempts));
+    traced
+}
+
+/// What is said of the job belongs to its trace.
+fn for_job(cx: Context<Convert>, traced: &Traced) -> Context<Convert> {
+    let db = cx.db.caused_by(traced.trace());
     Context::new(Convert { db, ..(*cx).clone() }, cx.call)
 }
 

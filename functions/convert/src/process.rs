@@ -32,6 +32,15 @@ pub enum Role {
     },
 }
 
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Intake => "convert-intake",
+            Self::Worker { .. } => "convert",
+        }
+    }
+}
+
 /// How long `--once` waits: whoever started it saw a message that another worker may have taken meanwhile.
 const ONCE_WAIT: Duration = Duration::from_secs(5);
 
@@ -40,7 +49,7 @@ const ONCE_WAIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// A variable that is missing or wrong, a port that is taken, with `--once` also a job that could not be done.
 pub async fn run(role: Role) -> Result<(), Box<dyn Error>> {
-    let mut service = Service::start().await?;
+    let mut service = Service::start(role.name()).await?;
     let config = BrokerConfig::from_env()?;
     let queue = WorkQueue::open::<VideoUploaded>("convert", &config)?;
     match role {

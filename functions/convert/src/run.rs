@@ -2,16 +2,20 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use blobs::{Blob, Reader, Upload};
 use bytes::Bytes;
 use contracts::AudioId;
-use contracts::{ChapterPolicy, Options, SilencePolicy, Stage};
+use contracts::{ChapterPolicy, Options, SilencePolicy, Stage, Timestamp, Trace};
 use db::{Audio, Chapter, Claimed, Finished};
 use media::{Kind, Peaks, Sink, Source, Summary};
+use runtime::Traced;
 
 use crate::{Convert, outcome::Outcome, produce::produce};
 
@@ -21,6 +25,9 @@ pub(crate) struct Progress {
     share: AtomicU64,
     position: AtomicU64,
     made: AtomicBool,
+    /// When the first sound was made, and when all of it was.
+    first_at: OnceLock<Timestamp>,
+    made_at: OnceLock<Timestamp>,
 }
 
 impl Progress {
@@ -46,6 +53,7 @@ impl Progress {
 
     /// The sound is made.
     pub(crate) fn made(&self) {
+        self.made_at.get_or_init(Timestamp::now);
         self.made.store(true, Ordering::Relaxed);
     }
 
@@ -54,7 +62,22 @@ impl Progress {
         let share = (progress.position.as_secs_f64() / total).min(1.0);
         self.share.store(share.to_bits(), Ordering::Relaxed);
         let position = u64::try_from(progress.position.as_micros()).unwrap_or(u64::MAX);
+        if position > 0 {
+            self.first_at.get_or_init(Timestamp::now);
+        }
         self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// The stages of an attempt from `begun` until now, as far as it came.
+    pub(crate) fn trace(&self, attempt: &Trace, begun: Timestamp) {
+        let made = self.made_at.get().copied();
+        let first = self.first_at.get().copied().or(made);
+        let (now, mut from) = (Timestamp::now(), begun);
+        for (stage, until) in [(Stage::Reading, first), (Stage::Encoding, made), (Stage::Storing, None)] {
+            Traced::passed("convert", stage.as_str(), attempt, (from, until.unwrap_or(now)));
+            let Some(next) = until else { return };
+            from = next;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::Download;
 /// # Errors
 /// A variable that is missing or wrong, a key that can't be read, a port that is taken.
 pub async fn run() -> Result<(), Box<dyn Error>> {
-    let service = Service::start().await?;
+    let service = Service::start("download").await?;
     let parts = &service.parts;
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let keys = VerifyingKeys::load(required("PUBLIC_KEY_FILE", &parts.public_key_file)?.as_ref())?;

@@ -11,7 +11,7 @@ use crate::{GatewayConfig, guarded};
 /// # Errors
 /// A variable that is missing or wrong, a key that can't be read, a port that is taken.
 pub async fn run() -> Result<(), Box<dyn Error>> {
-    let mut service = Service::start().await?;
+    let mut service = Service::start("gateway").await?;
     let config = GatewayConfig::from_env()?;
     let routes = guarded(crate::proxy(&config)?.into_parts().0, &config);
     service.config.trust_forwarded |= config.trust_forwarded;

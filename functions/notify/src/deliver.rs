@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use contracts::{Channel, DeliveryDue, DeliveryId, Outage as _};
+use contracts::{Channel, DeliveryDue, DeliveryId, Outage as _, Trace};
 use db::{Attempt, Delivery};
 use metrics::counter;
-use runtime::{Context, Failure, OrFail as _};
+use runtime::{Context, Failure, OrFail as _, SpanKind, Traced};
 use tracing::Instrument as _;
 
 use crate::{Notify, caller, mails, webhook};
@@ -42,7 +42,7 @@ async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
         let Some(slot) = cx.gate.slot(delivery.channel) else { return Ok(()) };
         for id in turn {
             let over = Instant::now() >= until || cx.call.shutdown.is_cancelled();
-            if over || !deliver(&cx, id, longest + NOTE).await? {
+            if over || !deliver(&cx, id, longest + NOTE, &cx.call.trace).await? {
                 return Ok(());
             }
         }
@@ -55,7 +55,7 @@ async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
 
 /// Whether others by the same channel may go: not while the one mail server is left alone. Another sender takes over
 /// after `span`: a receiver that is slow, and no more, is not told twice.
-async fn deliver(cx: &Notify, id: DeliveryId, span: Duration) -> Result<bool, Failure> {
+async fn deliver(cx: &Notify, id: DeliveryId, span: Duration, event: &Trace) -> Result<bool, Failure> {
     let claim = match cx.db.deliveries().claim(id, span).await {
         Ok(Some(claim)) => claim,
         Ok(None) => return Ok(true),
@@ -66,12 +66,30 @@ async fn deliver(cx: &Notify, id: DeliveryId, span: Duration) -> Result<bool, Fa
             return Ok(true);
         }
     };
+    let mut traced = traced(&claim.delivery, event);
     let attempt = attempt(cx, &claim.delivery).await;
+    if matches!(attempt, Attempt::Failed(_) | Attempt::Refused(_)) {
+        // What the other side has said may name somebody.
+        traced.failed("");
+    }
+    drop(traced);
     log(&claim.delivery, &attempt);
     count(claim.delivery.channel, &attempt);
     let postponed = matches!(attempt, Attempt::Postponed(_));
     cx.db.deliveries().settle(&claim, attempt).await.map_err(Failure::of)?;
     Ok(!postponed || claim.delivery.channel == Channel::Webhook)
+}
+
+/// An attempt belongs to the trace of what is told, which may be another than the event's.
+fn traced(delivery: &Delivery, event: &Trace) -> Traced {
+    let cause = event.within(&delivery.trace);
+    let mut traced = Traced::begin(SpanKind::Client, "deliver", delivery.channel.as_str(), cause);
+    traced.set("tapedeck.delivery.id", delivery.id.to_string());
+    traced.set("tapedeck.delivery.attempt", i64::from(delivery.attempts));
+    if let Some((job, _)) = delivery.about {
+        traced.set("tapedeck.job.id", job.to_string());
+    }
+    traced
 }
 
 async fn attempt(cx: &Notify, delivery: &Delivery) -> Attempt {

@@ -14,8 +14,8 @@ use identity::{Links, Proofs, SigningKey};
 use media::Engine;
 use notify::MailConfig;
 use runtime::{
-    CancellationToken, Function, PartsConfig, ServeConfig, Tasks, give_memory_back, http_router, serve_with,
-    shutdown_signal, start_logging, start_metrics,
+    CancellationToken, Function, PartsConfig, ServeConfig, Tasks, flush_traces, give_memory_back,
+    http_router, serve_with, shutdown_signal, start_logging, start_metrics, start_traces,
 };
 use tokio::net::TcpListener;
 
@@ -70,6 +70,7 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
     give_memory_back();
     let settings = Settings::from_env()?;
     start_logging(&settings.log);
+    start_traces(&settings.traces, "tapedeck")?;
     for variable in &settings.unused {
         tracing::warn!(variable, "is set, but `tapedeck serve` does not read it");
     }
@@ -122,6 +123,7 @@ async fn run(
     let trust_forwarded = settings.serve.trust_forwarded || settings.gateway.trust_forwarded;
     let config = ServeConfig { trust_forwarded, ..settings.serve };
     let served = serve_with(listener, router, &config, tasks, shutdown).await;
+    flush_traces();
     served.map_err(|error| Error::Io(io::Error::other(error.to_string())))
 }
 

@@ -8,7 +8,8 @@ use convert::ConvertConfig;
 use gateway::GatewayConfig;
 use notify::{MailConfig, WebhookConfig};
 use runtime::{
-    Config, ConfigError, LogConfig, MetricsConfig, PartsConfig, ServeConfig, Variable, changed, variables,
+    Config, ConfigError, LogConfig, MetricsConfig, PartsConfig, ServeConfig, TracesConfig, Variable, changed,
+    variables,
 };
 use sweep::SweepConfig;
 use upload::UploadConfig;
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) gateway: GatewayConfig,
     pub(crate) log: LogConfig,
     pub(crate) metrics: MetricsConfig,
+    pub(crate) traces: TracesConfig,
     /// Variables that are set for nothing, because this process is all functions.
     pub(crate) unused: Vec<String>,
 }
@@ -50,6 +52,7 @@ impl Settings {
             local: LocalConfig::from_env()?,
             log: LogConfig::from_env()?,
             metrics: MetricsConfig::from_env()?,
+            traces: TracesConfig::from_env()?,
         })
     }
 }
@@ -78,7 +81,7 @@ fn unused(
 type Rows = fn() -> Result<Vec<Variable>, String>;
 
 /// What `tapedeck serve` reads.
-const SERVE: [Rows; 12] = [
+const SERVE: [Rows; 13] = [
     variables::<PartsConfig>,
     variables::<ServeConfig>,
     variables::<AuthConfig>,
@@ -91,6 +94,7 @@ const SERVE: [Rows; 12] = [
     variables::<LocalConfig>,
     variables::<LogConfig>,
     variables::<MetricsConfig>,
+    variables::<TracesConfig>,
 ];
 
 /// What functions read that run as processes of their own.

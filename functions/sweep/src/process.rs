@@ -14,7 +14,7 @@ use crate::{Sweep, SweepConfig};
 /// # Errors
 /// A variable that is missing or wrong, a key that can't be read, a port that is taken.
 pub async fn run() -> Result<(), Box<dyn Error>> {
-    let mut service = Service::start().await?;
+    let mut service = Service::start("sweep").await?;
     let parts = &service.parts;
     let db = Db::open(&parts.database()?, db::CONNECTIONS)?;
     let broker = Broker::open(&BrokerConfig::from_env()?, db.clone())?;

@@ -11,6 +11,7 @@ use db::Source;
 use identity::{Caller, Scope};
 use runtime::{Cause, Json, Problem, drain};
 use serde::Serialize;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use crate::{
@@ -78,7 +79,7 @@ pub(crate) async fn create(
         Err(problem) => return refuse_unread(problem, request.into_body()).await,
     };
     // A task of its own: when the client hangs up this future is dropped, and the clean-up must go on.
-    let accepting = tokio::spawn(async move { accept(deps, caller, request).await });
+    let accepting = tokio::spawn(async move { accept(deps, caller, request).await }.in_current_span());
     match accepting.await {
         Ok(Ok(accepted)) => accepted.into_response(),
         Ok(Err(problem)) => problem.into_response(),

@@ -32,6 +32,7 @@ use contracts::{JobId, UserId};
 use db::PartialUpload;
 use identity::{Caller, Scope};
 use runtime::{Cause, OpenApiRouter, Path, Problem, routes};
+use tracing::Instrument as _;
 
 use self::header::{
     CHECKSUM_ALGORITHM, EXTENSION, EXTENSIONS, MAX_SIZE, METHOD_OVERRIDE, RESUMABLE, VERSION, VERSIONS,
@@ -317,7 +318,7 @@ fn gone() -> Problem {
 
 /// A task of its own: when the client hangs up the handler is dropped, and what has come must still be noted.
 async fn to_its_end(work: impl Future<Output = Result<Response, Problem>> + Send + 'static) -> Response {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.in_current_span()).await {
         Ok(answer) => answer.unwrap_or_else(Problem::into_response),
         Err(panic) => Problem::internal(panic.to_string()).into_response(),
     }

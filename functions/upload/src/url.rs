@@ -27,6 +27,7 @@ use runtime::{CancellationToken, Cause, Json, OpenApiRouter, Problem, routes};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use self::turns::Turns;
@@ -127,13 +128,13 @@ async fn create_from_url(
     // A task of its own: when the client hangs up this future is dropped, and the clean-up must go on.
     let hung_up = CancellationToken::new();
     let _guard = hung_up.clone().drop_guard();
-    let accepting = tokio::spawn(async move {
+    let work = async move {
         let _turn = turn;
         let receiver = Receiver::new(deps.clone(), caller.user_id);
         let stored = store(&receiver, &links.outbound, (wanted, link.filename), hung_up).await?;
         queue(&deps, Arrival { stored, options }).await.map_err(Problem::from)
-    });
-    match accepting.await {
+    };
+    match tokio::spawn(work.in_current_span()).await {
         Ok(accepted) => accepted.map(IntoResponse::into_response),
         Err(panic) => Err(Problem::internal(panic.to_string())),
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use contracts::{Envelope, data_schema};
-use runtime::{header_value, is_attribute_name};
+use runtime::{Traced, header_value, is_attribute_name};
 use serde::Deserialize;
 
 use crate::{BrokerConfig, Error};
@@ -47,6 +47,16 @@ impl Sink {
     pub(crate) async fn post(&self, envelope: &Envelope) -> Result<(), Error> {
         let mut headers = binary_mode(envelope)?;
         headers.extend(self.overrides.clone());
+        let mut traced = Traced::sending("knative", "broker", envelope);
+        traced.carry(&mut headers);
+        let outcome = self.send(headers, envelope).await;
+        if let Err(error) = &outcome {
+            traced.failed(&error.to_string());
+        }
+        outcome
+    }
+
+    async fn send(&self, headers: HeaderMap, envelope: &Envelope) -> Result<(), Error> {
         let request = self.client.post(&self.url).headers(headers).body(envelope.data.to_string());
         let answer = request.send().await.map_err(|error| Error::Unavailable(error.to_string()))?;
         match answer.status() {

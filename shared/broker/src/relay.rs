@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
-use contracts::{DeliveryDue, Envelope, Event as _, VideoUploaded, pause_after};
+use contracts::{DeliveryDue, Envelope, Event as _, Timestamp, Trace, VideoUploaded, pause_after};
 use db::{Db, Pending};
 use futures_util::{StreamExt as _, stream};
+use runtime::Traced;
 
 use crate::{Error, amqp::publisher::Publisher, knative::Sink};
 
@@ -102,6 +103,8 @@ impl Relay {
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<(), Error> {
+        let cause = Trace::of(&envelope.extensions);
+        Traced::passed("outbox", &envelope.kind, &cause, (envelope.time, Timestamp::now()));
         match &self.wire {
             Wire::Amqp(publisher) => publisher.publish(envelope, is_hint(envelope)).await,
             Wire::Knative(sink) => sink.post(envelope).await,

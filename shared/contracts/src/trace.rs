@@ -44,6 +44,18 @@ impl Trace {
         self.parent.as_deref()
     }
 
+    /// The id of the trace itself, 32 digits: what all of its parts have in common.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.parent.as_deref()?.split('-').nth(1)
+    }
+
+    /// This where it is a part of the same trace as `other`, else `other`: what is done for somebody else belongs to their trace.
+    #[must_use]
+    pub fn within<'a>(&'a self, other: &'a Self) -> &'a Self {
+        if self.id() == other.id() { self } else { other }
+    }
+
     /// The extensions of an event that belongs to it.
     #[must_use]
     pub fn extensions(&self) -> BTreeMap<String, String> {
@@ -84,6 +96,7 @@ mod tests {
     fn a_trace_is_what_its_extensions_say() {
         let trace = Trace::new(Some(PARENT), Some("congo=t61rcWkgMzE , rojo=00f067aa0ba902b7"));
         assert_eq!(trace.parent(), Some(PARENT));
+        assert_eq!(trace.id(), Some("0af7651916cd43dd8448eb211c80319c"));
         assert_eq!(trace.extensions()["tracestate"], "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
         assert_eq!(Trace::of(&trace.extensions()), trace);
         assert!(Trace::default().extensions().is_empty());

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 pub use attempt::{Attempt, DeliveryClaim};
 use contracts::{
-    Channel, DeliveryDue, DeliveryId, EventId, JobId, Message, Outcome, Recorded, Timestamp, UserId,
+    Channel, DeliveryDue, DeliveryId, EventId, JobId, Message, Outcome, Recorded, Timestamp, Trace, UserId,
 };
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
     Db, Error, Result, outbox,
     pool::Tx,
-    row::{parsed, parsed_or_null, time, time_or_null},
+    row::{parsed, parsed_or_null, stored_trace, time, time_or_null, trace},
 };
 
 /// Something that somebody is told.
@@ -45,6 +45,8 @@ pub struct Delivery {
     pub outcome: Option<Outcome>,
     /// Why it ended so, or why the latest attempt failed.
     pub detail: Option<String>,
+    /// The trace of what is told.
+    pub trace: Trace,
     /// When it became true.
     pub created_at: Timestamp,
     /// When it ended.
@@ -82,7 +84,7 @@ pub(crate) async fn record(
     now: Timestamp,
 ) -> Result<Recorded<DeliveryDue>> {
     sqlx::query(
-        "INSERT INTO deliveries (id, user_id, job_id, end_no, message, channel, attempts, due_at, created_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
+        "INSERT INTO deliveries (id, user_id, job_id, end_no, message, channel, attempts, due_at, created_at, trace) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
     )
     .bind(new.id.to_string())
     .bind(new.user_id.to_string())
@@ -92,6 +94,7 @@ pub(crate) async fn record(
     .bind(new.channel.as_str())
     .bind(now.before(CLOCKS_DIFFER).millis())
     .bind(now.millis())
+    .bind(stored_trace(tx.trace()))
     .execute(&mut **tx)
     .await?;
     outbox::record(tx, new.due(), event, now).await
@@ -204,6 +207,7 @@ fn read(row: &AnyRow) -> Result<Delivery> {
         due_at: time_or_null(row, "due_at")?,
         outcome: parsed_or_null(row, "outcome")?,
         detail: row.try_get("detail")?,
+        trace: trace(row)?,
         created_at: time(row, "created_at")?,
         ended_at: time_or_null(row, "ended_at")?,
     })

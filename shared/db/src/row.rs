@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use contracts::Timestamp;
+use contracts::{Timestamp, Trace};
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{Error, Result};
@@ -30,6 +30,18 @@ pub(crate) fn time(row: &AnyRow, column: &str) -> Result<Timestamp> {
 /// A time column that may be null.
 pub(crate) fn time_or_null(row: &AnyRow, column: &str) -> Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis))
+}
+
+/// The trace that a row belongs to. One that can't be read is none: nobody waits for it.
+pub(crate) fn trace(row: &AnyRow) -> Result<Trace> {
+    let extensions: String = row.try_get("trace")?;
+    Ok(serde_json::from_str(&extensions)
+        .map_or_else(|_| Trace::default(), |extensions| Trace::of(&extensions)))
+}
+
+/// A trace as [`trace`] reads it.
+pub(crate) fn stored_trace(trace: &Trace) -> String {
+    serde_json::json!(trace.extensions()).to_string()
 }
 
 /// A count of bytes, bits or milliseconds: never negative.

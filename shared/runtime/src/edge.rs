@@ -12,7 +12,7 @@ use axum::{
 };
 use tracing::Instrument as _;
 
-use crate::{Problem, metrics};
+use crate::{Problem, SpanKind, Traced, extract, metrics};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -21,16 +21,44 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
     // For whoever passes the request on.
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let (method, path) = (request.method().clone(), masked(request.uri().path()));
-    let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), %method, path);
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut traced = traced(&mut request, &path, route.as_ref());
+    let trace = traced.as_ref().and_then(|traced| traced.trace().id());
+    let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), %method, path, trace);
     let begun = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     metrics::answered(route.as_ref().map(MatchedPath::as_str), &method, response.status(), begun.elapsed());
     span.in_scope(|| note(&response));
+    if let Some(traced) = &mut traced {
+        traced.set("http.response.status_code", i64::from(response.status().as_u16()));
+        if response.status().is_server_error() {
+            traced.failed("");
+        }
+    }
     response = with_instance(response, &path);
     response.headers_mut().insert(REQUEST_ID, id);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Probes ask every few seconds, and cause nothing.
+const PROBES: &str = "/health/";
+
+/// The span of a request until the head of its answer. Whoever handles it or passes it on finds it as the cause.
+fn traced(request: &mut Request, path: &str, route: Option<&MatchedPath>) -> Option<Traced> {
+    if path.starts_with(PROBES) {
+        return None;
+    }
+    let cause = extract::cause(request.headers());
+    let route = route.map_or("", MatchedPath::as_str);
+    let mut traced = Traced::begin(SpanKind::Server, request.method().as_str(), route, &cause);
+    if traced.is_on() {
+        traced.set("http.request.method", request.method().as_str().to_owned());
+        traced.set("http.route", route.to_owned());
+        traced.set("url.path", path.to_owned());
+        traced.carry(request.headers_mut());
+    }
+    Some(traced)
 }
 
 /// What follows this in a path is a credential.

@@ -86,9 +86,18 @@ impl<S: Sync> FromRequestParts<S> for Cause {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let text = |name: &str| all(&parts.headers, name);
-        Ok(Self(Trace::new(text("traceparent").as_deref(), text("tracestate").as_deref())))
+        Ok(Self(cause(&parts.headers)))
     }
+}
+
+/// The trace that a request belongs to; an event in binary mode, that the sender of the request has no trace for, its own.
+pub(crate) fn cause(headers: &HeaderMap) -> Trace {
+    let text = |name: &str| all(headers, name);
+    let of_request = Trace::new(text("traceparent").as_deref(), text("tracestate").as_deref());
+    if of_request.parent().is_some() {
+        return of_request;
+    }
+    Trace::new(text("ce-traceparent").as_deref(), text("ce-tracestate").as_deref())
 }
 
 /// A header that stands there twice is a list (RFC 9110, 5.3): so a second `traceparent` makes none of both.

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Instant};
 
 use axum::Router;
-use contracts::{Ended, Envelope, Event, Recorded, Trace};
+use contracts::{Ended, Envelope, Event, Recorded, Timestamp, Trace};
 use futures_util::future::BoxFuture;
 use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Call, Context, Failure, OrFail as _, metrics};
+use crate::{Call, Context, Failure, OrFail as _, SpanKind, Traced, metrics};
 
 /// HTTP routes (with their description) and event subscriptions.
 #[derive(Clone, Default)]
@@ -135,10 +135,14 @@ impl Function {
     /// read.
     pub async fn deliver(&self, envelope: Envelope, call: Call) -> Result<Vec<Envelope>, Failure> {
         let subscribers = self.subscriptions.iter().filter(|known| known.kind == envelope.kind);
-        let call = Call { trace: Trace::of(&envelope.extensions), ..call };
+        let cause = Trace::of(&envelope.extensions);
+        // In the outbox, in a queue, on the way.
+        Traced::passed("wait", &envelope.kind, &cause, (envelope.time, Timestamp::now()));
         let outcomes: Vec<Outcome> = futures_util::future::join_all(subscribers.map(|subscription| {
-            let span = tracing::info_span!("deliver", event = %envelope.id, kind = %envelope.kind, subject = %envelope.subject);
-            handled(subscription, envelope.data.clone(), call.clone()).instrument(span)
+            let traced = Traced::begin(SpanKind::Consumer, "CloudEvents Process", &envelope.kind, &cause).about(&envelope);
+            let trace = traced.trace().id();
+            let span = tracing::info_span!("deliver", event = %envelope.id, kind = %envelope.kind, subject = %envelope.subject, trace);
+            handled(subscription, envelope.data.clone(), call.clone(), traced).instrument(span)
         }))
         .await;
         if outcomes.is_empty() {
@@ -153,8 +157,14 @@ impl Function {
     }
 }
 
-async fn handled(subscription: &Subscription, data: serde_json::Value, call: Call) -> Outcome {
+async fn handled(
+    subscription: &Subscription,
+    data: serde_json::Value,
+    call: Call,
+    mut traced: Traced,
+) -> Outcome {
     let begun = Instant::now();
+    let call = Call { trace: traced.trace().clone(), ..call };
     let outcome = (subscription.handle)(data, call).await;
     let word = match &outcome {
         Ok(_) => "ok",
@@ -162,6 +172,9 @@ async fn handled(subscription: &Subscription, data: serde_json::Value, call: Cal
         Err(Failure::Reject(_)) => "reject",
     };
     metrics::handled(subscription.kind, word, begun.elapsed());
+    if let Err(Failure::Retry(cause) | Failure::Reject(cause)) = &outcome {
+        traced.failed(cause);
+    }
     outcome
 }
 

@@ -25,7 +25,7 @@
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
 //! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
-//!   environment and logs. `metrics.rs`: what Prometheus scrapes. `memory.rs`: the allocator. `client.rs`, `limit.rs`: whose
+//!   environment and logs. `metrics.rs`: what Prometheus scrapes. `traces.rs`: spans, by OTLP. `memory.rs`: the allocator. `client.rs`, `limit.rs`: whose
 //!   request it is, and how many they may send.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
@@ -52,6 +52,7 @@ mod serve;
 mod service;
 mod tasks;
 mod telemetry;
+mod traces;
 mod whole;
 
 pub use client::Client;
@@ -71,5 +72,6 @@ pub use service::{Missing, PartsConfig, Service, ended, required};
 pub use tasks::{Died, Tasks, serve_with};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
+pub use traces::{SpanKind, Traced, TracesConfig, flush_traces, start_traces};
 pub use utoipa_axum::{router::OpenApiRouter, routes};
 pub use whole::whole;

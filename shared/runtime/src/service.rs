@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Ask, Checked, Config, LogConfig, MetricsConfig, ServeConfig, Tasks, give_memory_back, http_router,
-    serve_with, shutdown_signal, start_logging, start_metrics,
+    Ask, Checked, Config, LogConfig, MetricsConfig, ServeConfig, Tasks, TracesConfig, flush_traces,
+    give_memory_back, http_router, serve_with, shutdown_signal, start_logging, start_metrics, start_traces,
 };
 
 /// Where a function finds its parts. Each function reads those that it needs.
@@ -160,16 +160,17 @@ pub struct Service {
 }
 
 impl Service {
-    /// Reads the environment, starts logging, listens on all addresses.
+    /// Reads the environment, starts logging and traces, listens on all addresses. `function` names the process in traces.
     ///
     /// # Errors
     /// A variable that can't be read, or a port that is taken.
-    pub async fn start() -> Result<Self, Box<dyn Error>> {
+    pub async fn start(function: &str) -> Result<Self, Box<dyn Error>> {
         give_memory_back();
         let log = LogConfig::from_env();
         // What is wrong with it must be said somewhere.
         start_logging(log.as_ref().unwrap_or(&LogConfig::default()));
         log?;
+        start_traces(&TracesConfig::from_env()?, &format!("tapedeck-{function}"))?;
         let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PortConfig::from_env()?.port));
         let listener = listen(address).await?;
         tracing::info!(address = %listener.local_addr()?, "listening");
@@ -211,9 +212,10 @@ async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
-/// The end of a `main`.
+/// The end of a `main`. The last spans are sent: it is to be called before the end of the async runtime.
 #[must_use]
 pub fn ended(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    flush_traces();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

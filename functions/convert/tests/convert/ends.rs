@@ -123,11 +123,11 @@ async fn a_converter_that_has_lost_its_lease_stops_and_leaves_one_audio_of_the_o
 }
 
 #[tokio::test]
-async fn the_end_of_a_job_belongs_to_the_trace_of_its_own_ticket_and_of_no_other() {
+async fn the_end_of_a_job_belongs_to_its_own_trace_whichever_ticket_brought_the_converter() {
     let world = World::new().await;
     let trace = Trace::new(Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), Some("a=1"));
     let call = || Call { trace: trace.clone(), ..Call::default() };
-    let first = world.uploaded().await;
+    let first = world.uploaded_in(&trace).await;
     let own = world.deliver_with(first, engine(), &ConvertConfig::default(), call()).await.unwrap();
     assert_eq!(own.len(), 2, "the fact, and the mail that is due");
     assert!(own.iter().all(|event| event.extensions == trace.extensions()), "{own:?}");
@@ -135,4 +135,8 @@ async fn the_end_of_a_job_belongs_to_the_trace_of_its_own_ticket_and_of_no_other
     let other = world.deliver_with(first, engine(), &ConvertConfig::default(), call()).await.unwrap();
     assert_eq!(other[0].subject, second.to_string());
     assert!(other.iter().all(|event| event.extensions.is_empty()), "{other:?}");
+    let third = world.uploaded_in(&trace).await;
+    let own = world.deliver(second, engine()).await.unwrap();
+    assert_eq!(own[0].subject, third.to_string());
+    assert!(own.iter().all(|event| event.extensions == trace.extensions()), "{own:?}");
 }

@@ -11,6 +11,7 @@ use lapin::{
     Channel, Confirmation, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
+use runtime::Traced;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
@@ -37,6 +38,15 @@ enum Target {
     Events,
     /// A queue of our own, by the default exchange.
     Queue(Queue),
+}
+
+impl Target {
+    fn name(&self) -> &str {
+        match self {
+            Self::Events => EVENTS,
+            Self::Queue(queue) => &queue.name,
+        }
+    }
 }
 
 /// Publishes and waits for the confirm.
@@ -107,13 +117,19 @@ impl Publisher {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::NoRoute`] or [`Error::Refused`].
     pub(crate) async fn publish(&self, envelope: &Envelope, mandatory: bool) -> Result<(), Error> {
-        match tokio::time::timeout(PUBLISH_TIMEOUT, self.publish_until_taken(envelope, mandatory)).await {
+        let mut traced = Traced::sending("rabbitmq", self.target.name(), envelope);
+        let publishing = self.publish_until_taken(envelope, mandatory);
+        let outcome = match tokio::time::timeout(PUBLISH_TIMEOUT, publishing).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.doubt().await;
                 Err(Error::Unavailable("no confirm in time".into()))
             }
+        };
+        if let Err(error) = &outcome {
+            traced.failed(&error.to_string());
         }
+        outcome
     }
 
     /// A quorum queue without a leader (made a moment ago, or its node is restarting) says no: it is asked again.

@@ -9,7 +9,7 @@ use super::{Job, Jobs, changes, chapters, queue, read};
 use crate::{
     Error, Garbage, Result, deliveries, garbage, outbox,
     pool::Tx,
-    row::{parsed, parsed_or_null},
+    row::{parsed, parsed_or_null, stored_trace},
 };
 
 /// The converter of a job that is taken away from it stops at its next heartbeat; until then it may write.
@@ -55,12 +55,13 @@ impl Jobs<'_> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'queued', attempts = 0, outages = 0, progress = 0, error_code = NULL, error_detail = NULL, finished_at = NULL, lease_owner = NULL, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END \
+            "UPDATE jobs SET state = 'queued', attempts = 0, outages = 0, progress = 0, error_code = NULL, error_detail = NULL, finished_at = NULL, lease_owner = NULL, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, trace = ? \
              WHERE id = ? AND state IN ('failed', 'canceled') AND video_removed_at IS NULL",
         )
         .bind(now.millis())
         .bind(now.millis())
         .bind(now.millis())
+        .bind(stored_trace(tx.trace()))
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;

@@ -2,7 +2,9 @@
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
-use contracts::{AudioId, EventId, FailureCode, JobId, Options, Stage, State, Timestamp, UserId, VideoId};
+use contracts::{
+    AudioId, EventId, FailureCode, JobId, Options, Stage, State, Timestamp, Trace, UserId, VideoId,
+};
 use sqlx::{
     Any, Row as _,
     any::{AnyArguments, AnyRow},
@@ -13,7 +15,7 @@ use super::Jobs;
 use crate::{
     Error, Result,
     pool::Tx,
-    row::{count_or_null, parsed, parsed_or_null, time, time_or_null},
+    row::{count_or_null, parsed, parsed_or_null, time, time_or_null, trace},
 };
 
 /// One video on its way to becoming audio.
@@ -51,6 +53,8 @@ pub struct Job {
     pub warning: Option<String>,
     /// Why there is no result, and the detail for its owner.
     pub error: Option<(FailureCode, String)>,
+    /// The trace of the request that queued it.
+    pub trace: Trace,
     /// When the upload began.
     pub created_at: Timestamp,
     /// When anything last changed.
@@ -252,6 +256,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Job> {
         peaks: count_or_null(row, "peaks_bytes")?,
         warning: row.try_get("warning")?,
         error: read_error(row)?,
+        trace: trace(row)?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
         changed_at: time(row, "changed_at")?,

@@ -8,7 +8,7 @@ use super::{Jobs, Source, changes, lists::folder_key, queue};
 use crate::{
     Error, Garbage, Result, garbage, outbox,
     pool::PATIENCE,
-    row::{cut, stored},
+    row::{cut, stored, stored_trace},
 };
 
 /// How long an upload may be without a heartbeat before it counts as dead.
@@ -91,7 +91,7 @@ impl Jobs<'_> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'queued', options = ?, source_name = ?, source_bytes = ?, source_container = ?, source_digest = ?, folder_key = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = NULL \
+            "UPDATE jobs SET state = 'queued', options = ?, source_name = ?, source_bytes = ?, source_container = ?, source_digest = ?, folder_key = ?, updated_at = ?, changed_at = CASE WHEN changed_at < ? THEN ? ELSE changed_at + 1 END, look_at = NULL, trace = ? \
              WHERE id = ? AND state = 'uploading'",
         )
         .bind(options)
@@ -103,6 +103,7 @@ impl Jobs<'_> {
         .bind(now.millis())
         .bind(now.millis())
         .bind(now.millis())
+        .bind(stored_trace(tx.trace()))
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;

@@ -10,7 +10,9 @@ use std::{
 };
 
 use blobs::{Blob, Blobs};
-use contracts::{Clock, Envelope, Format, JobId, Options, State, Timestamp, UserId, VideoId, VideoUploaded};
+use contracts::{
+    Clock, Envelope, Format, JobId, Options, State, Timestamp, Trace, UserId, VideoId, VideoUploaded,
+};
 use convert::{Convert, ConvertConfig};
 use db::{Db, Job, Keep, NewJob, NewUser, Source};
 use media::Engine;
@@ -63,6 +65,12 @@ impl World {
         self.uploaded_as(user_id, video(), Some("d".repeat(64)), Options::default()).await
     }
 
+    /// By a request of this trace.
+    pub(crate) async fn uploaded_in(&self, trace: &Trace) -> JobId {
+        let db = self.db.caused_by(trace);
+        self.stored(&db, self.anna, video(), Some("d".repeat(64)), Options::default()).await
+    }
+
     /// The same, with its waveform.
     pub(crate) async fn uploaded_for_peaks(&self) -> JobId {
         let options = Options { peaks: true, ..Options::default() };
@@ -82,13 +90,24 @@ impl World {
         digest: Option<String>,
         options: Options,
     ) -> JobId {
+        self.stored(&self.db, user_id, video, digest, options).await
+    }
+
+    async fn stored(
+        &self,
+        db: &Db,
+        user_id: UserId,
+        video: Vec<u8>,
+        digest: Option<String>,
+        options: Options,
+    ) -> JobId {
         let new = NewJob { id: JobId::generate(), user_id, video_id: VideoId::generate() };
         self.db.jobs().create(&new).await.unwrap();
         let mut upload = self.blobs.put(Blob::Video(new.video_id)).await.unwrap();
         upload.write(video.into()).await.unwrap();
         upload.finish().await.unwrap();
         let source = Source { digest, ..Source::default() };
-        self.db.jobs().queue(new.id, &source, &options).await.unwrap().unwrap();
+        db.jobs().queue(new.id, &source, &options).await.unwrap().unwrap();
         new.id
     }
 

@@ -1,0 +1,2 @@
+-- The trace of what is told, as the extensions of its event.
+ALTER TABLE deliveries ADD COLUMN trace VARCHAR(1000) NOT NULL DEFAULT '{}';
