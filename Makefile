@@ -47,6 +47,7 @@ bench: setup ## Measure starts, first requests, memory, 2 GiB through one proces
 	@tests/servers/install.sh target/servers
 	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench pymongo moviepy==2.2.1
 	$(CARGO) build --release --workspace --bins --examples
+	@PYTHONPATH=target/bench tests/machine
 	target/release/measure
 	target/release/measure-fleet
 	target/release/measure-starts

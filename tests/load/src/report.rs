@@ -107,11 +107,12 @@ impl Report {
         self.judged.lost.iter().chain(&self.judged.doubled).map(String::as_str)
     }
 
-    /// The numbers of workers at the beginning, at the most, at the end.
+    /// The numbers of workers at the beginning, at the most, at the end; `None` if none was ever seen.
     #[must_use]
     pub fn scaling(&self) -> Option<(u64, u64, u64)> {
         let known = || self.samples.iter().filter_map(|sample| sample.replicas);
-        Some((known().next()?, known().max()?, known().next_back()?))
+        let most = known().max().filter(|most| *most > 0)?;
+        Some((known().next()?, most, known().next_back()?))
     }
 
     /// Writes it as one HTML file, with the folder if there is none.
