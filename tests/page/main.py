@@ -8,11 +8,12 @@ import test_entry
 import test_install
 import test_jobs
 import test_looks
+import test_oidc
 import test_player
 import test_upload
 import world
 
-MODULES = [test_entry, test_upload, test_jobs, test_player, test_account, test_install, test_looks]
+MODULES = [test_entry, test_upload, test_jobs, test_player, test_account, test_install, test_looks, test_oidc]
 
 
 def main():

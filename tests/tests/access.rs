@@ -29,13 +29,16 @@ enum Needs {
 use Needs::{Admin, Login, Nothing, Own, Password, Read, Upload};
 
 /// Each route, what it takes, and a body that is taken. Those that end something come last.
-const TABLE: [(&str, Needs, &str); 63] = [
+const TABLE: [(&str, Needs, &str); 66] = [
     ("GET /.well-known/jwks.json", Nothing, ""),
     ("POST /register", Nothing, "{}"),
     ("POST /verify", Nothing, "{}"),
     ("POST /login", Password, ""),
     ("POST /session", Nothing, "{}"),
     ("POST /guest", Nothing, ""),
+    ("GET /auth/oidc", Nothing, ""),
+    ("GET /auth/oidc/login", Nothing, ""),
+    ("GET /auth/oidc/callback", Nothing, ""),
     ("POST /token/refresh", Nothing, "{}"),
     ("POST /logout", Nothing, r#"{"refresh_token": "tr_none"}"#),
     ("POST /password/reset", Nothing, "{}"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime::Config;
+use runtime::{Checked, Config};
 use serde::{Deserialize, Serialize};
 
 /// How accounts work.
@@ -33,6 +33,14 @@ pub struct AuthConfig {
     pub guest_hours: u32,
     /// Guests from one address.
     pub guests_per_hour: u32,
+    /// The OpenID Connect provider, as it names itself; empty: none.
+    pub oidc_issuer: String,
+    /// What we are called there.
+    pub oidc_client_id: String,
+    /// Our secret there; empty: we have none.
+    pub oidc_client_secret: String,
+    /// What the page calls the provider.
+    pub oidc_name: String,
     /// Passwords that are hashed at the same time.
     pub hash_parallel: usize,
     /// Passwords that wait for that; more are answered with 503.
@@ -40,6 +48,9 @@ pub struct AuthConfig {
     /// Whether the world finds the service by https: see [`AuthConfig::reached_at`]. Not read from the environment.
     #[serde(skip)]
     pub secure_cookies: bool,
+    /// That address, without a slash at the end. Not read from the environment.
+    #[serde(skip)]
+    pub public_url: String,
 }
 
 impl Default for AuthConfig {
@@ -57,9 +68,14 @@ impl Default for AuthConfig {
             keys_per_hour: 60,
             guest_hours: 0,
             guests_per_hour: 5,
+            oidc_issuer: String::new(),
+            oidc_client_id: String::new(),
+            oidc_client_secret: String::new(),
+            oidc_name: "OpenID Connect".into(),
             hash_parallel: 2,
             hash_queue: 64,
             secure_cookies: false,
+            public_url: String::new(),
         }
     }
 }
@@ -88,16 +104,44 @@ impl Config for AuthConfig {
             "hours that a guest's account lives, which needs no address and no password; 0: there are no guests",
         ),
         ("guests_per_hour", "guests from one address in an hour; 0: any number"),
+        (
+            "oidc_issuer",
+            "OpenID Connect provider to log in at beside passwords, as it names itself; what it says of proven mail addresses is believed; unset: none",
+        ),
+        (
+            "oidc_client_id",
+            "what Tapedeck is called there; its redirect URI is `PUBLIC_URL` with `/auth/oidc/callback`",
+        ),
+        ("oidc_client_secret", "Tapedeck's secret there; unset: it has none"),
+        ("oidc_name", "what the page calls the provider"),
         ("hash_parallel", "passwords that are hashed at the same time; each takes 19 MiB"),
         ("hash_queue", "passwords that wait to be hashed; more are answered with 503"),
     ];
+
+    fn check(&self) -> Checked {
+        if self.oidc_issuer.is_empty() {
+            return Ok(());
+        }
+        let issuer = url::Url::parse(&self.oidc_issuer).ok();
+        if !issuer.is_some_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()) {
+            return Err((
+                "oidc_issuer",
+                "this is no address of a provider, as `https://login.example.org`".into(),
+            ));
+        }
+        if self.oidc_client_id.is_empty() {
+            return Err(("oidc_client_id", "it is needed beside AUTH_OIDC_ISSUER".into()));
+        }
+        Ok(())
+    }
 }
 
 impl AuthConfig {
     /// For a service that the world finds at this URL: by https, cookies are for https only.
     #[must_use]
     pub fn reached_at(self, public_url: &str) -> Self {
-        Self { secure_cookies: public_url.starts_with("https://"), ..self }
+        let home = public_url.trim_end_matches('/').to_owned();
+        Self { secure_cookies: public_url.starts_with("https://"), public_url: home, ..self }
     }
 
     pub(crate) fn guest_lifetime(&self) -> Duration {
@@ -118,7 +162,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_provider_needs_an_address_and_a_name_for_us() {
+        let wrong = |issuer: &str, id: &str| {
+            let (oidc_issuer, oidc_client_id) = (issuer.into(), id.into());
+            AuthConfig { oidc_issuer, oidc_client_id, ..AuthConfig::default() }
+                .check()
+                .err()
+                .map(|(field, _)| field)
+        };
+        assert_eq!(wrong("", ""), None);
+        assert_eq!(wrong("http://127.0.0.1:9000/realms/a", "tapedeck"), None);
+        assert_eq!(wrong("https://login.example", ""), Some("oidc_client_id"));
+        for issuer in ["login.example", "ftp://login.example", "x"] {
+            assert_eq!(wrong(issuer, "tapedeck"), Some("oidc_issuer"), "{issuer}");
+        }
+    }
+
+    #[test]
     fn every_variable_is_described() {
-        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 14);
+        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 18);
     }
 }

@@ -3,6 +3,7 @@
 //! - `register.rs`, `verify.rs`, `login.rs`, `tokens.rs`, `password.rs`, `reset.rs`, `me.rs`, `keys.rs`, `webhook.rs`,
 //!   `admin.rs`, `jwks.rs`: the routes. The mails themselves are `notify`'s.
 //! - `session.rs`, `guest.rs`: cookies, and who has no account. `classes.rs`: what accounts may use.
+//! - `oidc.rs`: logging in at a provider.
 //! - `guard.rs`: how often somebody may try.
 //! - `hasher.rs`: Argon2id, never on an async thread and never more at once than the machine can bear.
 //! - `address.rs`, `rules.rs`: which addresses and passwords are taken.
@@ -22,6 +23,7 @@ mod jwks;
 mod keys;
 mod login;
 mod me;
+mod oidc;
 mod password;
 mod problem;
 mod process;
@@ -32,6 +34,8 @@ mod session;
 mod tokens;
 mod verify;
 mod webhook;
+
+use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, FromRef};
 use broker::Broker;
@@ -61,6 +65,7 @@ pub(crate) struct Auth {
     verifier: Verifier,
     hasher: Hasher,
     config: AuthConfig,
+    oidc: Option<Arc<oidc::Provider>>,
 }
 
 impl Auth {
@@ -85,6 +90,7 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         broker,
         key,
         proofs,
+        oidc: provider(&config),
         config,
     };
     let routes = OpenApiRouter::with_openapi(security_schemes())
@@ -97,6 +103,9 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(session::list))
         .routes(routes!(session::end))
         .routes(routes!(guest::come))
+        .routes(routes!(oidc::offer))
+        .routes(routes!(oidc::leave))
+        .routes(routes!(oidc::back))
         .routes(routes!(me::show, me::delete))
         .routes(routes!(classes::mine))
         .routes(routes!(classes::list))
@@ -111,6 +120,18 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(admin::change))
         .routes(routes!(jwks::jwks));
     Function::new().routes(routes.with_state(auth).layer(DefaultBodyLimit::max(LONGEST_BODY)))
+}
+
+/// The provider that is configured. [`AuthConfig`] has been checked, so only this machine's TLS could fail here: then nobody
+/// logs in there, and the page shows no way to.
+fn provider(config: &AuthConfig) -> Option<Arc<oidc::Provider>> {
+    match oidc::Provider::open(config) {
+        Ok(provider) => provider.map(Arc::new),
+        Err(error) => {
+            tracing::error!(%error, "the provider to log in at can't be used");
+            None
+        }
+    }
 }
 
 /// What `security(("basic" = []))` and `security(("bearer" = []))` in the description of any function mean.

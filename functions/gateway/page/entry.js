@@ -1,10 +1,10 @@
 // Logging in, signing up, and what mails lead to: their links are this page with #verify=TOKEN or #reset=TOKEN, which
 // leaves the address bar at once.
 
-import { call, json, said } from "./api.js";
+import { at, call, json, offers, said } from "./api.js";
 import { $, put, toast } from "./dom.js";
-import { login } from "./session.js";
-import { t } from "./texts.js";
+import { login, session, setSession } from "./session.js";
+import { known, t } from "./texts.js";
 
 let entered = () => {};
 let renewing = null;
@@ -16,6 +16,7 @@ export function startEntry({ onEnter, show, leave, onVerified }) {
   $("credentials").addEventListener("submit", submit);
   $("forgot").addEventListener("click", forgot);
   $("renew").addEventListener("submit", (event) => renew(event, show));
+  if (!session) offerProvider();
   addEventListener("hashchange", () => openMail(leave, onVerified));
   return openMail(leave, onVerified);
 }
@@ -52,8 +53,9 @@ async function forgot() {
 
 async function openMail(leave, onVerified) {
   const [purpose, token] = location.hash.slice(1).split("=");
-  if (!token || !["verify", "reset"].includes(purpose)) return;
+  if (!token || !["verify", "reset", "oidc"].includes(purpose)) return;
   history.replaceState(null, "", location.pathname);
+  if (purpose === "oidc") return comeBack(token);
   if (purpose === "reset") {
     renewing = token;
     leave();
@@ -64,6 +66,27 @@ async function openMail(leave, onVerified) {
     await call("verify", json("POST", { token }));
     toast(t("entry.verified"));
     onVerified();
+  } catch (error) {
+    toast(said(error), true);
+  }
+}
+
+// A log-in at the provider of this installation, if it has one.
+async function offerProvider() {
+  if (!offers("GET /auth/oidc")) return;
+  const { provider } = await call("auth/oidc").catch(() => ({}));
+  if (!provider) return;
+  const link = $("provider");
+  link.href = at("auth/oidc/login");
+  put(link, t("entry.provider", { name: provider }));
+  link.hidden = false;
+}
+
+// From the provider: there is a session now, or a word for why not.
+async function comeBack(word) {
+  if (word !== "done") return toast(known(`problem.type.${word}`) ?? t("entry.provider.failed"), true);
+  try {
+    setSession({ email: (await call("me")).email });
   } catch (error) {
     toast(said(error), true);
   }

@@ -106,7 +106,7 @@ async fn about(State(deps): State<Upload>) -> Response {
     tag = "upload",
     security(("bearer" = [])),
     params(
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, pattern = r"^1\.0\.0$", description = "`1.0.0`"),
         ("Upload-Length" = Option<u64>, Header, description = "Bytes of the whole video"),
         ("Upload-Defer-Length" = Option<u8>, Header, description = "`1`: the length follows with a part"),
         ("Upload-Metadata" = Option<String>, Header, description = "Pairs of a key and its value in Base64, with commas between: `filename`, and the options"),
@@ -153,7 +153,7 @@ async fn create(
     path = "/uploads/{id}",
     tag = "upload",
     security(("bearer" = [])),
-    params(("id" = JobId, Path), ("Tus-Resumable" = String, Header, description = "`1.0.0`")),
+    params(("id" = JobId, Path), ("Tus-Resumable" = String, Header, pattern = r"^1\.0\.0$", description = "`1.0.0`")),
     responses(
         (status = 200, description = "`Upload-Offset`: go on with this byte", headers(("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Defer-Length" = u8), ("Upload-Metadata" = String), ("Upload-Expires" = String), ("Job-Location" = String))),
         (status = 401, description = "No valid credentials"),
@@ -192,7 +192,7 @@ async fn look(
     security(("bearer" = [])),
     params(
         ("id" = JobId, Path),
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, pattern = r"^1\.0\.0$", description = "`1.0.0`"),
         ("Upload-Offset" = u64, Header, description = "The number of the first byte: as many as have come"),
         ("Upload-Length" = Option<u64>, Header, description = "Bytes of the whole video, if that was deferred"),
         ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256` and the digest of this part in Base64: of a part that is cut off or has another one, nothing stays"),
@@ -243,7 +243,7 @@ async fn patch(
     path = "/uploads/{id}",
     tag = "upload",
     security(("bearer" = [])),
-    params(("id" = JobId, Path), ("Tus-Resumable" = String, Header, description = "`1.0.0`")),
+    params(("id" = JobId, Path), ("Tus-Resumable" = String, Header, pattern = r"^1\.0\.0$", description = "`1.0.0`")),
     responses(
         (status = 204, description = "Removed"),
         (status = 401, description = "No valid credentials"),
@@ -273,13 +273,14 @@ async fn terminate(
     params(
         ("id" = JobId, Path),
         ("X-HTTP-Method-Override" = String, Header, description = "`PATCH` or `DELETE`"),
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, pattern = r"^1\.0\.0$", description = "`1.0.0`"),
     ),
     responses(
         (status = 204, description = "As of that method, like all the rest", headers(("Upload-Offset" = u64), ("Job-Location" = String))),
         (status = 400, description = "No such method"),
         (status = 401, description = "No valid credentials"),
         (status = 404, description = "There is no such upload of yours, or it has expired"),
+        (status = 412, description = "Not this version of tus"),
     )
 )]
 async fn instead(

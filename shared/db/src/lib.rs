@@ -22,6 +22,7 @@ mod error;
 mod feeds;
 mod garbage;
 mod guests;
+mod identities;
 mod jobs;
 mod keys;
 mod leases;

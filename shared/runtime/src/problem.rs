@@ -106,6 +106,12 @@ impl Problem {
         self
     }
 
+    /// The word for programs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     pub(crate) fn internal_cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }

@@ -6,5 +6,6 @@ mod house;
 mod limits;
 mod login;
 mod mails;
+mod oidc;
 mod sessions;
 mod tokens;

@@ -14,13 +14,14 @@ pub(crate) enum Upstream {
 }
 
 /// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`], [`FEEDS`] and [`ADMIN_JOBS`].
-pub(super) const PREFIXES: [(&str, Upstream); 18] = [
+pub(super) const PREFIXES: [(&str, Upstream); 19] = [
     ("/register", Upstream::Auth),
     ("/verify", Upstream::Auth),
     ("/login", Upstream::Auth),
     ("/logout", Upstream::Auth),
     ("/session", Upstream::Auth),
     ("/guest", Upstream::Auth),
+    ("/auth", Upstream::Auth),
     ("/token", Upstream::Auth),
     ("/password", Upstream::Auth),
     ("/me", Upstream::Auth),
@@ -86,6 +87,7 @@ mod tests {
             ("/token/refresh", Some(Upstream::Auth)),
             ("/session", Some(Upstream::Auth)),
             ("/guest", Some(Upstream::Auth)),
+            ("/auth/oidc/callback", Some(Upstream::Auth)),
             ("/me/sessions", Some(Upstream::Auth)),
             ("/admin/classes/guest", Some(Upstream::Auth)),
             ("/.well-known/jwks.json", Some(Upstream::Auth)),

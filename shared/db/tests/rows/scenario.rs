@@ -99,6 +99,8 @@ async fn sessions_and_guests(db: &Db, id: UserId) {
     let sessions = db.sessions(id).await.unwrap();
     assert!(db.end_session(id, sessions[0].id).await.unwrap());
     db.create_guest(Timestamp::now(), "-").await.unwrap();
+    db.link_identity(id, "i").await.unwrap();
+    db.user_by_identity("i").await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
     assert_eq!(db.forget_guests(10).await.unwrap(), 1);
 }

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX users_identity ON users (identity_hash);
