@@ -105,7 +105,9 @@ fn word(argument: Option<&&str>) -> Option<String> {
 /// Functions that hand their own `kind` on, with its place among their arguments.
 fn helpers(code: &str) -> Vec<(String, usize)> {
     let signatures = code.split("fn ").skip(1).filter_map(|rest| rest.split_once('('));
-    let named = signatures.filter(|(name, _)| name.chars().all(|part| part.is_alphanumeric() || part == '_'));
+    // `new` is `Problem::new`, which is looked for by its whole name.
+    let named = signatures
+        .filter(|(name, _)| *name != "new" && name.chars().all(|part| part.is_alphanumeric() || part == '_'));
     named
         .filter_map(|(name, rest)| {
             let parameters = arguments(rest);

@@ -75,8 +75,9 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The only job is queued, with the whole video.
 async fn is_the_job(world: &World, response: &Response) {
-    let job = world.db.jobs().list(world.anna, 2, None).await.unwrap();
-    let [job] = &job[..] else { panic!("{} jobs", job.len()) };
+    let jobs = world.db.jobs().list(world.anna, 2, None).await.unwrap();
+    assert_eq!(jobs.len(), 1);
+    let job = &jobs[0];
     assert_eq!(said(response, "job-location"), format!("/jobs/{}", job.id));
     assert_eq!((job.state, job.source.container.as_str()), (State::Queued, "mp4"));
     assert_eq!(job.source.bytes, video().len() as u64);
