@@ -15,12 +15,9 @@ class Player(PageTest):
         self.sign_up(page)
         self.upload(page, video("tape.mp4", source))
         card = self.state(page, "tape.mp4", "done")
-        if self.offers(page, "GET /jobs/{id}/peaks"):
-            with page.expect_response(lambda response: response.url.endswith("/peaks")) as peaks:
-                self.press(card, "Play")
-            self.assertEqual(peaks.value.status, 200)
-        else:
+        with page.expect_response(lambda response: response.url.endswith("/peaks")) as peaks:
             self.press(card, "Play")
+        self.assertEqual(peaks.value.status, 200)
         expect(card.locator(".wave")).to_be_visible()
         self.until(page, f"{NOW} > 0.2")
         return page, card

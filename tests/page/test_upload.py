@@ -45,8 +45,7 @@ class Upload(PageTest):
             self.state(page, name, "done")
         expect(page.locator("li.job")).to_have_count(3)
         expect(page.locator("#uploads li")).to_have_count(0)
-        if self.offers(page, "folder"):
-            expect(self.card(page, "three.mp4")).to_contain_text("talks")
+        expect(self.card(page, "three.mp4")).to_contain_text("talks")
 
     def test_a_preset_and_options_are_sent_and_remembered(self):
         page = self.open(size=PHONE)
@@ -96,9 +95,6 @@ class Upload(PageTest):
 
     def test_an_upload_is_paused_cut_off_reloaded_without_a_network_and_comes_to_its_end(self):
         page = self.open()
-        if not self.offers(page, "POST /uploads"):
-            # Without tus a reload ends an upload, so the page asks before.
-            return self.a_reload_asks_first(page)
         self.allow("net::ERR", "Failed to fetch")
         self.sign_up(page)
         page.evaluate("navigator.serviceWorker.ready")
@@ -122,14 +118,3 @@ class Upload(PageTest):
         uploads = [request for request in sent if "/uploads" in request.url]
         self.assertTrue(uploads and all(request.method == "PATCH" for request in uploads), "it began again")
         self.press(self.card(page, "long.mp4"), "Cancel")
-
-    def a_reload_asks_first(self, page):
-        self.sign_up(page)
-        self.slow(page, 2_000_000)
-        self.upload(page, long_video())
-        expect(page.locator("#uploads li")).to_contain_text("/s")
-        page.locator("#email").click()
-        asked = []
-        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
-        page.reload()
-        self.assertEqual(asked, ["beforeunload"])

@@ -152,11 +152,6 @@ class PageTest(unittest.TestCase):
     def upload(self, page, *files):
         page.set_input_files("#files", files)
 
-    def offers(self, page, name):
-        """Whether the service has this route or option."""
-        offers = page.evaluate("fetch('page/offers.json').then((answer) => answer.json())")
-        return name in offers["routes"] + offers["options"]
-
     def check_access(self, page, what):
         """No finding of axe-core that is serious."""
         page.evaluate(AXE)
