@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use blobs::Blob;
 use bytes::Bytes;
@@ -34,15 +37,16 @@ async fn begin(user: &User, bytes: usize) -> String {
 
 /// How far the upload is, asked as often as a client does while the platform comes back.
 async fn offset(user: &User, place: &str) -> usize {
-    for _ in 0..200 {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
         if let Ok(answer) = tus(user, Method::HEAD, place).send().await
             && answer.status().is_success()
         {
             return said(&answer, "upload-offset").unwrap().parse().unwrap();
         }
+        assert!(Instant::now() < until, "{place} can't be asked");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("{place} can't be asked");
 }
 
 async fn patch(user: &User, place: &str, offset: usize, body: Body) -> reqwest::Result<Response> {
