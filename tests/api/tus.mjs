@@ -1,0 +1,151 @@
+// Resumable uploads of the platform: by tus-js-client, over a line that is cut, and beside those of `@tus/server`, which
+// must answer the same calls in the same way.
+//
+//   node tus.mjs FOLDER HOME TOKEN VIDEO     FOLDER of node_modules; HOME with a slash at its end
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const [folder, home, token, path] = process.argv.slice(2);
+const require = createRequire(`${folder}/`);
+const [{ Server }, { FileStore }] = await Promise.all(
+  ["@tus/server", "@tus/file-store"].map((name) => import(`${folder}/node_modules/${name}/dist/index.js`)),
+);
+const tus = require("tus-js-client");
+
+const video = readFileSync(path);
+const authorization = `Bearer ${token}`;
+const PART = { "Content-Type": "application/offset+octet-stream" };
+const base64 = (text) => Buffer.from(text).toString("base64");
+const sum = (bytes) => `sha1 ${createHash("sha1").update(bytes).digest("base64")}`;
+
+// A server's answers, as far as both must give the same.
+async function call(base, method, place, headers = {}, body = undefined) {
+  const all = { "Tus-Resumable": "1.0.0", Authorization: authorization, ...headers };
+  const answer = await fetch(new URL(place, base), { method, headers: all, body });
+  await answer.arrayBuffer();
+  const said = (name) => answer.headers.get(name);
+  const same = { status: answer.status, offset: said("upload-offset"), version: said("tus-resumable") };
+  return { same, length: said("upload-length"), metadata: said("upload-metadata"), location: said("location"), job: said("job-location") };
+}
+
+// The same conversation with each; what is compared of it.
+async function conversation(base) {
+  const heard = [];
+  const say = async (...words) => {
+    const answer = await call(base, ...words);
+    heard.push(answer.same);
+    return answer;
+  };
+  const length = String(video.length);
+  const metadata = `filename ${base64("talk.mp4")}`;
+  await say("POST", "uploads", {});
+  await say("POST", "uploads", { "Upload-Length": "-1" });
+  await say("POST", "uploads", { "Upload-Length": length, "Tus-Resumable": "0.2.2" });
+  const { location } = await say("POST", "uploads", { "Upload-Length": length, "Upload-Metadata": metadata });
+  const part = (at, to, more = {}) => say("PATCH", location, { ...PART, "Upload-Offset": String(at), ...more }, video.subarray(at, to));
+  await say("HEAD", location);
+  await part(0, 1000);
+  await part(0, 1000);
+  await part(2000, 3000);
+  await say("PATCH", location, { "Content-Type": "video/mp4", "Upload-Offset": "1000" }, video.subarray(1000));
+  await say("PATCH", location, PART, video.subarray(1000));
+  await part(1000, 1000);
+  const now = await say("HEAD", location);
+  assert.deepEqual([now.length, now.metadata], [length, metadata]);
+  await part(1000, video.length);
+  await say("HEAD", location);
+  const other = (await say("POST", "uploads", { "Upload-Length": "100" })).location;
+  await say("DELETE", other);
+  await say("HEAD", "uploads/01hf7yat3v0000000000000000");
+  const whole = { ...PART, "Upload-Length": length, "Upload-Metadata": metadata };
+  await say("POST", "uploads", whole, video);
+  const later = (await say("POST", "uploads", { "Upload-Defer-Length": "1" })).location;
+  await say("PATCH", later, { ...PART, "Upload-Offset": "0", "Upload-Length": length }, video.subarray(0, 10));
+  return heard;
+}
+
+// Where both differ, and why ours is right: by the number of the call.
+const DIFFERENT = {
+  2: [412, 400, "a version that is not spoken: the protocol says 412"],
+  8: [415, 400, "a part of another media type: the protocol says 415"],
+  9: [400, 403, "a part without its offset can't be read; nothing is forbidden"],
+};
+
+// An upload that begins tells its offset here: the protocol asks for it where bytes came with the creation.
+function isSame(ours, theirs, at) {
+  const [our, their] = DIFFERENT[at] ?? [theirs.status, theirs.status];
+  assert.deepEqual([ours.status, theirs.status], [our, their], `call ${at}`);
+  assert.equal(ours.version, theirs.version, `call ${at}`);
+  if (theirs.status < 400 && theirs.offset !== null) assert.equal(ours.offset, theirs.offset, `call ${at}`);
+}
+
+async function agrees() {
+  const files = mkdtempSync(join(tmpdir(), "tapedeck-tus-"));
+  const other = new Server({ path: "/uploads", datastore: new FileStore({ directory: files }), relativeLocation: true });
+  const listening = other.listen({ host: "127.0.0.1", port: 0 });
+  await new Promise((resolve) => (listening.listening ? resolve() : listening.once("listening", resolve)));
+  const theirs = await conversation(`http://127.0.0.1:${listening.address().port}/`);
+  const ours = await conversation(home);
+  listening.closeAllConnections();
+  listening.close();
+  rmSync(files, { recursive: true });
+  assert.equal(ours.length, theirs.length);
+  ours.forEach((answer, at) => isSame(answer, theirs[at], at));
+  console.log(`${ours.length} answers are those of @tus/server`);
+}
+
+// A line to the platform that is cut five times, each time behind some bytes.
+function cutLine(counted) {
+  const { hostname, port } = new URL(home);
+  return net.createServer((client) => {
+    const server = net.connect(port, hostname);
+    let sent = 0;
+    client.on("data", (bytes) => {
+      sent += bytes.length;
+      server.write(bytes);
+      if (sent < video.length / 10 || counted.cuts >= 5) return;
+      counted.cuts += 1;
+      // What was written is on its way.
+      setTimeout(() => { client.destroy(); server.destroy(); }, 50);
+    });
+    server.pipe(client);
+    for (const end of [client, server]) end.on("error", () => {}).on("close", () => { client.destroy(); server.destroy(); });
+  });
+}
+
+// By the client that most use.
+async function arrives() {
+  const counted = { cuts: 0 };
+  const line = cutLine(counted).listen(0, "127.0.0.1");
+  await new Promise((resolve) => line.once("listening", resolve));
+  let job = null;
+  await new Promise((resolve, reject) => {
+    new tus.Upload(video, {
+      endpoint: `http://127.0.0.1:${line.address().port}/uploads`,
+      headers: { Authorization: authorization },
+      metadata: { filename: "client.mp4" },
+      chunkSize: Math.ceil(video.length / 4),
+      retryDelays: Array(20).fill(100),
+      onAfterResponse: (_, response) => { job ??= response.getHeader("Job-Location") ?? null; },
+      onSuccess: resolve,
+      onError: reject,
+    }).start();
+  });
+  line.close();
+  assert.equal(counted.cuts, 5);
+  assert.ok(job, "tus-js-client was not told the job");
+  const answer = await fetch(new URL(job.slice(1), home), { headers: { Authorization: authorization } });
+  const { source } = await answer.json();
+  assert.deepEqual([source.name, source.bytes], ["client.mp4", video.length]);
+  console.log(`tus-js-client: ${counted.cuts} cuts, and all has come`);
+}
+
+await agrees();
+await arrives();
+process.exit(0);
