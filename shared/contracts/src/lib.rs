@@ -2,6 +2,33 @@
 //!
 //! Read [`events`] first: it lists every event of Tapedeck in the order in which they happen.
 //!
+//! # Glossary
+//!
+//! One term for each thing; names, logs, errors and docs use these.
+//!
+//! | term | meaning |
+//! |---|---|
+//! | job | one video that becomes one audio: a row with a [`State`] |
+//! | transition | the change of a job's state: one compare-and-set in a transaction |
+//! | event | a CloudEvent that says what has happened ([`events`]); it carries ids only, and may come twice or late |
+//! | outbox | rows of events, written in the transaction that makes them true; they are published from there |
+//! | redelivery | the same event again, under the same id; handlers are idempotent |
+//! | ticket | the event in the conversion queue: it says that some job waits, not which one is next |
+//! | claim | taking a row for a time by compare-and-set: a job, a delivery, an outbox row |
+//! | lease | the claim of a converter on a job; each heartbeat extends it |
+//! | expired lease | a lease whose converter has sent no heartbeat in time: the job is requeued |
+//! | attempt | one conversion of a job under one lease; a job has three |
+//! | outage | an attempt that ended because a store was away; it is not counted as one of the three |
+//! | delivery | who is to be told of what, by which [`Channel`], when next, and how it ended ([`Outcome`]) |
+//! | dead letter | a delivery whose attempts are used up; an administrator lists, repeats and drops them |
+//! | subscriber | a function that handles an event type |
+//! | blob | a stored video, audio or waveform |
+//! | garbage | the row of a blob that no job names any more: it is removed from there |
+//! | orphan | a blob that neither a job nor a garbage row names; the walk over the blob store finds it |
+//! | sweep | the function that looks at rows that are due: expired leases, deliveries, retention, garbage |
+//! | due | the time at which a row needs somebody: `look_at`, `due_at` |
+//! | upload | a video on its way in, in one request or in parts (tus) |
+//!
 //! Architecture invariant: no IO, no async, and no dependency on any other crate of ours. Whatever is in
 //! here may be linked into every function at no cost.
 
