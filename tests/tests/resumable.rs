@@ -72,7 +72,7 @@ fn cut_off(bytes: Bytes) -> Body {
 #[tokio::test]
 async fn an_upload_that_is_cut_five_times_arrives_byte_for_byte() {
     let mut platform = Platform::start().await;
-    let ann = platform.new_user().await;
+    let mut ann = platform.new_user().await;
     let pieces: Vec<Bytes> = long_wav(Duration::from_secs(60)).try_collect().await.unwrap();
     let video = Bytes::from(pieces.concat());
     let place = begin(&ann, video.len()).await;
@@ -83,6 +83,7 @@ async fn an_upload_that_is_cut_five_times_arrives_byte_for_byte() {
         if cut == 3 && platform.is_embedded() {
             platform.kill();
             platform.restart();
+            ann = ann.at(platform.home());
         }
         let now = offset(&ann, &place).await;
         assert!((at..=to).contains(&now), "{now} is not within {at} and {to}");
