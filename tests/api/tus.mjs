@@ -100,22 +100,26 @@ async function agrees() {
   console.log(`${ours.length} answers are those of @tus/server`);
 }
 
-// A line to the platform that is cut five times, each time behind some bytes.
+// A line to the platform that is cut five times, each time behind a tenth of the video: so not before half of it has come.
 function cutLine(counted) {
   const { hostname, port } = new URL(home);
+  const tenth = Math.floor(video.length / 10);
   return net.createServer((client) => {
     const server = net.connect(port, hostname);
-    let sent = 0;
+    const end = () => { client.destroy(); server.destroy(); };
+    let left = tenth;
     client.on("data", (bytes) => {
-      sent += bytes.length;
-      server.write(bytes);
-      if (sent < video.length / 10 || counted.cuts >= 5) return;
+      if (counted.cuts >= 5) return server.write(bytes);
+      if (left <= 0) return;
+      server.write(bytes.subarray(0, left));
+      left -= bytes.length;
+      if (left > 0) return;
       counted.cuts += 1;
       // What was written is on its way.
-      setTimeout(() => { client.destroy(); server.destroy(); }, 50);
+      setTimeout(end, 50);
     });
     server.pipe(client);
-    for (const end of [client, server]) end.on("error", () => {}).on("close", () => { client.destroy(); server.destroy(); });
+    for (const side of [client, server]) side.on("error", end).on("close", end);
   });
 }
 
