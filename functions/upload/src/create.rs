@@ -73,17 +73,22 @@ pub(crate) async fn create(
     Cause(trace): Cause,
     request: Request,
 ) -> Response {
-    let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
+    let deps = deps.caused_by(&trace);
     let (deps, caller) = match allowed(deps, caller, announced(&request)).await {
         Ok(allowed) => allowed,
         Err(problem) => return refuse_unread(problem, request.into_body()).await,
     };
-    // A task of its own: when the client hangs up this future is dropped, and the clean-up must go on.
-    let accepting = tokio::spawn(async move { accept(deps, caller, request).await }.in_current_span());
-    match accepting.await {
-        Ok(Ok(accepted)) => accepted.into_response(),
-        Ok(Err(problem)) => problem.into_response(),
-        Err(panic) => Problem::internal(panic.to_string()).into_response(),
+    to_its_end(accept(deps, caller, request)).await.into_response()
+}
+
+/// Works in a task of its own: when the client hangs up the handler is dropped, and what has come must still be noted or
+/// removed.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(outcome) => outcome,
+        Err(panic) => Err(Problem::internal(panic.to_string())),
     }
 }
 

@@ -32,6 +32,7 @@ use ::url::Url;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use blobs::Blobs;
 use broker::Broker;
+use contracts::Trace;
 use db::Db;
 use identity::Verifier;
 use runtime::{Checked, Config, Function, OpenApiRouter, routes, within};
@@ -53,6 +54,13 @@ pub struct Upload {
     pub verifier: Verifier,
     /// Limits.
     pub config: UploadConfig,
+}
+
+impl Upload {
+    /// For a request of this trace: the events that it causes belong to it.
+    fn caused_by(self, trace: &Trace) -> Self {
+        Self { db: self.db.caused_by(trace), ..self }
+    }
 }
 
 impl FromRef<Upload> for Verifier {

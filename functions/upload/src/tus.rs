@@ -32,7 +32,6 @@ use contracts::{JobId, UserId};
 use db::PartialUpload;
 use identity::{Caller, Scope};
 use runtime::{Cause, OpenApiRouter, Path, Problem, routes};
-use tracing::Instrument as _;
 
 use self::header::{
     CHECKSUM_ALGORITHM, EXTENSION, EXTENSIONS, MAX_SIZE, METHOD_OVERRIDE, RESUMABLE, VERSION, VERSIONS,
@@ -40,7 +39,7 @@ use self::header::{
 use crate::{
     Upload,
     allowance::{bounded, narrowed},
-    create::refuse_unread,
+    create::{refuse_unread, to_its_end},
 };
 
 /// How long an upload is kept that nobody goes on with.
@@ -131,7 +130,7 @@ async fn create(
     Cause(trace): Cause,
     request: Request,
 ) -> Response {
-    let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
+    let deps = deps.caused_by(&trace);
     let (head, body) = request.into_parts();
     let wanted = async {
         let user_id = allowed(caller?)?;
@@ -140,7 +139,9 @@ async fn create(
         Ok((deps, wanted))
     };
     match wanted.await {
-        Ok((deps, wanted)) => to_its_end(async move { create::create(&deps, wanted, body).await }).await,
+        Ok((deps, wanted)) => {
+            to_its_end(async move { create::create(&deps, wanted, body).await }).await.into_response()
+        }
         Err(problem) => refuse_unread(problem, body).await,
     }
 }
@@ -169,7 +170,7 @@ async fn look(
     Cause(trace): Cause,
     Path(id): Path<JobId>,
 ) -> Response {
-    let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
+    let deps = deps.caused_by(&trace);
     to_its_end(async move {
         let upload = own(&deps, allowed(caller?)?, id).await?;
         let mut upload = turn::settled(&deps, upload).await?;
@@ -179,6 +180,7 @@ async fn look(
         Ok(header::state(&upload, StatusCode::OK))
     })
     .await
+    .into_response()
 }
 
 /// Send the next bytes of a resumable upload.
@@ -220,7 +222,7 @@ async fn patch(
     id: Result<Path<JobId>, Problem>,
     request: Request,
 ) -> Response {
-    let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
+    let deps = deps.caused_by(&trace);
     let (head, body) = request.into_parts();
     let known = async {
         let upload = own(&deps, allowed(caller?)?, id?.0).await?;
@@ -229,7 +231,7 @@ async fn patch(
     };
     match known.await {
         Ok((deps, upload, part)) => {
-            to_its_end(async move { part::receive(&deps, upload, part, body).await }).await
+            to_its_end(async move { part::receive(&deps, upload, part, body).await }).await.into_response()
         }
         Err(problem) => refuse_unread(problem, body).await,
     }
@@ -315,12 +317,4 @@ async fn own(deps: &Upload, user_id: UserId, id: JobId) -> Result<PartialUpload,
 
 fn gone() -> Problem {
     Problem::not_found("You have no such upload, or it has expired. Begin again with POST /uploads.")
-}
-
-/// A task of its own: when the client hangs up the handler is dropped, and what has come must still be noted.
-async fn to_its_end(work: impl Future<Output = Result<Response, Problem>> + Send + 'static) -> Response {
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(answer) => answer.unwrap_or_else(Problem::into_response),
-        Err(panic) => Problem::internal(panic.to_string()).into_response(),
-    }
 }

@@ -27,14 +27,13 @@ use runtime::{CancellationToken, Cause, Json, OpenApiRouter, Problem, routes};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use self::turns::Turns;
 use crate::{
     Upload, UploadConfig,
     allowance::narrowed,
-    create::{Accepted, queue},
+    create::{Accepted, queue, to_its_end},
     pace::Broken,
     receive::{Arrival, Receiver, Stored},
     refusal::Refusal,
@@ -123,9 +122,7 @@ async fn create_from_url(
     let links = links.ok_or_else(switched_off)?;
     let (options, wanted) = (options(&link.options)?, fetch::checked(&link.url)?);
     let turn = links.turns.take(caller.user_id)?;
-    let deps = Upload { db: deps.db.caused_by(&trace), ..deps };
-    let deps = narrowed(deps, caller.user_id).await?;
-    // A task of its own: when the client hangs up this future is dropped, and the clean-up must go on.
+    let deps = narrowed(deps.caused_by(&trace), caller.user_id).await?;
     let hung_up = CancellationToken::new();
     let _guard = hung_up.clone().drop_guard();
     let work = async move {
@@ -134,10 +131,7 @@ async fn create_from_url(
         let stored = store(&receiver, &links.outbound, (wanted, link.filename), hung_up).await?;
         queue(&deps, Arrival { stored, options }).await.map_err(Problem::from)
     };
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(accepted) => accepted.map(IntoResponse::into_response),
-        Err(panic) => Err(Problem::internal(panic.to_string())),
-    }
+    to_its_end(work).await.map(IntoResponse::into_response)
 }
 
 /// Fetches the video into the blob store.

@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use contracts::{JobId, UserId, VideoId};
 use db::{NewJob, NewUpload, PartialUpload};
@@ -73,13 +73,10 @@ pub(super) async fn create(deps: &Upload, wanted: Wanted, body: Body) -> Result<
     };
     let upload = match upload {
         Ok(upload) => upload,
-        Err((problem, unread)) => {
+        Err(problem) => {
             // The client does not know where the upload is, so it can't go on with it.
             end::forget(deps, id).await.ok();
-            if let Some(body) = unread {
-                drain(body.into_data_stream()).await;
-            }
-            return Ok(problem.into_response());
+            return Err(problem);
         }
     };
     let mut response = tus::state(&upload, StatusCode::CREATED);

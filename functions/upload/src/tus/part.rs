@@ -1,10 +1,6 @@
 //! A part arrives.
 
-use axum::{
-    body::Body,
-    http::StatusCode,
-    response::{IntoResponse as _, Response},
-};
+use axum::{body::Body, http::StatusCode, response::Response};
 use contracts::{EventId, State};
 use db::PartialUpload;
 use runtime::{Problem, drain};
@@ -24,33 +20,26 @@ pub(super) async fn receive(
     part: Part,
     body: Body,
 ) -> Result<Response, Problem> {
-    match accept(deps, upload, part, body).await {
-        Ok(upload) => Ok(header::state(&upload, StatusCode::NO_CONTENT)),
-        Err((problem, unread)) => {
-            if let Some(body) = unread {
-                drain(body.into_data_stream()).await;
-            }
-            Ok(problem.into_response())
-        }
-    }
+    let upload = accept(deps, upload, part, body).await?;
+    Ok(header::state(&upload, StatusCode::NO_CONTENT))
 }
 
-/// A refusal, with the body if nothing of it was read.
-type Refused = (Problem, Option<Body>);
-
-/// How far the upload is afterwards.
+/// How far the upload is afterwards. The body of a part that is refused is read and forgotten.
 pub(super) async fn accept(
     deps: &Upload,
     upload: PartialUpload,
     part: Part,
     body: Body,
-) -> Result<PartialUpload, Refused> {
+) -> Result<PartialUpload, Problem> {
     let me = EventId::generate();
     let upload = match begin(deps, upload, &part, me).await {
         Ok(upload) => upload,
-        Err(problem) => return Err((problem, Some(body))),
+        Err(problem) => {
+            drain(body.into_data_stream()).await;
+            return Err(problem);
+        }
     };
-    pour(deps, upload, me, part, body).await.map_err(|problem| (problem, None))
+    pour(deps, upload, me, part, body).await
 }
 
 /// The upload, with this part as the one that writes.
