@@ -49,6 +49,13 @@ async fn a_blob_comes_back_as_it_was_put() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_there_answers_a_ping() {
+    for blobs in stores().await {
+        blobs.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_empty_blob_is_a_blob() {
     for blobs in stores().await {
         let blob = new_audio();

@@ -252,6 +252,7 @@ async fn without_a_server_each_call_says_unavailable_and_none_waits_for_another(
         tokio::time::timeout(Duration::from_secs(5), futures_util::future::join_all(calls)).await.unwrap();
     assert!(all.iter().all(|result| matches!(result, Err(Error::Unavailable(_)))));
     assert!(matches!(blobs.prepare().await, Err(Error::Unavailable(_))));
+    assert!(matches!(blobs.ping().await, Err(Error::Unavailable(_))));
     let mut upload = blobs.put(Blob::Video(VideoId::generate())).await.unwrap();
     upload.write(Bytes::from_static(b"video")).await.unwrap();
     assert!(matches!(upload.finish().await, Err(Error::Unavailable(_))));

@@ -8,18 +8,16 @@ use std::time::Duration;
 
 use contracts::{ALL_EVENT_TYPES, Envelope, Timestamp, pause_after};
 use db::{Db, Pending};
-use futures_util::{
-    FutureExt as _,
-    future::{self, BoxFuture, select_all},
-};
+use futures_util::{FutureExt as _, future::BoxFuture};
 use runtime::{Call, CancellationToken, Checked, Config, Died, Failure, Function, Tasks, within};
 use serde::{Deserialize, Serialize};
-use tokio::{
-    sync::watch,
-    task::{JoinError, JoinSet},
-};
+use tokio::task::{JoinError, JoinSet};
 
-use crate::{Broker, config::DAY, wake::Wake};
+use crate::{
+    Broker,
+    config::DAY,
+    wake::{Wake, Woken},
+};
 
 /// How to deliver.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -120,30 +118,17 @@ impl Local {
 }
 
 /// What a broker does with an event that nobody subscribes to.
-async fn drop_events(
-    db: Db,
-    kinds: Vec<&'static str>,
-    mut woken: Vec<watch::Receiver<()>>,
-    shutdown: CancellationToken,
-) {
+async fn drop_events(db: Db, kinds: Vec<&'static str>, mut woken: Woken, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
-        woken.iter_mut().for_each(watch::Receiver::mark_unchanged);
+        woken.look();
         for kind in &kinds {
             if let Err(error) = db.outbox().drop_kind(kind).await {
                 tracing::warn!(kind, %error, "events without a subscriber stay");
             }
         }
-        tokio::select! { () = shutdown.cancelled() => {}, () = any(&mut woken) => {}, () = tokio::time::sleep(IDLE) => {} }
+        tokio::select! { () = shutdown.cancelled() => {}, () = woken.changed() => {}, () = tokio::time::sleep(IDLE) => {} }
         tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(DROP) => {} }
     }
-}
-
-/// Until an event of one of these types was recorded.
-async fn any(woken: &mut [watch::Receiver<()>]) {
-    if woken.is_empty() {
-        return future::pending().await;
-    }
-    drop(select_all(woken.iter_mut().map(|lane| lane.changed().boxed())).await);
 }
 
 struct Lane {
@@ -151,7 +136,7 @@ struct Lane {
     width: usize,
     db: Db,
     function: Function,
-    woken: Vec<watch::Receiver<()>>,
+    woken: Woken,
     wake: Wake,
     in_hand: JoinSet<(Pending, Result<Vec<Envelope>, Failure>)>,
     /// Tells the handlers to give back what they have in hand.
@@ -161,7 +146,7 @@ struct Lane {
 impl Lane {
     async fn run(mut self, shutdown: CancellationToken, drain: Duration) {
         while !shutdown.is_cancelled() {
-            self.woken.iter_mut().for_each(watch::Receiver::mark_unchanged);
+            self.woken.look();
             let pause = match self.take_due().await {
                 Ok(()) => self.pause().await,
                 Err(error) => {
@@ -171,7 +156,7 @@ impl Lane {
             };
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = any(&mut self.woken) => {}
+                () = self.woken.changed() => {}
                 () = tokio::time::sleep(pause) => {}
                 Some(ended) = self.in_hand.join_next() => self.settle(ended).await,
             }

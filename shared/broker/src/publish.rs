@@ -69,6 +69,15 @@ impl Broker {
         matches!(&self.transport, Transport::Remote(_, config) if config.is_knative())
     }
 
+    /// Connects to the database and the broker, so that the first event need not wait for that. One that is away is
+    /// connected to by a later call.
+    pub fn connect_ahead(&self) -> BoxFuture<'_, ()> {
+        match &self.transport {
+            Transport::Local(_) => async {}.boxed(),
+            Transport::Remote(relay, _) => relay.connect_ahead().boxed(),
+        }
+    }
+
     /// Passes an event on at once, as well as it can: the row stays in the outbox until it has worked, so a
     /// failure here loses nothing and is nobody's error.
     // In a box, as the others: the code of an `async fn` is made where it is awaited, and each function would compile lapin once

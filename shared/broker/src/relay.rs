@@ -36,7 +36,7 @@ pub(crate) enum Wire {
 }
 
 impl Relay {
-    /// Connects to the database and the broker ahead of the first event. One that is away is connected to by the first call.
+    /// See [`crate::Broker::connect_ahead`].
     pub(crate) async fn connect_ahead(&self) {
         let wire = async {
             if let Wire::Amqp(publisher) = &self.wire {

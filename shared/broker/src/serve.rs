@@ -11,7 +11,6 @@ use crate::{
     Broker, BrokerConfig,
     amqp::{consumer::Consumer, settle::Settler, topology::Queue},
     publish::Transport,
-    relay::Relay,
 };
 
 /// Serves the routes of `function` and brings it its events until the shutdown of `service`; ends when all that was in
@@ -38,31 +37,25 @@ async fn serve_here(
     broker: &Broker,
     mut service: Service,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let ahead = broker.clone();
+    tokio::spawn(async move { ahead.connect_ahead().await });
     let (function, mut routes) = (function.subscriptions(), function.into_parts().0);
     match &broker.transport {
         // `Local` delivers.
         Transport::Local(_) => {}
-        Transport::Remote(relay, config) if config.is_knative() => {
-            connect_ahead(relay);
+        Transport::Remote(_, config) if config.is_knative() => {
             // Who subscribes to nothing has no door for events.
             if !function.event_types().is_empty() {
                 routes = routes.merge(publishing_routes(function, broker.clone(), service.shutdown.clone()));
             }
         }
-        Transport::Remote(relay, config) => {
-            connect_ahead(relay);
+        Transport::Remote(_, config) => {
             for consumer in subscriptions(name, function, broker, config) {
                 service.tasks.spawn("a consumer", consumer.run(service.shutdown.clone()));
             }
         }
     }
     service.serve(routes).await
-}
-
-/// So that the first request does not wait for connections.
-fn connect_ahead(relay: &Arc<Relay>) {
-    let relay = relay.clone();
-    tokio::spawn(async move { relay.connect_ahead().await });
 }
 
 /// `POST /`: what the handler says goes to the sink rather than into the answer, so that its rows can go.

@@ -33,6 +33,18 @@ async fn uploads(world: &World, count: usize) -> Vec<Envelope> {
     events
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_event_goes_by_the_connection_that_was_opened_ahead() {
+    let (world, proxy, broker) = behind_a_proxy().await;
+    broker.connect_ahead().await;
+    assert_eq!(proxy.accepted(), 1);
+    publish(&broker, &uploads(&world, 1).await).await;
+    assert_eq!((world.rows().await, proxy.accepted()), (0, 1));
+    let away = broker::BrokerConfig { broker_url: "amqp://127.0.0.1:1/%2f".into(), ..world.config.clone() };
+    // It is no error: the first event finds out.
+    Broker::open(&away, world.db.clone()).unwrap().connect_ahead().await;
+}
+
 /// One at a time would take one round trip each, and each that is late would take the connection with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_at_once_are_on_their_way_together_on_one_connection() {
