@@ -7,8 +7,10 @@ use manifests::Resource;
 use servers::Smtp;
 
 use crate::{
+    Platform,
     fleet::Place,
     process::{binary, folder_of_binaries},
+    world,
 };
 
 /// A tick every three seconds, a function asleep after four, a worker gone after six.
@@ -32,6 +34,30 @@ pub struct Deployment {
     pub bound: bool,
     /// Laid over the manifests.
     pub change: fn(&mut Vec<Resource>),
+}
+
+/// What only a platform on a cluster has.
+impl Platform {
+    fn on_cluster(&self) -> &Cluster {
+        match self.world() {
+            world::World::Cluster(cluster) => cluster,
+            _ => panic!("that is no cluster: use Setup::start_cluster"),
+        }
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &World {
+        &self.on_cluster().world
+    }
+
+    /// The converter's queue in RabbitMQ's management API.
+    #[must_use]
+    pub fn queue_url(&self) -> String {
+        let place = &self.on_cluster().place;
+        let vhost = place.broker_url.rsplit_once('/').unwrap().1;
+        format!("{}/api/queues/{vhost}/tapedeck.convert", place.management_url)
+    }
 }
 
 impl Default for Deployment {

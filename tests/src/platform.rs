@@ -132,7 +132,7 @@ impl Platform {
         Setup::default().start().await
     }
 
-    fn world(&self) -> &World {
+    pub(crate) fn world(&self) -> &World {
         self.world.as_ref().expect("running")
     }
 
@@ -283,18 +283,6 @@ impl Platform {
         Blobs::open(&url).unwrap()
     }
 
-    /// The converter's queue in RabbitMQ's management API, where there is one.
-    #[must_use]
-    pub fn queue_url(&self) -> String {
-        let place = match self.world() {
-            World::Embedded(_) => panic!("that has no queue"),
-            World::Fleet(fleet) => &fleet.place,
-            World::Cluster(cluster) => &cluster.place,
-        };
-        let vhost = place.broker_url.rsplit_once('/').unwrap().1;
-        format!("{}/api/queues/{vhost}/tapedeck.convert", place.management_url)
-    }
-
     /// Registers and logs in somebody new.
     pub async fn new_user(&self) -> User {
         User::register(self.home()).await
@@ -314,15 +302,6 @@ impl Platform {
     pub fn restart_with(&mut self, setup: Setup) {
         self.setup = setup;
         self.restart();
-    }
-
-    /// The cluster, where the platform is on one.
-    #[must_use]
-    pub fn cluster(&self) -> &knative_world::World {
-        match self.world() {
-            World::Cluster(cluster) => &cluster.world,
-            _ => panic!("that is no cluster: use Setup::start_cluster"),
-        }
     }
 
     /// SIGTERM; returns the exit code.
