@@ -10,7 +10,7 @@ use super::{
     cells::DATABASE,
     line::{Last, Line},
 };
-use crate::{Platform, Setup, crash::pass_sweep_leases, fixture, fleet::Place};
+use crate::{Platform, Setup, User, crash::pass_sweep_leases, fixture, fleet::Place};
 
 /// Jobs whose converters have died.
 pub const JOBS: usize = 12;
@@ -20,27 +20,31 @@ pub const JOBS: usize = 12;
 pub struct Recovery {
     /// All of it; the converter and the sweep are not started yet.
     pub platform: Platform,
+    /// Whose jobs they are.
+    pub ann: User,
     mariadb: Mariadb,
     line: Line,
 }
 
 impl Recovery {
-    /// Starts it.
+    /// Starts it. Ann registers while there is a sweep: her event may come before the queue that takes it.
     pub async fn start() -> Self {
         let mariadb = Mariadb::start();
         let place = Place { database_url: mariadb.url(), ..Place::shared().await };
         let setup = Setup::default().set("CLOCK_DUE_SECONDS", 1).set("CONVERT_LEASE_SECONDS", 8);
         let mut platform = setup.start_at(place).await;
         let line = Line::to(mariadb.port(), Last::Holds(&[b"COMMIT"])).await;
+        let ann = platform.new_user().await;
+        platform.settle().await;
         platform.kill_function("convert");
         platform.kill_function("sweep");
-        Self { platform, mariadb, line }
+        Self { platform, ann, mariadb, line }
     }
 
-    /// Jobs of the user with this address that were claimed by converters an hour ago, of whom nobody has heard since.
-    pub async fn leave_jobs(&self, email: &str) -> Vec<JobId> {
+    /// Jobs of hers that were claimed by converters an hour ago, of whom nobody has heard since.
+    pub async fn leave_jobs(&self) -> Vec<JobId> {
         let db = self.platform.db();
-        let owner = db.user_by_email(email).await.unwrap().unwrap().id;
+        let owner = db.user_by_email(&self.ann.email).await.unwrap().unwrap().id;
         let then = db.now().await.unwrap().before(Duration::from_secs(3600));
         let old = db.with_clock(Clock::manual(then));
         let mut jobs = Vec::new();
