@@ -6,7 +6,7 @@
 #   secrets.sh external   the stores that these variables name:
 #     DATABASE_URL             mysql://user:password@host/database; with ?ssl-mode=REQUIRED nothing goes in clear
 #     BLOBS_URL                mongodb://user:password@host/database
-#     MAIL_URL                 smtps://user:password@host, or as README.md's table says
+#     MAIL_URL                 smtps://user:password@host, or as functions/VARIABLES.md says
 #     RABBITMQ_MANAGEMENT_URL  http://host:15672, without a user; RABBITMQ_USERNAME and RABBITMQ_PASSWORD of an administrator
 #     RABBITMQ_PORT            AMQP's port, 5672 if unset
 #     DATABASE_CA              the file of the authority (PEM) that MySQL's certificate is of, for knative/database-ca

@@ -1,10 +1,13 @@
-//! What is written down is what the program does: the README's tables, the gateway's API description.
+//! What is written down is what the program does: the table of variables, the README's commands, the gateway's API description.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
 
 use tapedeck_tests::{Setup, tapedeck};
 
 const README: &str = include_str!("../../README.md");
+const VARIABLES: &str = include_str!("../../functions/VARIABLES.md");
 const KEPT: &str = include_str!("../../functions/gateway/openapi.json");
 
 #[test]
@@ -13,7 +16,7 @@ fn the_table_of_variables_is_the_one_that_the_program_prints() {
     let printed = std::process::Command::new(tapedeck()).arg("variables").output().unwrap();
     let table = String::from_utf8(printed.stdout).unwrap();
     assert!(table.lines().count() > 10, "{table}");
-    assert!(README.contains(&table), "README.md lacks this table:\n{table}");
+    assert!(VARIABLES.contains(&table), "functions/VARIABLES.md lacks this table:\n{table}");
 }
 
 #[test]
@@ -28,23 +31,47 @@ fn every_target_of_the_makefile_that_the_readme_names_exists() {
     assert!(named >= 3);
 }
 
-/// All Rust of the repository.
-fn sources(folder: &std::path::Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("target") {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&std::fs::read_to_string(path).unwrap());
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// All files of a kind in the repository.
+fn files(extension: &str) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = ["", "functions", "shared", "tests", "eventing", "keda", "knative"]
+        .map(|name| root().join(name))
+        .into();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && folder != root().join("") && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|of_it| of_it == extension) {
+                found.push(path);
+            }
         }
     }
+    found
+}
+
+#[test]
+fn every_link_of_a_page_to_a_file_leads_somewhere() {
+    let mut links = 0;
+    for page in files("md") {
+        for link in std::fs::read_to_string(&page).unwrap().split("](").skip(1) {
+            let link = link.split([')', '#']).next().unwrap();
+            if !link.is_empty() && !link.contains(':') {
+                assert!(page.parent().unwrap().join(link).exists(), "{}: {link}", page.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 20, "{links}");
 }
 
 /// How many tests the tables of a page name in their last column; each of them exists.
 fn tests_named(page: &str) -> usize {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut text = String::new();
-    ["functions", "shared", "tests"].iter().for_each(|folder| sources(&root.join(folder), &mut text));
+    let text: String = files("rs").iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let mut named = 0;
     for line in page.lines().filter(|line| line.starts_with("| **")) {
         let tests: Vec<&str> = line.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect();

@@ -12,12 +12,14 @@ use std::{
 
 use contracts::{JobId, State, Timestamp, UserId};
 use db::{Change, Db, Glance, Job};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{seats::Seats, view::JobView};
 
 /// How often the poller looks.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How soon it looks again after somebody came: a short video is converted within that time.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
 /// Rows that one query asks for.
 const AT_ONCE: usize = 500;
 /// How far back each round looks: longer than a transaction takes, and the time between two rounds.
@@ -71,6 +73,8 @@ pub(crate) struct Watch {
 #[derive(Debug, Default)]
 struct Shared {
     wanted: Mutex<Wanted>,
+    /// Somebody came while the poller was there.
+    came: Notify,
     rounds: watch::Sender<Arc<Round>>,
 }
 
@@ -136,7 +140,9 @@ impl Watch {
     /// Who finds no poller starts one; it ends when nobody watches.
     fn take(&self, watched: Watched) -> Place {
         let mut wanted = self.shared.wanted();
-        if !wanted.polled {
+        if wanted.polled {
+            self.shared.came.notify_one();
+        } else {
             wanted.polled = true;
             tokio::spawn(poll(self.db.clone(), self.shared.clone()));
         }
@@ -182,14 +188,26 @@ pub(crate) fn one_less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, 
 
 /// A database that is away is asked again in the next round.
 async fn poll(db: Db, shared: Arc<Shared>) {
-    let mut views = HashMap::new();
+    let (mut views, mut pause) = (HashMap::new(), FIRST_LOOK);
     while let Some((jobs, users)) = shared.asked() {
         match look(&db, &jobs, &users, &mut views).await {
             Ok(round) => drop(shared.rounds.send_replace(Arc::new(round))),
             Err(error) => tracing::debug!(%error, "a round of the poller failed"),
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        pause = rest(&shared.came, pause).await;
     }
+}
+
+/// Rests for `pause`, or until shortly after somebody came; how long to rest next time.
+async fn rest(came: &Notify, pause: Duration) -> Duration {
+    let rested = tokio::select! {
+        () = tokio::time::sleep(pause) => pause,
+        () = came.notified() => {
+            tokio::time::sleep(FIRST_LOOK).await;
+            FIRST_LOOK
+        }
+    };
+    (rested * 2).min(LOOK_AGAIN)
 }
 
 /// `views` is what is known from the rounds before: a job is read as a whole only after it has changed.
@@ -280,6 +298,20 @@ mod tests {
         assert!(!watch.shared.wanted().polled);
         assert!(db.jobs().cancel(id).await.unwrap());
         watch.ended(id).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_is_looked_after_soon_and_whoever_waits_long_less_often() {
+        let (came, mut pause, begun) = (Notify::new(), FIRST_LOOK, tokio::time::Instant::now());
+        let mut looks = Vec::new();
+        for round in 0..8 {
+            if round == 6 {
+                came.notify_one();
+            }
+            pause = rest(&came, pause).await;
+            looks.push(begun.elapsed().as_millis());
+        }
+        assert_eq!(looks, [20, 60, 140, 300, 550, 800, 820, 860]);
     }
 
     #[tokio::test]

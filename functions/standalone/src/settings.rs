@@ -100,7 +100,7 @@ const SERVE: [Rows; 13] = [
 /// What functions read that run as processes of their own.
 const SEPARATE: [Rows; 2] = [variables::<BrokerConfig>, variables::<GatewayConfig>];
 
-/// The README's tables of variables.
+/// The tables of `functions/VARIABLES.md`.
 pub(crate) fn table() -> Result<String, String> {
     let (serve, separate) = (rows(&SERVE)?, rows(&SEPARATE)?);
     Ok(format!(

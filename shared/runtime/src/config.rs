@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub trait Config: Default + Serialize + DeserializeOwned {
     /// What its variables begin with, as `SERVE_`.
     const PREFIX: &'static str;
-    /// (field, what it says) for each field, in the order of the struct. For the README's table.
+    /// (field, what it says) for each field, in the order of the struct. For the table in `functions/VARIABLES.md`.
     const DESCRIPTIONS: &'static [(&'static str, &'static str)];
 
     /// Whether the values can be meant. See [`within`] for numbers.
