@@ -43,18 +43,11 @@ lint: setup ## Check format, lints, docs and who depends on whom
 	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
 
-bench: setup ## Measure starts, first requests, memory, 2 GiB through one process, 1 GiB through the gateway, GridFS, the sweep, the engine
+bench: setup ## Measure engine, stores, starts, requests, transfers and memory beside their peers, in one table (15 minutes)
 	@tests/servers/install.sh target/servers
-	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench pymongo moviepy==2.2.1
+	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench -r tests/peer/requirements.txt
 	$(CARGO) build --release --workspace --bins --examples
-	@PYTHONPATH=target/bench tests/machine
-	target/release/measure
-	target/release/measure-fleet
-	target/release/measure-starts
-	target/release/measure-sweep
-	PYTHONPATH=target/bench target/release/servers run -- sh -c 'target/release/examples/gridfs-bench "$$TEST_MONGODB_URI/bench" 256 5'
-	PYTHONPATH=target/bench target/release/engine-bench 60 3 /usr/bin/python3
-	taskset --cpu-list 0 target/release/engine-bench 10 3 none
+	@tests/bench target/bench | tee target/bench/table.md
 
 load-test: setup ## Load a platform and write a report: make load-test [URL=...] [VIDEOS=100] [RATE=a second] [RABBITMQ=...] [WITH=...]
 	$(CARGO) build --release --package standalone --package load-test

@@ -1,7 +1,8 @@
 //! Our GridFS against pymongo's, on the same server and file, in turns:
 //! `gridfs-bench mongodb://HOST/DATABASE [MIB] [ROUNDS]`, with pymongo on the `PYTHONPATH`. The database is dropped.
 //!
-//! Prints the medians of put and get, their ratios, and what 1 MiB from the middle of 1 GiB costs in documents.
+//! Prints rows of `make bench`'s table: the medians of put and get, their ratios, and what 1 MiB from the middle of 1 GiB
+//! costs in documents.
 
 use std::{
     error::Error,
@@ -59,10 +60,11 @@ async fn compare(url: &str, mib: u64, rounds: usize) -> Result<()> {
     }
     let [put, their_put, get, their_get] = speeds.map(median);
     say(&format!(
-        "gridfs put  {put:6.0} MB/s   pymongo {their_put:6.0} MB/s   ratio {:.2}",
+        "| GridFS, put of {mib} MiB | {put:.0} MB/s | pymongo: {their_put:.0} MB/s | {:.1}x |",
         put / their_put
     ))?;
-    say(&format!("gridfs get  {get:6.0} MB/s   pymongo {their_get:6.0} MB/s   ratio {:.2}", get / their_get))
+    let ratio = get / their_get;
+    say(&format!("| GridFS, get of it | {get:.0} MB/s | pymongo: {their_get:.0} MB/s | {ratio:.1}x |"))
 }
 
 /// MB/s of a put of the file in pieces as they come from a socket.
@@ -120,10 +122,10 @@ async fn range(url: &str, database: &Database) -> Result<()> {
     let calls: Vec<Document> = profile.try_collect().await?;
     let documents: i32 = calls.iter().filter_map(|call| call.get_i32("docsExamined").ok()).sum();
     say(&format!(
-        "range of {} bytes from the middle of 1 GiB: {documents} documents of 255 KiB examined in {} calls, {:.1} ms",
-        bytes.len(),
-        calls.len(),
-        time.as_secs_f64() * 1e3
+        "| GridFS, {} KiB from the middle of 1 GiB | {:.1} ms, {documents} chunks in {} calls | | |",
+        bytes.len() / 1024,
+        time.as_secs_f64() * 1e3,
+        calls.len()
     ))
 }
 

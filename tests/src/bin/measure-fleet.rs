@@ -21,7 +21,10 @@ async fn main() {
     let path = large_audio(&user).await;
     compare("download", &platform, "download", async |user| download(&user, &path).await, &user).await;
     for function in ["gateway", "upload", "download"] {
-        println!("{function:<10} peak memory {} MiB", memory_mib(platform.pid_of(function), "VmHWM:"));
+        println!(
+            "| {function}, memory at the most | {} MiB | | |",
+            memory_mib(platform.pid_of(function), "VmHWM:")
+        );
     }
     platform.finish().await;
 }
@@ -43,7 +46,7 @@ async fn compare(
     }
     let (direct, proxied) = (median(direct), median(proxied));
     println!(
-        "{what:<10} 1 GiB direct {direct:.0} MiB/s, through the gateway {proxied:.0} MiB/s, ratio {:.2}",
+        "| {what} of 1 GiB through the gateway | {proxied:.0} MiB/s | past it: {direct:.0} MiB/s | {:.2}x |",
         proxied / direct
     );
 }

@@ -20,15 +20,14 @@ async fn main() {
     let job = user.upload_fixture("sample.mp4", &[]).await;
     assert_eq!(user.ended(&job).await["state"], "done");
     platform.settle().await;
-    println!("milliseconds, medians of {ROUNDS}: the first answer of a new process, the second, the third");
     for function in &FUNCTIONS[..5] {
         starts(function, &mut platform, &user, &job).await;
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
-    println!("idle: MiB of each process's own, and with the pages of the program");
     for function in FUNCTIONS {
         let pid = platform.pid_of(function);
-        println!("{function:<10} {} {}", memory_mib(pid, "RssAnon:"), memory_mib(pid, "VmRSS:"));
+        let [own, all] = ["RssAnon:", "VmRSS:"].map(|name| memory_mib(pid, name));
+        println!("| {function}, idle memory | {own} MiB of its own, {all} with the program | | |");
     }
     platform.finish().await;
 }
@@ -47,7 +46,10 @@ async fn starts(function: &'static str, platform: &mut Platform, user: &User, jo
         }
     }
     let [first, second, third] = times.map(median);
-    println!("{function:<10} {first:.1} {second:.1} {third:.1}");
+    let ratio = first / second;
+    println!(
+        "| {function}, first request | {first:.1} ms | second: {second:.1}, third: {third:.1} ms | {ratio:.1}x |"
+    );
 }
 
 /// What people ask it for.

@@ -40,7 +40,7 @@ async fn main() {
     }
     let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
     println!(
-        "sweep      {DUE} due blobs removed after {:.1} s, {count} held against the rows after {:.1} s, peak memory {} MiB",
+        "| sweep: {DUE} due blobs removed, and {count} held against the rows | {:.1} s, {:.1} s, {} MiB | | |",
         seconds(removed),
         seconds(walked),
         memory_mib(platform.pid_of("sweep"), "VmHWM:")

@@ -1,4 +1,4 @@
-//! `make bench`: the platform's own figures, each measured now, on this machine.
+//! `make bench`: the platform's own figures, each measured now, on this machine, as rows of its table.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program to watch")]
 
@@ -28,8 +28,8 @@ async fn start() {
         idle = memory_mib(platform.pid(), "VmRSS:");
         platform.finish().await;
     }
-    println!("exec to ready       {:.0} ms (median of {STARTS}, empty data folder)", median(times));
-    println!("idle after start    {idle} MiB");
+    println!("| `tapedeck serve`, exec to ready in an empty folder | {:.0} ms | | |", median(times));
+    println!("| `tapedeck serve`, memory after its start | {idle} MiB | | |");
 }
 
 async fn small_clip() {
@@ -45,7 +45,7 @@ async fn small_clip() {
         platform.settle().await;
         times.push(begun.elapsed().as_secs_f64());
     }
-    println!("10 s clip           {:.3} s from POST to mail (median of {CLIPS})", median(times));
+    println!("| one process: a clip of 10 s, POST to mail | {:.3} s | | |", median(times));
     platform.finish().await;
 }
 
@@ -57,8 +57,8 @@ async fn large_upload() {
     let took = begun.elapsed().as_secs_f64();
     user.ended(&id).await;
     let mib = LARGE as f64 / 1024.0 / 1024.0;
-    println!("2 GiB upload        {took:.1} s, {:.0} MiB/s", mib / took);
-    println!("peak memory         {} MiB (upload and conversion)", memory_mib(platform.pid(), "VmHWM:"));
+    println!("| one process: upload of 2 GiB | {:.0} MiB/s | | |", mib / took);
+    println!("| its memory at the most, conversion too | {} MiB | | |", memory_mib(platform.pid(), "VmHWM:"));
     platform.finish().await;
 }
 

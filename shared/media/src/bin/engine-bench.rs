@@ -2,7 +2,7 @@
 //!
 //! Makes a lecture (AAC 96 kbit/s in MP4) with the ffmpeg command, then alternates runs of the engine, of ffmpeg at the
 //! same VBR quality, and of moviepy if PYTHON (default `python3`) has it: `pip install --target DIR moviepy` and
-//! `PYTHONPATH=DIR`. Prints medians. For one core: `taskset --cpu-list 0 engine-bench`.
+//! `PYTHONPATH=DIR`. Prints medians, as rows of `make bench`'s table. For one core: `taskset --cpu-list 0 engine-bench`.
 #![expect(clippy::print_stdout, reason = "this is its output")]
 #![expect(clippy::disallowed_methods, reason = "it starts the tools to compare with")]
 
@@ -70,10 +70,8 @@ async fn long(folder: &Path, minutes: u64, runs: u64, python: &str) -> io::Resul
     let (video, mp3) = (folder.join("lecture.mp4"), folder.join("lecture.mp3"));
     lecture(&video, 60 * minutes)?;
     let cores = std::thread::available_parallelism()?;
-    println!("{minutes}-minute lecture, {} MB, {cores} cores, medians of {runs}", size(&video)? / 1_000_000);
     let moviepy = command(python, ["-c", "import moviepy"]).is_ok();
     let (mut ours, mut theirs, mut tutorial) = (vec![], vec![], vec![]);
-    let before = own_memory();
     for _ in 0..runs {
         ours.push(engine(&video, &mp3).await?);
         theirs.push(ffmpeg(&video, &mp3)?);
@@ -84,17 +82,21 @@ async fn long(folder: &Path, minutes: u64, runs: u64, python: &str) -> io::Resul
             )?);
         }
     }
-    println!("{:<22}{:>9}{:>11}{:>11}{:>9}", "", "wall s", "CPU s/h", "memory MiB", "speed");
     let ours = median(ours);
-    for (name, cost) in [("engine V2", vec![ours]), ("ffmpeg -q:a 2", theirs), ("moviepy", tutorial)] {
-        if !cost.is_empty() {
-            let Cost { wall, cpu, memory } = median(cost);
-            let cpu = cpu * 60.0 / minutes as f64;
-            println!("{name:<22}{wall:>9.2}{cpu:>11.1}{memory:>11.1}{:>8.2}x", wall / ours.wall);
+    let what = format!("{minutes} minutes of lecture to MP3 (V2), {cores} cores");
+    for (name, costs) in [("`ffmpeg -q:a 2`", theirs), ("moviepy", tutorial)] {
+        if !costs.is_empty() {
+            let peer = median(costs);
+            row(&what, "s", (ours.wall, peer.wall), name);
+            row(&format!("{what}: CPU"), "s", (ours.cpu, peer.cpu), name);
+            row(&format!("{what}: memory"), "MiB", (ours.memory, peer.memory), name);
         }
     }
-    println!("parent grew by {:.1} MiB", own_memory() - before);
     Ok(())
+}
+
+fn row(what: &str, unit: &str, (ours, theirs): (f64, f64), peer: &str) {
+    println!("| {what} | {ours:.1} {unit} | {peer}: {theirs:.1} {unit} | {:.1}x |", theirs / ours);
 }
 
 /// Tones that swell, speech-like bursts of noise, a hiss; pictures that cost nothing.
@@ -129,13 +131,11 @@ async fn engine(video: &Path, mp3: &Path) -> io::Result<Cost> {
     let source = FileSource::open(video)?;
     let engine = Engine::this_program()?;
     let look = |_| memory = memory.max(workers_memory());
-    let summary = engine
+    engine
         .convert(&source, &Settings::default(), &mut FileSink::create(mp3)?, look)
         .await
         .map_err(io::Error::other)?;
     let (wall, cpu) = (start.elapsed().as_secs_f64(), (children() - before).as_secs_f64());
-    let read = summary.source_bytes_read as f64 * 100.0 / size(video)? as f64;
-    println!("engine: {wall:.2} s, {read:.1} % of the source read, {} bytes", summary.bytes);
     Ok(Cost { wall, cpu, memory })
 }
 
@@ -164,8 +164,8 @@ async fn short(folder: &Path) -> io::Result<()> {
     }
     clips.sort();
     spawns.sort();
-    println!("1-second clip: {:.1} ms", clips[50].as_secs_f64() * 1e3);
-    println!("worker, from start to end, with sandbox: {:.1} ms", spawns[50].as_secs_f64() * 1e3);
+    println!("| a clip of a second to MP3 | {:.1} ms | | |", clips[50].as_secs_f64() * 1e3);
+    println!("| a sandboxed worker, start to end | {:.1} ms | | |", spawns[50].as_secs_f64() * 1e3);
     Ok(())
 }
 
@@ -191,10 +191,6 @@ fn median(mut costs: Vec<Cost>) -> Cost {
     costs[costs.len() / 2]
 }
 
-fn size(path: &Path) -> io::Result<u64> {
-    Ok(std::fs::metadata(path)?.len())
-}
-
 /// User and system time of all children that have ended.
 #[expect(unsafe_code, reason = "std doesn't know it")]
 fn children() -> Duration {
@@ -206,10 +202,6 @@ fn children() -> Duration {
     };
     let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
     time(usage.ru_utime) + time(usage.ru_stime)
-}
-
-fn own_memory() -> f64 {
-    highest(std::process::id())
 }
 
 /// The most that a process ever had in memory, in MiB.
