@@ -124,6 +124,26 @@ async fn a_raw_body_is_as_good_as_a_form() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_sent_again_is_converted_once() {
+    let platform = Platform::start().await;
+    let ann = platform.new_user().await;
+    let send = async || {
+        let request = ann.upload("talk.mp4", fixture("moov-end.mp4"), &[("quality", "9")]);
+        let answer = request.header("idempotency-key", "\"8e03978e-40d5-43dd-bc93\"").send().await.unwrap();
+        let (status, location) = (answer.status(), answer.headers()["location"].clone());
+        (status, location, answer.json::<Value>().await.unwrap())
+    };
+    let first = send().await;
+    assert_eq!(first.0, StatusCode::ACCEPTED);
+    assert_eq!(send().await, first, "with another boundary");
+    assert_eq!(ann.ended(first.2["id"].as_str().unwrap()).await["state"], "done");
+    assert_eq!(send().await, first);
+    platform.settle().await;
+    assert_eq!((ann.all_jobs().await.len(), platform.mails().len()), (1, 1));
+    platform.finish().await;
+}
+
+#[tokio::test]
 async fn options_are_honoured() {
     let platform = Platform::start().await;
     let ann = platform.new_user().await;

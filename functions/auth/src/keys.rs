@@ -2,12 +2,12 @@
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::IntoResponse,
 };
 use contracts::{KeyId, Timestamp};
 use db::{ApiKey, Quota};
-use identity::{Caller, KEY_PREFIX, Scope, Scopes, hash_secret, new_secret};
+use identity::{Begun, Caller, KEY_PREFIX, Once, Scope, Scopes, hash_secret, new_secret, unmade, used_up};
 use runtime::{Json, Path, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -86,21 +86,27 @@ pub(crate) async fn list(State(auth): State<Auth>, caller: Caller) -> Result<Jso
 
 /// Makes an API key.
 #[utoipa::path(post, path = "/keys", tag = "accounts", security(("bearer" = [])), request_body = NewKey,
+    params(("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it gets the first one's answer")),
     responses(
         (status = 201, description = "The key with its secret, which is shown this once", body = CreatedKey),
         (status = 401, description = "No credentials, or wrong ones"),
         (status = 403, description = "The scope `admin` is for administrators, and no API key makes another"),
-        (status = 409, description = "The account has too many keys"),
-        (status = 422, description = "No name, or no scope"),
+        (status = 409, description = "The account has too many keys, or a key was made by an earlier request with this `Idempotency-Key`: its secret is not shown again"),
+        (status = 422, description = "No name, or no scope, or the `Idempotency-Key` was sent with another request"),
         (status = 429, description = "Too many keys in a short time; `Retry-After` says when to come again"),
     ))]
 pub(crate) async fn create(
     State(auth): State<Auth>,
     caller: Caller,
+    once: Once,
     Json(new): Json<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require_login()?;
     let (name, scopes) = checked(&caller, new)?;
+    let db = match once.begin::<KeyId>(&auth.db, caller.user_id, &[&name, &scopes.to_string()]).await? {
+        Begun::First(db) => db,
+        Begun::Again(id) => return Err(made_before(id)),
+    };
     if auth.db.keys(caller.user_id).await.map_err(Problem::of)?.len() >= MOST_KEYS {
         return Err(Problem::conflict(format!("An account has at most {MOST_KEYS} keys. Delete one first.")));
     }
@@ -111,10 +117,22 @@ pub(crate) async fn create(
     };
     auth.count(&limit, &caller.user_id.to_string()).await?;
     let secret = new_secret(KEY_PREFIX).map_err(token)?;
-    let stored = auth.db.create_key(caller.user_id, &name, &scopes.to_string(), &hash_secret(&secret)).await;
-    let key = KeyView::from(stored.map_err(Problem::of)?);
+    let stored = db.create_key(caller.user_id, &name, &scopes.to_string(), &hash_secret(&secret)).await;
+    let key = KeyView::from(stored.map_err(unmade)?);
     let location = [(header::LOCATION, format!("/keys/{}", key.id))];
     Ok((StatusCode::CREATED, NO_STORE, location, Json(CreatedKey { key, secret })))
+}
+
+/// We do not have the secret to show it again.
+fn made_before(id: KeyId) -> Problem {
+    let place = format!("/keys/{id}");
+    let problem = used_up(&format!(
+        "An earlier request with this Idempotency-Key has made the key {place}. Its secret was shown once: if you have not got it, delete that key and make another."
+    ));
+    match HeaderValue::from_str(&place) {
+        Ok(place) => problem.header(header::LOCATION, place),
+        Err(_) => problem,
+    }
 }
 
 /// Deletes an API key. It stops working at once.

@@ -7,7 +7,7 @@ use axum::{
 };
 use contracts::{FeedId, Timestamp, is_folder};
 use db::Feed;
-use identity::Caller;
+use identity::{Begun, Caller, Once, unmade, used_up};
 use runtime::{Json, Path, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -78,12 +78,14 @@ pub(crate) async fn list(State(deps): State<Download>, caller: Caller) -> Result
 ///
 /// Of all your audio, or of one folder. Feeds work until they are removed, or the password is changed.
 #[utoipa::path(post, path = "/me/feeds", tag = "feeds", security(("bearer" = [])), request_body = NewFeed,
+    params(("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it gets the first one's answer")),
     responses((status = 201, body = FeedView), (status = 401, description = "No valid credentials"),
-        (status = 403, description = "An API key"), (status = 409, description = "You have too many"),
-        (status = 422, description = "No name of a folder")))]
+        (status = 403, description = "An API key"), (status = 409, description = "You have too many, or the feed of this `Idempotency-Key` is removed"),
+        (status = 422, description = "No name of a folder, or the `Idempotency-Key` was sent with another request")))]
 pub(crate) async fn create(
     State(deps): State<Download>,
     caller: Caller,
+    once: Once,
     Json(new): Json<NewFeed>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require_login()?;
@@ -92,10 +94,18 @@ pub(crate) async fn create(
             "folder must have 1 to 64 characters, without line breaks and without blanks at its ends.",
         ));
     }
-    let made = deps.db.create_feed(caller.user_id, new.folder.as_deref(), MOST).await;
-    let feed = made.map_err(Problem::of)?.ok_or_else(|| {
-        Problem::conflict(format!("You have {MOST} feeds. Remove one with DELETE /me/feeds/{{id}}."))
-    })?;
+    let folder = new.folder.as_deref();
+    let feed = match once.begin(&deps.db, caller.user_id, &[folder.unwrap_or_default()]).await? {
+        Begun::First(db) => {
+            let made = db.create_feed(caller.user_id, folder, MOST).await.map_err(unmade)?;
+            made.ok_or_else(|| {
+                Problem::conflict(format!("You have {MOST} feeds. Remove one with DELETE /me/feeds/{{id}}."))
+            })?
+        }
+        Begun::Again(id) => deps.db.feed(id).await.map_err(Problem::of)?.ok_or_else(|| {
+            used_up("The feed that was made with this Idempotency-Key is removed. Send a new key.")
+        })?,
+    };
     Ok((StatusCode::CREATED, UNSTORED, Json(FeedView::of(&deps, feed))))
 }
 

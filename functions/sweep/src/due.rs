@@ -89,6 +89,7 @@ async fn deliveries(cx: &Sweep) -> Result<(), Failure> {
 async fn forget(cx: &Sweep) -> Result<(), Failure> {
     cx.db.forget_expired_tokens(PAGE).await.or_retry()?;
     cx.db.uploads().forget_expired(PAGE).await.or_retry()?;
+    cx.db.forget_request_keys(PAGE).await.or_retry()?;
     cx.db.forget_guests(PAGE).await.or_retry()?;
     let before = cx.db.now().await.or_retry()?.before(days(cx.config.keep_deliveries_days));
     cx.db.deliveries().forget(before, PAGE).await.or_retry()?;

@@ -6,9 +6,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use contracts::{JobId, State as JobState};
+use contracts::{JobId, State as JobState, UserId};
 use db::Source;
-use identity::{Caller, Scope};
+use identity::{Begun, Caller, Once, Scope};
 use runtime::{Cause, Json, Problem, drain};
 use serde::Serialize;
 use tracing::Instrument as _;
@@ -51,6 +51,7 @@ pub(crate) struct AcceptedLinks {
     tag = "upload",
     security(("bearer" = [])),
     params(
+        ("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it gets the first one's answer"),
         ("filename" = Option<String>, Query, description = "Raw body: the name of the file; options follow as further parameters"),
     ),
     request_body(content(("multipart/form-data"), ("application/octet-stream"))),
@@ -59,10 +60,10 @@ pub(crate) struct AcceptedLinks {
         (status = 400, description = "No file, an empty one, several, or a broken form"),
         (status = 401, description = "No valid credentials"),
         (status = 408, description = "Too little came for too long"),
-        (status = 409, description = "You have too many jobs at once, or the job was removed during its upload"),
+        (status = 409, description = "You have too many jobs at once, the job was removed during its upload, or the first request with this `Idempotency-Key` is in hand"),
         (status = 413, description = "Larger than allowed, to everybody or to your class"),
         (status = 415, description = "Not a video or audio container"),
-        (status = 422, description = "An option is unknown or wrong"),
+        (status = 422, description = "An option is unknown or wrong, or the `Idempotency-Key` was sent with another request"),
         (status = 429, description = "Too many uploads in an hour, or no minutes left for today; `Retry-After` says when to come again"),
         (status = 503, description = "Storage is away; try again"),
     )
@@ -70,15 +71,26 @@ pub(crate) struct AcceptedLinks {
 pub(crate) async fn create(
     State(deps): State<Upload>,
     caller: Result<Caller, Problem>,
+    once: Result<Once, Problem>,
     Cause(trace): Cause,
     request: Request,
 ) -> Response {
     let deps = deps.caused_by(&trace);
-    let (deps, caller) = match allowed(deps, caller, announced(&request)).await {
-        Ok(allowed) => allowed,
-        Err(problem) => return refuse_unread(problem, request.into_body()).await,
-    };
-    to_its_end(accept(deps, caller, request)).await.into_response()
+    match allowed(deps, caller, once, announced(&request)).await {
+        Ok(Allowed::First(deps, user_id)) => {
+            to_its_end(accept(*deps, user_id, request)).await.into_response()
+        }
+        Ok(Allowed::Again(id)) => answer_unread(Accepted::new(id), request.into_body()).await,
+        Err(problem) => answer_unread(problem, request.into_body()).await,
+    }
+}
+
+/// How an upload goes on.
+enum Allowed {
+    /// By whom, with the limits of the account.
+    First(Box<Upload>, UserId),
+    /// It was sent before, and became this job.
+    Again(JobId),
 }
 
 /// Works in a task of its own: when the client hangs up the handler is dropped, and what has come must still be noted or
@@ -92,17 +104,22 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
     }
 }
 
-/// Whether the upload may begin; with the limits of its account.
+/// Whether the upload may begin.
 async fn allowed(
     deps: Upload,
     caller: Result<Caller, Problem>,
+    once: Result<Once, Problem>,
     announced: Option<u64>,
-) -> Result<(Upload, Caller), Problem> {
+) -> Result<Allowed, Problem> {
     let caller = caller?;
     caller.require(Scope::Upload)?;
-    let deps = narrowed(deps, caller.user_id).await?;
+    let db = match once?.begin(&deps.db, caller.user_id, &[]).await? {
+        Begun::First(db) => db,
+        Begun::Again(id) => return Ok(Allowed::Again(id)),
+    };
+    let deps = narrowed(Upload { db, ..deps }, caller.user_id).await?;
     match announced.and_then(|announced| too_long(announced, &deps)) {
-        None => Ok((deps, caller)),
+        None => Ok(Allowed::First(Box::new(deps), caller.user_id)),
         Some(refusal) => Err(refusal.into()),
     }
 }
@@ -120,13 +137,13 @@ fn too_long(announced: u64, deps: &Upload) -> Option<Refusal> {
 }
 
 /// Answers before the body was read. A client behind an HTTP/1 proxy would see a reset connection otherwise.
-pub(crate) async fn refuse_unread(problem: Problem, body: Body) -> Response {
+pub(crate) async fn answer_unread(answer: impl IntoResponse, body: Body) -> Response {
     drain(body.into_data_stream()).await;
-    problem.into_response()
+    answer.into_response()
 }
 
-async fn accept(deps: Upload, caller: Caller, request: Request) -> Result<Accepted, Problem> {
-    let receiver = Receiver::new(deps.clone(), caller.user_id);
+async fn accept(deps: Upload, user_id: UserId, request: Request) -> Result<Accepted, Problem> {
+    let receiver = Receiver::new(deps.clone(), user_id);
     let arrival = if form::is_form(request.headers()) {
         form::receive(receiver, request).await
     } else {
@@ -169,7 +186,7 @@ async fn unsure(deps: &Upload, stored: Stored, error: db::Error) -> Result<Accep
 }
 
 impl Accepted {
-    fn new(id: JobId) -> Self {
+    pub(crate) fn new(id: JobId) -> Self {
         let links = AcceptedLinks { job: format!("/jobs/{id}"), audio: format!("/jobs/{id}/audio") };
         Self { id, state: JobState::Queued, links }
     }

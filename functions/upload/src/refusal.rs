@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use contracts::InvalidOption;
+use identity::unmade;
 use runtime::Problem;
 
 use crate::pace::Broken;
@@ -76,7 +77,7 @@ impl From<Refusal> for Problem {
                 "The service has no room left. Try again later.",
             )
             .cause("the blob store is full"),
-            Refusal::Database(error) => Self::of(error),
+            Refusal::Database(error) => unmade(error),
             Refusal::Storage(error) => Self::of(error),
         }
     }

@@ -30,16 +30,19 @@ use axum::{
 };
 use contracts::{JobId, UserId};
 use db::PartialUpload;
-use identity::{Caller, Scope};
+use identity::{Begun, Caller, Once, Scope};
 use runtime::{Cause, OpenApiRouter, Path, Problem, routes};
 
-use self::header::{
-    CHECKSUM_ALGORITHM, EXTENSION, EXTENSIONS, MAX_SIZE, METHOD_OVERRIDE, RESUMABLE, VERSION, VERSIONS,
+use self::{
+    create::Asked,
+    header::{
+        CHECKSUM_ALGORITHM, EXTENSION, EXTENSIONS, MAX_SIZE, METHOD_OVERRIDE, RESUMABLE, VERSION, VERSIONS,
+    },
 };
 use crate::{
     Upload,
     allowance::{bounded, narrowed},
-    create::{refuse_unread, to_its_end},
+    create::{answer_unread, to_its_end},
 };
 
 /// How long an upload is kept that nobody goes on with.
@@ -61,7 +64,7 @@ async fn versioned(request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS || said == Some(VERSIONS.as_bytes()) {
         next.run(request).await
     } else {
-        refuse_unread(wrong_version(), request.into_body()).await
+        answer_unread(wrong_version(), request.into_body()).await
     };
     response.headers_mut().insert(RESUMABLE, HeaderValue::from_static(VERSIONS));
     response
@@ -106,6 +109,7 @@ async fn about(State(deps): State<Upload>) -> Response {
     security(("bearer" = [])),
     params(
         ("Tus-Resumable" = String, Header, pattern = r"^1\.0\.0$", description = "`1.0.0`"),
+        ("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it gets the upload that the first one has begun"),
         ("Upload-Length" = Option<u64>, Header, description = "Bytes of the whole video"),
         ("Upload-Defer-Length" = Option<u8>, Header, description = "`1`: the length follows with a part"),
         ("Upload-Metadata" = Option<String>, Header, description = "Pairs of a key and its value in Base64, with commas between: `filename`, and the options"),
@@ -115,11 +119,11 @@ async fn about(State(deps): State<Upload>) -> Response {
         (status = 400, description = "A header can't be read, or the length is 0"),
         (status = 401, description = "No valid credentials"),
         (status = 408, description = "Too little came for too long"),
-        (status = 409, description = "The job was removed during its upload"),
+        (status = 409, description = "The job was removed during its upload, or a request with this `Idempotency-Key` is in hand"),
         (status = 412, description = "Not this version of tus"),
         (status = 413, description = "Larger than allowed"),
         (status = 415, description = "Not a video or audio container"),
-        (status = 422, description = "An option is unknown or wrong"),
+        (status = 422, description = "An option is unknown or wrong, or the `Idempotency-Key` was sent with another request"),
         (status = 460, description = "The bytes have not the checksum that they were said to have"),
         (status = 503, description = "Storage is away; try again"),
     )
@@ -127,22 +131,29 @@ async fn about(State(deps): State<Upload>) -> Response {
 async fn create(
     State(deps): State<Upload>,
     caller: Result<Caller, Problem>,
+    once: Result<Once, Problem>,
     Cause(trace): Cause,
     request: Request,
 ) -> Response {
     let deps = deps.caused_by(&trace);
     let (head, body) = request.into_parts();
-    let wanted = async {
+    let asked = async {
         let user_id = allowed(caller?)?;
-        let deps = narrowed(deps, user_id).await?;
+        let db = match once?.begin(&deps.db, user_id, &create::said(&head.headers)).await? {
+            Begun::First(db) => db,
+            Begun::Again(id) => return create::again(&deps, id).await,
+        };
+        let deps = narrowed(Upload { db, ..deps }, user_id).await?;
         let wanted = create::wanted(&deps, user_id, &head.headers)?;
-        Ok((deps, wanted))
+        Ok(Asked::New(Box::new((deps, wanted))))
     };
-    match wanted.await {
-        Ok((deps, wanted)) => {
+    match asked.await {
+        Ok(Asked::New(new)) => {
+            let (deps, wanted) = *new;
             to_its_end(async move { create::create(&deps, wanted, body).await }).await.into_response()
         }
-        Err(problem) => refuse_unread(problem, body).await,
+        Ok(Asked::Again(upload)) => answer_unread(create::created(&upload), body).await,
+        Err(problem) => answer_unread(problem, body).await,
     }
 }
 
@@ -227,13 +238,13 @@ async fn patch(
     let known = async {
         let upload = own(&deps, allowed(caller?)?, id?.0).await?;
         let deps = bounded(deps, upload.user_id).await?;
-        Ok((deps, upload, header::Part::of(&head.headers)?))
+        Ok::<_, Problem>((deps, upload, header::Part::of(&head.headers)?))
     };
     match known.await {
         Ok((deps, upload, part)) => {
             to_its_end(async move { part::receive(&deps, upload, part, body).await }).await.into_response()
         }
-        Err(problem) => refuse_unread(problem, body).await,
+        Err(problem) => answer_unread(problem, body).await,
     }
 }
 
@@ -300,7 +311,7 @@ async fn instead(
         },
         _ => {
             let problem = Problem::bad_request("Send X-HTTP-Method-Override: PATCH or DELETE.");
-            refuse_unread(problem, request.into_body()).await
+            answer_unread(problem, request.into_body()).await
         }
     }
 }

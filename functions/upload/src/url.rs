@@ -21,11 +21,11 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contracts::Options;
-use identity::{Caller, Scope, Verifier};
+use identity::{Begun, Caller, Once, Scope, Verifier};
 use outbound::{Outbound, Rules, Trust, Untrusted};
 use runtime::{CancellationToken, Cause, Json, OpenApiRouter, Problem, routes};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -98,16 +98,17 @@ pub(crate) struct Link {
     path = "/upload/url",
     tag = "upload",
     security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it gets the first one's answer")),
     request_body = Link,
     responses(
         (status = 202, body = Accepted, description = "Accepted; `Location` names the job", headers(("Location" = String))),
         (status = 400, description = "The body is no JSON"),
         (status = 401, description = "No valid credentials"),
         (status = 403, description = "Links are switched off here, or the API key lacks the scope `upload`"),
-        (status = 409, description = "The job was removed while its video was fetched, or you have too many jobs at once"),
+        (status = 409, description = "The job was removed while its video was fetched, you have too many jobs at once, or the first request with this `Idempotency-Key` is in hand"),
         (status = 413, description = "Larger than allowed"),
         (status = 415, description = "Not JSON; or the link leads to no video or audio file"),
-        (status = 422, description = "An option is unknown or wrong, or the link is not fetched or does not work"),
+        (status = 422, description = "An option is unknown or wrong, the link is not fetched or does not work, or the `Idempotency-Key` was sent with another request"),
         (status = 429, description = "You have too many links in hand, too many uploads in an hour, or no minutes left for today"),
         (status = 503, description = "The service has too many links in hand, or storage is away; try again"),
     )
@@ -115,14 +116,20 @@ pub(crate) struct Link {
 async fn create_from_url(
     State(FromLinks { deps, links }): State<FromLinks>,
     caller: Caller,
+    once: Once,
     Cause(trace): Cause,
     Json(link): Json<Link>,
 ) -> Result<Response, Problem> {
     caller.require(Scope::Upload)?;
     let links = links.ok_or_else(switched_off)?;
     let (options, wanted) = (options(&link.options)?, fetch::checked(&link.url)?);
+    let said = [link.url.as_str(), link.filename.as_deref().unwrap_or_default(), &json!(options).to_string()];
+    let db = match once.begin(&deps.db, caller.user_id, &said).await? {
+        Begun::First(db) => db,
+        Begun::Again(id) => return Ok(Accepted::new(id).into_response()),
+    };
     let turn = links.turns.take(caller.user_id)?;
-    let deps = narrowed(deps.caused_by(&trace), caller.user_id).await?;
+    let deps = narrowed(Upload { db, ..deps }.caused_by(&trace), caller.user_id).await?;
     let hung_up = CancellationToken::new();
     let _guard = hung_up.clone().drop_guard();
     let work = async move {

@@ -5,6 +5,7 @@ use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
     Db, Result,
+    request_keys::Stage,
     row::{parsed, time},
 };
 
@@ -42,7 +43,7 @@ impl Db {
             .bind(user_id.to_string())
             .bind(folder)
             .bind(created_at.millis());
-        self.execute(insert).await?;
+        self.make(insert, feed.id, Stage::Done, created_at).await?;
         Ok(Some(feed))
     }
 

@@ -5,6 +5,7 @@ use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
     Db, Result,
+    request_keys::Stage,
     row::{parsed, time, time_or_null},
 };
 
@@ -45,7 +46,7 @@ impl Db {
             created_at: self.now().await?,
             last_used_at: None,
         };
-        sqlx::query(
+        let insert = sqlx::query(
             "INSERT INTO api_keys (id, user_id, name, scopes, secret_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)",
         )
         .bind(key.id.to_string())
@@ -53,9 +54,8 @@ impl Db {
         .bind(name)
         .bind(scopes)
         .bind(secret_hash)
-        .bind(key.created_at.millis())
-        .execute(&self.pool)
-        .await?;
+        .bind(key.created_at.millis());
+        self.make(insert, key.id, Stage::Done, key.created_at).await?;
         Ok(key)
     }
 

@@ -3,7 +3,8 @@
 //! - [`Db`] is one handle; what belongs together stands together: [`Db::jobs`] (the state machine of a job, in `jobs/`),
 //!   [`Db::deliveries`] (who is told of what), [`Db::outbox`] (events on their way), `garbage.rs` (blobs to be removed),
 //!   `leases.rs` (work that one process does for all), and the accounts: `users.rs`, `guests.rs`, `keys.rs`,
-//!   `tokens.rs`, `sessions.rs`, `proofs.rs`. What they may use: `classes.rs`, `limits.rs`.
+//!   `tokens.rs`, `sessions.rs`, `proofs.rs`. What they may use: `classes.rs`, `limits.rs`. Requests that are sent
+//!   again: `request_keys.rs`.
 //! - Rows say when they need somebody: `jobs.look_at`, `deliveries.due_at`, `outbox.due_at`, `garbage.due_at`. Whoever
 //!   looks asks one index for what is due; nothing scans a table. [`Db::next_due`] is when to look next.
 //! - SQL that both databases take: `?` placeholders, no `RETURNING`, no upsert dialects; who won a
@@ -30,6 +31,7 @@ mod limits;
 mod outbox;
 mod pool;
 mod proofs;
+mod request_keys;
 mod row;
 mod sessions;
 mod settings;
@@ -56,6 +58,7 @@ pub use leases::Task;
 pub use limits::Quota;
 pub use outbox::{Outbox, Pending};
 pub use pool::{CONNECTIONS, Db};
+pub use request_keys::{Before, RequestKey};
 pub use sessions::{Device, NewSession, Session};
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
 pub use uploads::{ANSWER, NewUpload, PartialUpload, Uploads};

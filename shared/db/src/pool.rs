@@ -22,7 +22,7 @@ pub(crate) use calls::PATIENCE;
 use clock::ServerClock;
 pub(crate) use lent::{Pool, Tx};
 
-use crate::{Error, Result};
+use crate::{Error, RequestKey, Result};
 
 /// A handle on the database; cheap to clone. Connections are opened when they are first needed.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Db {
     clock: Clock,
     server: Arc<ServerClock>,
     trace: Trace,
+    /// Of the request that this is for.
+    pub(crate) request: Option<Arc<RequestKey>>,
 }
 
 /// Connections of one process at the most, where nothing asks for another number.
@@ -85,7 +87,7 @@ impl Db {
 
     fn over(pool: AnyPool, begin: &'static str) -> Self {
         let (clock, server, trace) = (Clock::system(), Arc::default(), Trace::default());
-        Self { pool: Pool::new(pool), begin, clock, server, trace }
+        Self { pool: Pool::new(pool), begin, clock, server, trace, request: None }
     }
 
     /// The same database for whoever acts because of an event or a request: the events that its transactions write belong
@@ -93,6 +95,13 @@ impl Db {
     #[must_use]
     pub fn caused_by(&self, trace: &Trace) -> Self {
         Self { trace: trace.clone(), ..self.clone() }
+    }
+
+    /// The same database for a request with this key: what it makes is noted under the key. Making it is
+    /// [`Error::Exists`] if another request with the key was faster.
+    #[must_use]
+    pub fn for_request(&self, key: RequestKey) -> Self {
+        Self { request: Some(Arc::new(key)), ..self.clone() }
     }
 
     pub(crate) fn drop_index(&self, index: &str, table: &str) -> String {

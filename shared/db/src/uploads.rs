@@ -15,6 +15,7 @@ use sqlx::{Row as _, any::AnyRow};
 use crate::{
     Db, NewJob, Result,
     pool::Tx,
+    request_keys,
     row::{count_or_null, cut, parsed, parsed_or_null, stored, time, time_or_null},
 };
 
@@ -82,7 +83,8 @@ impl Uploads<'_> {
     /// [`crate::Error::Exists`] if there is such a job; as the database fails.
     pub async fn create(&self, new: &NewUpload, keep: Duration) -> Result<Timestamp> {
         self.db.jobs().create(&new.job).await?;
-        let expires_at = self.db.now().await?.after(keep);
+        let now = self.db.now().await?;
+        let expires_at = now.after(keep);
         let mut tx = self.db.begin().await?;
         sqlx::query("UPDATE jobs SET source_name = ?, source_bytes = ?, look_at = ? WHERE id = ? AND state = 'uploading'")
             .bind(cut(&new.name, 255))
@@ -101,6 +103,7 @@ impl Uploads<'_> {
         .bind(expires_at.millis())
         .execute(&mut *tx)
         .await?;
+        request_keys::done(&mut tx, self.db.request.as_deref(), new.job.id, now).await?;
         tx.commit().await?;
         Ok(expires_at)
     }

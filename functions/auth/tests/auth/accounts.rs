@@ -84,6 +84,28 @@ async fn somebody_elses_key_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_asked_for_again_is_made_once_and_its_secret_is_not_shown_again() {
+    let house = House::open().await;
+    let token = house.member("ann@example.org").await;
+    let ask = async |name: &str| {
+        let request = Request::post("/keys")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("idempotency-key", "8e03978e");
+        let body = json!({"name": name, "scopes": ["read"]}).to_string();
+        house.send(request.body(Body::from(body)).unwrap()).await
+    };
+    let made = ask("phone").await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let again = ask("phone").await;
+    assert_eq!(again.problem(), (409, "idempotency-key-used".into()));
+    assert_eq!(again.headers[header::LOCATION], made.headers[header::LOCATION]);
+    assert!(!again.text.contains(&made.field("secret")));
+    assert_eq!(ask("piano").await.problem(), (422, "idempotency-key-reused".into()));
+    assert_eq!(house.get("/keys", &token).await.json()["keys"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_key_makes_no_keys_and_changes_no_account() {
     let house = House::open().await;
     let token = house.member("ada@example.org").await;

@@ -291,6 +291,26 @@ async fn a_feed_can_be_shown_again_and_removed_by_its_owner_with_a_log_in() {
 }
 
 #[tokio::test]
+async fn a_feed_that_is_asked_for_again_is_the_same_one() {
+    let world = World::new().await;
+    let ask = async |folder: &str| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", "8e03978e")];
+        let body = json!({"folder": folder}).to_string();
+        world.call(Method::POST, "/me/feeds", world.anna, &headers, Body::from(body)).await
+    };
+    let (made, again, other) = (ask("Talks").await, ask("Talks").await, ask("Songs").await);
+    assert_eq!((made.status.as_u16(), again.status.as_u16(), other.status.as_u16()), (201, 201, 422));
+    assert_eq!(made.json(), again.json());
+    let feed = format!("/me/feeds/{}", made.json()["id"].as_str().unwrap());
+    assert_eq!(world.as_json(world.anna, Method::DELETE, &feed, &Value::Null).await.status, 204);
+    let gone = ask("Talks").await;
+    assert_eq!(
+        (gone.status.as_u16(), gone.json()["type"].clone()),
+        (409, json!("/docs/errors#idempotency-key-used"))
+    );
+}
+
+#[tokio::test]
 async fn feeds_that_make_no_sense_are_refused() {
     let world = World::new().await;
     for body in

@@ -7,6 +7,7 @@ use axum::{
 };
 use contracts::{JobId, UserId, VideoId};
 use db::{NewJob, NewUpload, PartialUpload};
+use identity::{unmade, used_up};
 use runtime::{Problem, drain};
 
 use super::{
@@ -15,6 +16,13 @@ use super::{
     metadata, part,
 };
 use crate::{Upload, refusal::Refusal};
+
+/// What a request asks for.
+pub(super) enum Asked {
+    New(Box<(Upload, Wanted)>),
+    /// What it has begun when it was sent before.
+    Again(Box<PartialUpload>),
+}
 
 /// What is to begin.
 pub(super) struct Wanted {
@@ -76,17 +84,35 @@ pub(super) async fn create(deps: &Upload, wanted: Wanted, body: Body) -> Result<
         Err(problem) => {
             // The client does not know where the upload is, so it can't go on with it.
             end::forget(deps, id).await.ok();
+            deps.db.forget_request(id).await.ok();
             return Err(problem);
         }
     };
-    let mut response = tus::state(&upload, StatusCode::CREATED);
-    if let Some(location) = tus::location(id) {
+    Ok(created(&upload))
+}
+
+pub(super) fn created(upload: &PartialUpload) -> Response {
+    let mut response = tus::state(upload, StatusCode::CREATED);
+    if let Some(location) = tus::location(upload.id) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    response
+}
+
+/// What tells a request from others with its key.
+pub(super) fn said(headers: &HeaderMap) -> [&str; 2] {
+    [&LENGTH, &METADATA].map(|name| tus::text(headers, name).unwrap_or_default())
+}
+
+/// The upload that the request has begun before, as far as it is by now.
+pub(super) async fn again(deps: &Upload, id: JobId) -> Result<Asked, Problem> {
+    match deps.db.uploads().get(id).await.map_err(Problem::of)? {
+        Some(upload) => Ok(Asked::Again(Box::new(upload))),
+        None => Err(used_up("The upload that was begun with this Idempotency-Key is gone. Send a new key.")),
+    }
 }
 
 async fn begin(deps: &Upload, new: &NewUpload) -> Result<PartialUpload, Problem> {
-    deps.db.uploads().create(new, KEEP).await.map_err(Problem::of)?;
+    deps.db.uploads().create(new, KEEP).await.map_err(unmade)?;
     deps.db.uploads().get(new.job.id).await.map_err(Problem::of)?.ok_or_else(gone)
 }

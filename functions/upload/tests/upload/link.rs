@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use axum::{body::Body, http::StatusCode};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -365,6 +368,26 @@ async fn a_server_that_says_nothing_or_hardly_anything_is_given_up() {
         let world = World::with(UploadConfig { url_seconds: 1, ..trusting(&server) }).await;
         refused(&world, &server.home, 422, "link-failed").await;
     }
+}
+
+#[tokio::test]
+async fn a_link_that_is_sent_again_is_fetched_once() {
+    let server = Server::saying(file("", &video())).await;
+    let world = World::with(trusting(&server)).await;
+    let send = async |format: &str| {
+        let request = Request::post("/upload/url")
+            .header("content-type", "application/json")
+            .header("idempotency-key", "8e03978e");
+        let body = json!({ "url": server.home, "format": format }).to_string();
+        let response = world.call(request.body(Body::from(body)).unwrap()).await;
+        (response.status().as_u16(), axum::body::to_bytes(response.into_body(), 10_000).await.unwrap())
+    };
+    let first = send("flac").await;
+    assert_eq!(first.0, 202);
+    let calls = server.calls();
+    assert_eq!(send("flac").await, first);
+    assert_eq!(send("opus").await.0, 422);
+    assert_eq!((jobs(&world).await, server.calls()), (1, calls));
 }
 
 #[tokio::test]

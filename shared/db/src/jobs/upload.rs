@@ -8,6 +8,7 @@ use super::{Jobs, Source, changes, lists::folder_key, queue};
 use crate::{
     Error, Garbage, Result, garbage, outbox,
     pool::PATIENCE,
+    request_keys::{self, Stage},
     row::{cut, stored, stored_trace},
 };
 
@@ -43,7 +44,7 @@ impl Jobs<'_> {
         .bind(now.millis())
         .bind(now.millis())
         .bind(now.after(UPLOAD_DIES_AFTER).millis());
-        self.db.execute(insert).await.map(drop)
+        self.db.make(insert, new.id, Stage::Begun, now).await
     }
 
     /// The heartbeat of an upload. False if the job is gone: nobody waits for the video any more.
@@ -117,6 +118,7 @@ impl Jobs<'_> {
             return queued.map(|_| outbox::recorded(&tx, ticket, event, now)).transpose();
         }
         queue::enter(&mut tx, id, now).await?;
+        request_keys::done(&mut tx, self.db.request.as_deref(), id, now).await?;
         let recorded = outbox::record(&mut tx, ticket, event, now).await?;
         tx.commit().await?;
         Ok(Some(recorded))

@@ -47,6 +47,11 @@ pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, (now, due): 
          SELECT CONCAT('01e', LPAD(seq, 23, '0')), 'dev.tapedeck.video.uploaded.v1', 's', CONCAT('01k', LPAD(seq, 23, '0')), {now}, CONCAT('{{\"job_id\":\"01k', LPAD(seq, 23, '0'), '\"}}'), 1, {due} + seq FROM seq_1_to_10000"
     ))
     .await;
+    run(format!(
+        "INSERT INTO request_keys (id, fingerprint, made, done_at, expires_at) \
+         SELECT SHA2(seq, 256), 'f', CONCAT('01k', LPAD(seq, 23, '0')), 1, {due} + seq FROM seq_1_to_10000"
+    ))
+    .await;
     run("INSERT INTO feeds (id, user_id, folder, created_at) \
          SELECT CONCAT('01j', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), NULL, 0 FROM seq_1_to_10000".into())
     .await;

@@ -20,6 +20,7 @@ mod many_at_once;
 mod outbox;
 mod owner;
 mod plans;
+mod request_keys;
 mod scale;
 mod scenario;
 mod sessions;

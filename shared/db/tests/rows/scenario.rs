@@ -7,8 +7,8 @@ use contracts::{
     VideoId, VideoUploaded,
 };
 use db::{
-    Attempt, Claimed, Class, Db, Device, Garbage, NewJob, NewRefreshToken, NewSession, NewUpload, NewUser,
-    Quota, Release, Source, Task, User, UserChanges,
+    Attempt, Before, Claimed, Class, Db, Device, Garbage, NewJob, NewRefreshToken, NewSession, NewUpload,
+    NewUser, Quota, Release, RequestKey, Source, Task, User, UserChanges,
 };
 
 use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, MINUTE, finished, mail_and_webhook};
@@ -31,6 +31,7 @@ pub(crate) async fn all(db: &Db) {
     outbox(db).await;
     garbage_and_leases(db).await;
     feeds(db, ada.id).await;
+    request_keys(db, ada.id).await;
     db.delete_user(ada.id).await.unwrap().unwrap();
 }
 
@@ -291,6 +292,21 @@ async fn feeds(db: &Db, ada: UserId) {
     assert_eq!(db.feed(feed.id).await.unwrap().unwrap().folder.as_deref(), Some("Talks"));
     assert!(db.delete_feed(ada, feed.id).await.unwrap());
     db.delete_feeds(ada).await.unwrap();
+}
+
+async fn request_keys(db: &Db, ada: UserId) {
+    let key = RequestKey { id: "k".into(), fingerprint: "f".into() };
+    assert_eq!(db.before(&key).await.unwrap(), Before::Nothing);
+    let with_key = db.for_request(key.clone());
+    let job = NewJob { id: JobId::generate(), user_id: ada, video_id: VideoId::generate() };
+    with_key.jobs().create(&job).await.unwrap();
+    with_key.jobs().queue(job.id, &Source::default(), &Options::default()).await.unwrap().unwrap();
+    assert_eq!(db.before(&key).await.unwrap(), Before::Made(job.id.to_string()));
+    with_key.forget_request(job.id).await.unwrap();
+    let long_ago = db.clone().with_clock(Clock::manual(Timestamp::now().before(2 * DAY)));
+    let with_key = long_ago.for_request(RequestKey { id: "old".into(), ..key });
+    with_key.create_key(ada, "k", "read", "of a request").await.unwrap();
+    assert_eq!(db.forget_request_keys(10).await.unwrap(), 1);
 }
 
 async fn garbage_and_leases(db: &Db) {

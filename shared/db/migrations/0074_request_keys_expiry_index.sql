@@ -1,0 +1,1 @@
+CREATE INDEX request_keys_expiry ON request_keys (expires_at);
