@@ -9,8 +9,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use contracts::UserId;
 use runtime::Problem;
 
-use crate::watch::one_less;
-
 /// Streams of one account in one process: a few pages on a few devices.
 pub(crate) const OF_ACCOUNT: usize = 10;
 /// Streams in one process: less than half of the connections that it takes.
@@ -59,6 +57,15 @@ pub(crate) struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         one_less(&mut self.seats.taken(), &self.user);
+    }
+}
+
+pub(crate) fn one_less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
     }
 }
 

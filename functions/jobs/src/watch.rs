@@ -14,7 +14,10 @@ use contracts::{JobId, State, Timestamp, UserId};
 use db::{Change, Db, Glance, Job};
 use tokio::sync::{Notify, watch};
 
-use crate::{seats::Seats, view::JobView};
+use crate::{
+    seats::{Seats, one_less},
+    view::JobView,
+};
 
 /// How often the poller looks.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -173,15 +176,6 @@ impl Drop for Place {
         match self.watched {
             Watched::Job(id) => one_less(&mut wanted.jobs, &id),
             Watched::User(id) => one_less(&mut wanted.users, &id),
-        }
-    }
-}
-
-pub(crate) fn one_less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
         }
     }
 }

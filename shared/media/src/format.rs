@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::list;
-
 /// Sample rates that MP3 has, in Hz: MPEG-2.5, MPEG-2, MPEG-1 (ISO/IEC 13818-3, 11172-3).
 pub const MP3_SAMPLE_RATES: [u32; 9] = [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000];
 /// Those, and more that AAC has (ISO/IEC 14496-3, table of sampling frequencies) and Vorbis too, in Hz.
@@ -98,6 +96,10 @@ fn mp3_bitrates(sample_rate: u32) -> &'static [u32] {
         12001..=24000 => &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
         _ => &[32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
     }
+}
+
+pub(crate) fn list(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::list;
 pub use crate::format::{Format, MP3_SAMPLE_RATES};
 
 /// Loudness targets that make sense, in LUFS (EBU R128 knows nothing below -70).
@@ -208,10 +209,6 @@ impl Tags {
         }
         Ok(())
     }
-}
-
-pub(crate) fn list(numbers: &[u32]) -> String {
-    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

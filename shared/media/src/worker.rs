@@ -12,6 +12,7 @@ mod cutter;
 mod encode;
 mod extract;
 mod fade;
+mod fault;
 mod frame;
 pub(crate) mod fuzz;
 mod level;

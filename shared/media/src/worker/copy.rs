@@ -102,7 +102,7 @@ fn packets(
             }
             Ok(None) => break,
             Err(fault) if fault.is_encrypted() => return Err(Failure::Encrypted),
-            Err(fault) if fault.is_memory() => return Err(super::steps::unreadable(fault)),
+            Err(fault) if fault.is_memory() => return Err(super::fault::unreadable(fault)),
             Err(_) => faults += 1,
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::encode;
+use super::fault::unreadable;
 use super::select::{await_sound, barred};
-use super::steps::unreadable;
 use super::successor::Successor;
 use super::timeline::{Timeline, samples};
 use crate::clock::{Clock, Trust};

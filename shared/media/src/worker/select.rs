@@ -13,7 +13,7 @@ pub(super) fn choose(input: &Input, track: &Track) -> Result<Sound, Failure> {
 pub(super) fn await_sound(input: &mut Input, track: &Track) -> Result<Sound, Failure> {
     match choose(input, track) {
         Err(Failure::NoAudio) => {
-            let found = input.await_sound().map_err(super::steps::unreadable)?;
+            let found = input.await_sound().map_err(super::fault::unreadable)?;
             found.ok_or_else(|| missing(input, track))
         }
         chosen => chosen,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::about::{About, Said};
 use super::audible::audible;
 use super::encode::{self, Source};
+use super::fault::unreadable;
 use super::link::{Link, Remote};
 use super::measure::measure;
 use super::output::Output;
@@ -14,7 +15,7 @@ use super::pool::Pool;
 use super::refine::Refine;
 use super::sounds::Sounds;
 use super::{confine, copy, cutter};
-use crate::libav::{self, Fault, Input};
+use crate::libav::{self, Input};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task};
 use crate::report::Warning;
 use crate::settings::Settings;
@@ -98,13 +99,4 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
 fn silent(open: impl Fn() -> Result<Input, Failure>, taken: Option<u32>) -> Result<Warning, Failure> {
     let audible = taken.map(|taken| Ok(audible(open()?, taken))).transpose()?;
     Ok(Warning::Silent { audible: audible.unwrap_or_default() })
-}
-
-/// A fault of libav while it reads the file. Memory runs short when the file announces absurd sizes: the file's fault
-/// too, and the same at the next try.
-pub(super) fn unreadable(fault: Fault) -> Failure {
-    Failure::Unreadable(match fault.is_memory() {
-        true => "reading it needs more memory than is allowed".into(),
-        false => "it is no video or audio file that we know, or it is damaged".into(),
-    })
 }

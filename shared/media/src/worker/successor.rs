@@ -4,7 +4,7 @@ use crate::clock::{Nanos, SECOND};
 use crate::libav::{Owned, Packet};
 use crate::protocol::Failure;
 
-use super::steps::unreadable;
+use super::fault::unreadable;
 
 /// Without the one that was taken for so long, the other one is the sound.
 const PATIENCE: Nanos = 2 * SECOND;
