@@ -70,17 +70,9 @@ fn sibling(url: &str, name: &str) -> String {
     format!("{}/{name}", url.rsplit_once('/').unwrap().0)
 }
 
-/// What runs: the function's program, its words, and how many of it.
-const PROGRAMS: [(&str, &[&str]); 8] = [
-    ("auth", &[]),
-    ("upload", &[]),
-    ("jobs", &[]),
-    ("download", &[]),
-    ("notify", &[]),
-    ("sweep", &[]),
-    ("convert", &["worker"]),
-    ("gateway", &[]),
-];
+/// What runs: every function, by its program's name.
+pub const FUNCTIONS: [&str; 8] =
+    ["auth", "upload", "jobs", "download", "notify", "sweep", "convert", "gateway"];
 
 #[derive(Debug)]
 pub(crate) struct Fleet {
@@ -98,8 +90,7 @@ impl Fleet {
     pub(crate) async fn start(folder: &Path, variables: &[(String, String)], place: Place) -> Self {
         let smtp = Smtp::start();
         operate(&["keys", folder.to_str().unwrap()], &[], folder);
-        let ports: BTreeMap<&'static str, u16> =
-            PROGRAMS.iter().map(|(name, _)| (*name, free_port())).collect();
+        let ports: BTreeMap<&'static str, u16> = FUNCTIONS.iter().map(|name| (*name, free_port())).collect();
         let home = format!("http://127.0.0.1:{}", ports["gateway"]);
         let mut shared = vec![
             ("DATABASE_URL".into(), place.database_url.clone()),
@@ -120,11 +111,11 @@ impl Fleet {
         operate(&["migrate"], &shared, folder);
         let (processes, log) = (BTreeMap::new(), folder.join("log"));
         let mut fleet = Self { processes, ports, home, smtp, place, variables: shared, log };
-        for (name, _) in PROGRAMS {
+        for name in FUNCTIONS {
             let process = fleet.spawn(name, fleet.ports[name], &[]);
             fleet.processes.insert(name, process);
         }
-        for (name, _) in PROGRAMS {
+        for name in FUNCTIONS {
             listening(name, fleet.ports[name], &fleet.log);
         }
         fleet
@@ -134,9 +125,11 @@ impl Fleet {
         let mut own = self.variables.clone();
         own.extend(variables.iter().cloned());
         own.push(("PORT".into(), port.to_string()));
-        let (_, words) = PROGRAMS.iter().find(|(name, _)| *name == function).unwrap();
         let mut command = program(function, &own, &self.log);
-        command.args(*words).stdout(Stdio::null());
+        if function == "convert" {
+            command.arg("worker");
+        }
+        command.stdout(Stdio::null());
         Process::start_quietly(command)
     }
 

@@ -34,7 +34,7 @@ mod world;
 
 pub use chaos::{Chaos, Fault, Report, Server};
 pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
-pub use fleet::OwnServers;
+pub use fleet::{FUNCTIONS, OwnServers};
 pub use inspect::{Leftovers, Mail, memory_mib};
 pub use knative::Deployment;
 pub use platform::{Platform, Second, Setup};

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tapedeck_tests::{Setup, tapedeck};
+use tapedeck_tests::{FUNCTIONS, Setup, tapedeck};
 
 const README: &str = include_str!("../../README.md");
 const VARIABLES: &str = include_str!("../../functions/VARIABLES.md");
@@ -52,6 +52,21 @@ fn files(extension: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+#[test]
+fn every_function_is_deployed_by_compose_and_knative_and_runs_in_the_tests() {
+    let compose = include_str!("../compose.yaml");
+    let folders = std::fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = 0;
+    for folder in folders.filter(|folder| folder.join("src/process.rs").exists()) {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        assert!(FUNCTIONS.contains(&name), "tests/src/fleet.rs does not start {name}");
+        assert!(root().join(format!("knative/base/{name}.yaml")).exists(), "knative/base/{name}.yaml");
+        assert!(compose.contains(&format!("[function, {name}")), "tests/compose.yaml does not run {name}");
+        found += 1;
+    }
+    assert_eq!(found, FUNCTIONS.len());
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Guess {
         self.put_back(auth).await;
         let quota = Quota { amount: KNOWN, window: Duration::from_secs(KNOWN * 60) };
         if let Err(error) = auth.db.take(&self.known, KNOWN, quota).await {
-            tracing::warn!(%error, "an address from which somebody has logged in is not remembered");
+            tracing::warn!(%error, "the known address could not be saved");
         }
     }
 
@@ -96,7 +96,7 @@ impl Guess {
             if limit.quota.amount > 0
                 && let Err(error) = auth.db.put_back(name, 1, limit.quota).await
             {
-                tracing::warn!(%error, "what was no wrong password counts as one");
+                tracing::warn!(%error, "a password attempt was not refunded");
             }
         }
     }

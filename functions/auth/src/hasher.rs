@@ -28,7 +28,7 @@ pub(crate) struct Hasher {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
     /// The queue is full: try again later.
-    #[error("too many passwords wait")]
+    #[error("password queue is full")]
     Busy,
     /// A fault of ours, such as a hash in the database that is none.
     #[error("{0}")]

@@ -128,7 +128,7 @@ fn provider(config: &AuthConfig) -> Option<Arc<oidc::Provider>> {
     match oidc::Provider::open(config) {
         Ok(provider) => provider.map(Arc::new),
         Err(error) => {
-            tracing::error!(%error, "the provider to log in at can't be used");
+            tracing::error!(%error, "the OIDC provider can't be used");
             None
         }
     }

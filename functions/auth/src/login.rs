@@ -101,7 +101,7 @@ pub(crate) async fn authenticate(
 async fn rehash(auth: &Auth, user: &User, password: String) {
     let Ok(hash) = auth.hasher.hash(password).await else { return };
     if let Err(error) = auth.db.rehash_password(user.id, &user.password_hash, &hash).await {
-        tracing::warn!(%error, "an old hash stays");
+        tracing::warn!(%error, "rehash failed");
     }
 }
 

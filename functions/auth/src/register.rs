@@ -74,6 +74,6 @@ async fn tell(auth: Auth, email: String) {
     match auth.db.tell_already_registered(&email).await {
         Ok(Some(due)) => auth.broker.publish(&due.envelope).await,
         Ok(None) => {}
-        Err(error) => tracing::error!(%error, "a second registration of an address could not be told"),
+        Err(error) => tracing::error!(%error, "the already-registered mail was not recorded"),
     }
 }

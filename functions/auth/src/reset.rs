@@ -82,7 +82,7 @@ async fn send(auth: Auth, user_id: UserId) {
     match auth.db.ask_password_reset(user_id, PAUSE).await {
         Ok(Some(asked)) => auth.broker.publish(&asked.envelope).await,
         Ok(None) => {}
-        Err(error) => tracing::error!(%error, "a mail for a new password was asked for in vain"),
+        Err(error) => tracing::error!(%error, "the password reset mail was not recorded"),
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) async fn left(cx: &Convert, claimed: &Claimed) -> Option<Duration> {
     match cx.db.allowance(claimed.job.user_id).await {
         Ok(allowance) => allowance.and_then(|allowance| allowance.video_left()),
         Err(error) => {
-            tracing::warn!(job = %claimed.job.id, %error, "converted without asking how much is left");
+            tracing::warn!(job = %claimed.job.id, %error, "quota unknown: converted without limit");
             None
         }
     }

@@ -34,7 +34,7 @@ pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> 
         }
     }
     if let Err(error) = note_chapters(deps, claimed, &earlier).await {
-        tracing::warn!(job = %claimed.job.id, %error, "the chapters are not noted");
+        tracing::warn!(job = %claimed.job.id, %error, "the chapters are not saved");
     }
     tracing::info!(job = %claimed.job.id, earlier = %earlier.id, "answered by an earlier result");
     let audio = Audio { id: to, ..audio };
@@ -44,8 +44,7 @@ pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> 
 /// The newest earlier job that fits, and its audio. A database that is away is noticed soon enough.
 async fn find(deps: &Convert, job: &Job) -> Option<(Job, Audio)> {
     let found = deps.db.jobs().done_with_same_video(job, ENGINE).await;
-    let found =
-        found.inspect_err(|error| tracing::warn!(job = %job.id, %error, "earlier results are not known"));
+    let found = found.inspect_err(|error| tracing::warn!(job = %job.id, %error, "cache lookup failed"));
     let wanted = sound(&job.options);
     let earlier = found.ok()?.into_iter().find(|earlier| sound(&earlier.options) == wanted)?;
     let audio = earlier.audio.clone()?;

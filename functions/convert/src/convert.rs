@@ -16,7 +16,7 @@ use crate::{
 pub(crate) enum Converted {
     Ready(Ended<AudioReady>),
     Failed(Ended<ConversionFailed>),
-    /// Given back: here is the ticket for the next converter.
+    /// Requeued, with a ticket for the next converter.
     Again(Recorded<VideoUploaded>),
     /// No job waits, or the job was taken away, or it rests for a while.
     Nothing,
@@ -52,7 +52,7 @@ pub(crate) async fn convert(cx: Context<Convert>, _: VideoUploaded) -> Result<Co
         traced.failed("");
     }
     drop(traced);
-    // While the end is written the lease must not run out; whether it is lost is for the end to say.
+    // The lease is extended while the outcome is saved; `settle` finds out if it was lost.
     tokio::select! {
         settled = settle(&cx, &claimed, outcome) => settled,
         () = lease::extend(&cx, &claimed.lease, &progress) => Ok(Converted::Nothing),
@@ -90,7 +90,7 @@ fn for_job(cx: Context<Convert>, traced: &Traced) -> Context<Convert> {
 /// By an earlier result if there is one, else by the engine.
 async fn make(cx: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
     if !claimed.job.understood {
-        return Outcome::Outage("a newer version must convert it: not all options are known here".into());
+        return Outcome::Outage("unknown options: a newer version must convert it".into());
     }
     match cache::reuse(cx, claimed).await {
         Some(outcome) => outcome,
@@ -112,7 +112,7 @@ async fn settle(cx: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<Con
             return Ok(ended.map_or(Converted::Nothing, Converted::Failed));
         }
         Outcome::LeaseLost => {
-            tracing::info!(job = %lease.job_id, "the job was taken away");
+            tracing::info!(job = %lease.job_id, "the lease was lost");
             return Ok(Converted::Nothing);
         }
         Outcome::Crashed(cause) => {
@@ -120,7 +120,7 @@ async fn settle(cx: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<Con
             Release::Crashed
         }
         Outcome::Outage(cause) => {
-            tracing::warn!(job = %lease.job_id, outages = claimed.job.outages + 1, cause, "put off");
+            tracing::warn!(job = %lease.job_id, outages = claimed.job.outages + 1, cause, "delayed");
             Release::Outage
         }
         Outcome::Shutdown => Release::Shutdown,

@@ -11,7 +11,7 @@ use crate::{Convert, outcome::Outcome, run::Progress};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Extends the lease and notes progress until the attempt has to end: the lease is lost, or for too long there was no
-/// progress, and a heartbeat without progress is no sign of life.
+/// progress: a heartbeat without progress does not count.
 ///
 /// A database that is away for less than the lease costs nothing; if it is away for longer, somebody else may have the
 /// job.

@@ -3,7 +3,7 @@
 //! - `process.rs`: the roles of its own processes. `intake.rs`: event -> queue of tickets, on Knative.
 //! - `convert.rs`: the handler. Claim the fairest waiting job, convert under its lease, settle the outcome.
 //! - `cache.rs`: an earlier result of the same owner, instead of a conversion.
-//! - `lease.rs`: the heartbeat. Whoever loses the lease, or makes no progress, stops.
+//! - `lease.rs`: the heartbeat. Without lease or progress the attempt stops.
 //! - `run.rs`: blob -> engine -> blob. `produce.rs`: the engine, with the job's options. `zip.rs`: a result in parts.
 //! - `outcome.rs`: what each end of a conversion means for the job: done, failed, or try again.
 //!
@@ -50,7 +50,7 @@ pub struct Convert {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConvertConfig {
-    /// Seconds after which a converter that gives no sign of life has lost its job.
+    /// Seconds without a heartbeat after which a converter loses its job.
     pub lease_seconds: u64,
     /// Seconds without progress after which an attempt is given up.
     pub stall_seconds: u64,

@@ -115,7 +115,7 @@ async fn store(deps: &Convert, peaks: &Peaks, beside: AudioId) -> blobs::Result<
 async fn note_chapters(deps: &Convert, claimed: &Claimed, summary: &Summary) {
     let chapters = chapters(&claimed.job.options, summary);
     if let Err(error) = deps.db.jobs().note_chapters(claimed.job.id, &chapters).await {
-        tracing::warn!(job = %claimed.job.id, %error, "the chapters are not noted");
+        tracing::warn!(job = %claimed.job.id, %error, "the chapters are not saved");
     }
 }
 

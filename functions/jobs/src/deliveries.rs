@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{Jobs, own_job};
 
-/// Something that the owner of a job is told.
+/// A mail or a webhook call about a job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeliveryView {
     id: DeliveryId,
@@ -53,7 +53,7 @@ pub(crate) struct DeliveryList {
     next_cursor: Option<DeliveryId>,
 }
 
-/// List what you were told, or are to be told, about a job, oldest first.
+/// List the mails and webhook calls about a job, oldest first.
 #[utoipa::path(get, path = "/jobs/{id}/deliveries", tag = "jobs", security(("bearer" = [])), params(("id" = JobId, Path)),
     responses((status = 200, body = DeliveryList), (status = 404, description = "No such job of yours")))]
 pub(crate) async fn of_job(
@@ -129,7 +129,7 @@ pub(crate) async fn list(
     Ok(Json(DeliveryList { deliveries: ended.into_iter().map(DeliveryView::from).collect(), next_cursor }))
 }
 
-/// Put a dead letter aside: it counts as dropped.
+/// Drop a dead letter.
 #[utoipa::path(post, path = "/admin/deliveries/{id}/drop", tag = "admin", security(("bearer" = [])), params(("id" = DeliveryId, Path)),
     responses((status = 204, description = "Dropped"), (status = 403, description = "Not an administrator"),
         (status = 404, description = "No such dead letter")))]

@@ -1,7 +1,7 @@
-//! A user's jobs: list, look (with a long poll), listen, cancel, retry, delete; and who was told of what.
+//! A user's jobs: list, look (with a long poll), listen (SSE), cancel, retry, delete; their deliveries.
 //!
 //! `view.rs` is what the world sees of a job; `read.rs`, `change.rs` and `deliveries.rs` are the routes; `stream.rs`
-//! are those that do not end, `listen.rs` is what they say, `cursor.rs` how far they are, `seats.rs` how many there may be.
+//! are the event streams, `listen.rs` what they send, `cursor.rs` their `Last-Event-ID`, `seats.rs` their limits.
 //! `watch.rs` is the poller behind them and behind long polls. A job of somebody else does not exist: 404, never 403.
 
 mod change;
@@ -29,7 +29,7 @@ pub use process::run;
 #[derive(Clone)]
 pub struct Jobs {
     db: Db,
-    /// Who passes on that a job is to be tried again.
+    /// Publishes the tickets of retried jobs.
     broker: Broker,
     /// Who asks.
     verifier: Verifier,

@@ -29,7 +29,7 @@ use crate::{
     watch::{WINDOW, views},
 };
 
-/// Between two signs of life on a stream that has nothing to say: less than proxies wait for.
+/// Between two keep-alive comments of an idle stream: less than proxies wait for.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 /// How long ago a stream may have ended that is resumed: deletions are known for a day.
 const RESUMED: Duration = Duration::from_secs(86_400);

@@ -186,7 +186,7 @@ async fn poll(db: Db, shared: Arc<Shared>) {
     while let Some((jobs, users)) = shared.asked() {
         match look(&db, &jobs, &users, &mut views).await {
             Ok(round) => drop(shared.rounds.send_replace(Arc::new(round))),
-            Err(error) => tracing::debug!(%error, "a round of the poller failed"),
+            Err(error) => tracing::debug!(%error, "polling jobs failed"),
         }
         pause = rest(&shared.came, pause).await;
     }

@@ -26,7 +26,7 @@ pub(crate) async fn delivery_due(cx: Context<Notify>, event: DeliveryDue) -> Res
     tokio::spawn(work(cx, event).in_current_span()).await.or_retry()?
 }
 
-/// Without a free slot nothing is done: those who have one will come to it.
+/// Without a free slot it returns: a handler that has one takes the rest.
 async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
     let deliveries = cx.db.deliveries();
     let Some(delivery) = deliveries.get(event.delivery_id).await.map_err(Failure::of)? else {
@@ -46,15 +46,15 @@ async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
                 return Ok(());
             }
         }
-        // First the slot is free, then comes the look: whoever found none relies on it.
+        // Free the slot before the next query: handlers that found no slot rely on it.
         drop(slot);
         turn = deliveries.due(delivery.channel, Duration::ZERO, TURN).await.map_err(Failure::of)?;
     }
     Ok(())
 }
 
-/// Whether others by the same channel may go: not while the one mail server is left alone. Another sender takes over
-/// after `span`: a receiver that is slow, and no more, is not told twice.
+/// Whether to go on with this channel: not while the mail server's circuit is open. Another sender takes over
+/// after `span`: a receiver that is only slow is not called twice.
 async fn deliver(cx: &Notify, id: DeliveryId, span: Duration, event: &Trace) -> Result<bool, Failure> {
     let claim = match cx.db.deliveries().claim(id, span).await {
         Ok(Some(claim)) => claim,
@@ -62,7 +62,7 @@ async fn deliver(cx: &Notify, id: DeliveryId, span: Duration, event: &Trace) -> 
         Err(error) if error.is_outage() => return Err(Failure::of(error)),
         Err(error) => {
             // Another version has written it, and will make it. It holds up nobody.
-            tracing::error!(delivery = %id, %error, "can't be read");
+            tracing::error!(delivery = %id, %error, "unreadable");
             return Ok(true);
         }
     };
@@ -101,7 +101,7 @@ async fn attempt(cx: &Notify, delivery: &Delivery) -> Attempt {
         Ok(attempt) => attempt,
         // Nobody was asked for anything: not a reason to wait for the end of the claim.
         Err(error) if error.is_outage() => {
-            tracing::warn!(delivery = %delivery.id, %error, "put off");
+            tracing::warn!(delivery = %delivery.id, %error, "delayed");
             Attempt::Postponed(DATABASE_PAUSE)
         }
         // A row that can't be read: somebody may mend it.

@@ -3,13 +3,13 @@
 //! - `deliver.rs`: the handler of `DeliveryDue`. A delivery is a row; the event is a hint that one is due. Claim it, send
 //!   it, note what became of it, and go on with what else is due.
 //! - `gate.rs`: who may send now, so that mails and webhooks don't wait for each other, nor for a receiver that is away.
-//! - `subject.rs`: whether somebody is still to be told. `mails.rs`: which mail; `webhook.rs`: which call.
+//! - `subject.rs`: whether a delivery is still wanted. `mails.rs`: which mail; `webhook.rs`: which call.
 //! - `caller.rs`: how a webhook is called; `shared/outbound` knows which addresses are none to call.
 //! - `letters.rs`: what the mails say; `template.rs` and `templates/`: how they look.
-//! - `mailer.rs`: how a [`Mail`] leaves the house: `smtp.rs`, or `folder.rs` on a laptop.
+//! - `mailer.rs`: how a [`Mail`] is sent: `smtp.rs`, or `folder.rs` on a laptop.
 //!
 //! One mail for each end of a job: the claim in the database keeps others away, and the Message-ID is the same
-//! each time. With a mail server one gap is left: a process that dies between the server's yes and the mark
+//! each time. With a mail server one gap is left: a process that dies between the server's 250 and COMMIT
 //! sends the mail a second time, under the same Message-ID.
 //!
 //! Architecture invariant: no other crate names lettre.
@@ -79,7 +79,7 @@ impl Notify {
     }
 }
 
-/// The subscription. Whoever finds no slot is done at once, so that many events may be in hand.
+/// The subscription. Without a free slot a handler returns at once, so many may run.
 pub fn function(deps: Notify) -> Function {
     Function::new().on(deps, deliver::delivery_due).at_once(EVENTS)
 }

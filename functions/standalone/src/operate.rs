@@ -88,7 +88,7 @@ pub(crate) enum Deliveries {
         #[command(flatten)]
         place: Place,
     },
-    /// Put a dead letter aside.
+    /// Drop a dead letter.
     Drop {
         /// Its id, as `list` says.
         id: DeliveryId,

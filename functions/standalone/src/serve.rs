@@ -116,7 +116,7 @@ async fn run(
     let deliveries = local.run(function.clone(), shutdown.clone());
     tasks.spawn("the local broker", async move {
         if let Err(error) = deliveries.await {
-            tracing::error!(%error, "no events are delivered any more");
+            tracing::error!(%error, "event delivery has stopped");
         }
     });
     tasks.spawn("the clock", run_clock(function, db, settings.clock, shutdown.clone()));

@@ -13,7 +13,7 @@ pub fn backlog(db: Db) -> Ask {
         Box::pin(async move {
             match db.backlog().await {
                 Ok(backlog) => set(&backlog),
-                Err(error) => tracing::warn!(%error, "a scrape lacks what waits"),
+                Err(error) => tracing::warn!(%error, "no backlog metrics"),
             }
         })
     })

@@ -15,7 +15,7 @@ use crate::{BUDGET, LEASE, Sweep, days};
 const PAGE: u32 = 500;
 /// Blobs that are removed at once.
 const AT_ONCE: usize = 8;
-/// A delivery that is due for so long has nobody who comes to it by himself.
+/// A delivery due for this long has lost its event: it is published again.
 const UNHEARD: Duration = Duration::from_secs(10);
 /// Events that say so again, for each channel.
 const ANNOUNCED: u32 = 8;
@@ -41,7 +41,7 @@ async fn tickets(cx: &Sweep) -> Result<(), Failure> {
     let tickets = cx.db.jobs().issue_tickets(after).await.or_retry()?;
     let tickets: Vec<_> = tickets.into_iter().map(|ticket| ticket.envelope).collect();
     if !tickets.is_empty() {
-        tracing::warn!(tickets = tickets.len(), "jobs wait and nobody takes them: tickets are issued again");
+        tracing::warn!(tickets = tickets.len(), "waiting jobs are not claimed: tickets issued again");
         cx.broker.publish_all(&tickets).await;
     }
     Ok(())
@@ -85,7 +85,7 @@ async fn deliveries(cx: &Sweep) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rows that nobody asks for any more.
+/// Removes expired rows.
 async fn forget(cx: &Sweep) -> Result<(), Failure> {
     cx.db.forget_expired_tokens(PAGE).await.or_retry()?;
     cx.db.uploads().forget_expired(PAGE).await.or_retry()?;
@@ -122,7 +122,7 @@ async fn remove(cx: &Sweep, garbage: Garbage) -> Result<bool, Failure> {
         match cx.blobs.delete(blob).await {
             Ok(was_there) => removed |= was_there,
             Err(error) => {
-                tracing::warn!(%blob, %error, "not removed; tried again later");
+                tracing::warn!(%blob, %error, "delete failed; retried later");
                 cx.db.garbage_stays(garbage).await.or_retry()?;
                 return Ok(removed);
             }

@@ -1,10 +1,10 @@
-//! Looks at what is due, on the clock's ticks. Rows say when they need somebody, so each look asks an index and touches
+//! Handles due rows, on the clock's ticks: recovery, retention, removal. Each look asks an index for them and touches
 //! nothing that is not due. Every part may run twice or miss a turn.
 //!
 //! | event | what it does |
 //! |---|---|
 //! | `sweep.due` | `due.rs`: expired leases, retention, events that nobody published, lost tickets, deliveries, garbage |
-//! | `sweep.blobs` | `walk.rs`: holds the blob store against the rows, a part of it at a time |
+//! | `sweep.blobs` | `walk.rs`: compares the blob store with the rows, a part at a time |
 //!
 //! One call does each at a time: the one that has its lease.
 

@@ -102,7 +102,7 @@ async fn page(cx: &Sweep, stage: &Stage, after: Option<&str>) -> Result<Option<S
         stored.iter().filter(|stored| stored.stored_at <= before).map(|stored| stored.blob).collect();
     for some in old.chunks(ASKED) {
         for orphan in orphans(cx, some).await.or_retry()? {
-            tracing::warn!(?orphan, "no row names it: it will be removed");
+            tracing::warn!(?orphan, "orphan found: it will be removed");
             cx.db.name_garbage(orphan).await.or_retry()?;
         }
     }

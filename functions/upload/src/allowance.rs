@@ -51,7 +51,7 @@ fn check(allowance: &Allowance) -> Result<(), Problem> {
     let class = &allowance.class;
     if let Some(most) = class.jobs_at_once.filter(|most| allowance.jobs >= *most) {
         let detail = format!(
-            "You have {} videos in hand, and may have {most} at once. Wait until one has ended, or cancel one.",
+            "You have {} open jobs, and may have {most} at once. Wait until one has ended, or cancel one.",
             allowance.jobs
         );
         return Err(Problem::conflict(detail).member("limit", most));

@@ -60,7 +60,7 @@ pub(crate) struct AcceptedLinks {
         (status = 400, description = "No file, an empty one, several, or a broken form"),
         (status = 401, description = "No valid credentials"),
         (status = 408, description = "Too little came for too long"),
-        (status = 409, description = "You have too many jobs at once, the job was removed during its upload, or the first request with this `Idempotency-Key` is in hand"),
+        (status = 409, description = "You have too many jobs at once, the job was removed during its upload, or the first request with this `Idempotency-Key` is running"),
         (status = 413, description = "Larger than allowed, to everybody or to your class"),
         (status = 415, description = "Not a video or audio container"),
         (status = 422, description = "An option is unknown or wrong, or the `Idempotency-Key` was sent with another request"),

@@ -28,7 +28,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Gives up what was stored: the sweep removes it. What is no longer an upload in hand is not ours to give up.
+    /// Abandons the upload: the sweep removes its blob. A job that is no longer `uploading` is left alone.
     pub(crate) async fn give_up(self, deps: &Upload) {
         forget(deps, self.job_id).await;
     }
@@ -40,7 +40,7 @@ async fn forget(deps: &Upload, job_id: JobId) {
     }
 }
 
-/// How often an upload tells the sweep that it is alive, and hears whether its job is still wanted.
+/// How often an upload sends its heartbeat, and learns whether its job still exists.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Receives one video for one user.
@@ -110,7 +110,7 @@ impl Receiver {
             Ok(true) => Ok(()),
             Ok(false) => Err(Refusal::Gone),
             Err(error) => {
-                tracing::warn!(job = %job_id, %error, "an upload could not give a sign of life");
+                tracing::warn!(job = %job_id, %error, "an upload's heartbeat failed");
                 Ok(())
             }
         }

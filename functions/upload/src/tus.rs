@@ -119,7 +119,7 @@ async fn about(State(deps): State<Upload>) -> Response {
         (status = 400, description = "A header can't be read, or the length is 0"),
         (status = 401, description = "No valid credentials"),
         (status = 408, description = "Too little came for too long"),
-        (status = 409, description = "The job was removed during its upload, or a request with this `Idempotency-Key` is in hand"),
+        (status = 409, description = "The job was removed during its upload, or a request with this `Idempotency-Key` is running"),
         (status = 412, description = "Not this version of tus"),
         (status = 413, description = "Larger than allowed"),
         (status = 415, description = "Not a video or audio container"),

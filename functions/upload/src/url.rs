@@ -105,12 +105,12 @@ pub(crate) struct Link {
         (status = 400, description = "The body is no JSON"),
         (status = 401, description = "No valid credentials"),
         (status = 403, description = "Links are switched off here, or the API key lacks the scope `upload`"),
-        (status = 409, description = "The job was removed while its video was fetched, you have too many jobs at once, or the first request with this `Idempotency-Key` is in hand"),
+        (status = 409, description = "The job was removed while its video was fetched, you have too many jobs at once, or the first request with this `Idempotency-Key` is running"),
         (status = 413, description = "Larger than allowed"),
         (status = 415, description = "Not JSON; or the link leads to no video or audio file"),
         (status = 422, description = "An option is unknown or wrong, the link is not fetched or does not work, or the `Idempotency-Key` was sent with another request"),
-        (status = 429, description = "You have too many links in hand, too many uploads in an hour, or no minutes left for today"),
-        (status = 503, description = "The service has too many links in hand, or storage is away; try again"),
+        (status = 429, description = "You have too many open links, too many uploads in an hour, or no minutes left for today"),
+        (status = 503, description = "The service has too many open links, or storage is away; try again"),
     )
 )]
 async fn create_from_url(

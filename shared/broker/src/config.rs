@@ -56,11 +56,11 @@ impl Config for BrokerConfig {
         ("broker_topology", "`declare`: make missing exchanges and queues; `check`: an operator makes them"),
         (
             "broker_prefetch",
-            "events of one kind that a function has in hand at once; conversions come one by one",
+            "events of one type that a function handles at once; conversions come one by one",
         ),
         (
             "broker_drain_seconds",
-            "seconds that deliveries in hand get to finish after SIGTERM; then a conversion is given back",
+            "seconds that running handlers get to finish after SIGTERM; then a conversion is requeued",
         ),
         (
             "k_sink",

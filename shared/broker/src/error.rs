@@ -1,4 +1,4 @@
-//! What can go wrong with an event on its way out, named for what the caller can do about it.
+//! Why an event could not be published, named for what the caller can do about it.
 
 /// An event that was not taken. Its row stays in the outbox.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum Error {
     #[error("the broker is not available: {0}")]
     Unavailable(String),
     /// No queue is bound for this event.
-    #[error("no queue takes it")]
+    #[error("no queue is bound")]
     NoRoute,
     /// The broker is there but does not take this event.
     #[error("the broker refused it: {0}")]

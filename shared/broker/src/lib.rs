@@ -1,6 +1,6 @@
 //! Publish and consume: local, AMQP or Knative, as a URL says.
 //!
-//! | | publishes | is brought its events |
+//! | | publishes | receives events |
 //! |---|---|---|
 //! | local | the outbox in the database is the queue | by [`Local`], in the same process |
 //! | AMQP | to the exchange `tapedeck.events`, confirmed | from a quorum queue per subscription |
@@ -16,10 +16,10 @@
 //! only after somebody has taken it. So a `kill -9` at any point loses nothing; it may deliver twice, and
 //! handlers are idempotent. The job's row is the truth, a message is a hint.
 //!
-//! A consumer, a lane or the clock that dies ends its process ([`runtime::Tasks`]), and readiness is 503 meanwhile; a
+//! A consumer or the clock that dies ends its process ([`runtime::Tasks`]), and readiness is 503 meanwhile; a
 //! handler that panics does not: its event is dropped. A broker that is away ends nothing, and readiness stays 200: what
-//! was accepted stands in the outbox and is published later. It is seen in the log, by a warning for each event ("left to
-//! the sweep") and for each attempt to consume ("not consuming"), and in the age of the outbox.
+//! was accepted stands in the outbox and is published later. It is seen in the log, by a warning for each event ("publish
+//! failed") and for each attempt to consume ("not consuming"), and in the age of the outbox.
 
 mod amqp;
 mod clock;

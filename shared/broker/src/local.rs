@@ -1,7 +1,7 @@
-//! The local broker: one lane per event type takes due rows from the outbox and hands them to the subscribers.
+//! The local broker: one consumer per event type claims due outbox rows and delivers them to the subscribers.
 //!
 //! A row is claimed for half a minute and goes when its event is delivered. One whose process died is due again then; so is
-//! one whose handler takes longer, and what the event hints at is found in hand. How often something is tried stands in the
+//! one whose handler takes longer, the second one then finds the job claimed. How often something is tried stands in the
 //! rows of jobs and deliveries, not here.
 
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Default for LocalConfig {
 impl Config for LocalConfig {
     const PREFIX: &'static str = "LOCAL_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] =
-        &[("drain_seconds", "seconds that event handlers in hand get to finish after SIGTERM")];
+        &[("drain_seconds", "seconds that running event handlers get to finish after SIGTERM")];
 
     fn check(&self) -> Checked {
         within("drain_seconds", &self.drain_seconds, 0..=DAY)
@@ -47,7 +47,7 @@ impl Config for LocalConfig {
 const CLAIM: Duration = Duration::from_secs(30);
 /// How long a lane sleeps at the most when nobody wakes it.
 const IDLE: Duration = Duration::from_secs(10);
-/// Longest pause before an event that could not even be looked at is delivered again.
+/// Longest pause before an event whose handler failed is redelivered.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How long handlers get to give back what they have in hand, after the drain time.
 const GIVE_BACK: Duration = Duration::from_secs(5);
@@ -196,7 +196,7 @@ impl Lane {
         let Ok((pending, outcome)) = ended else { return };
         if let Err(error) = self.note(&pending, outcome).await {
             // The row stays as it was: the event is delivered again.
-            tracing::warn!(event = %pending.envelope.id, %error, "the outcome of a delivery can't be noted");
+            tracing::warn!(event = %pending.envelope.id, %error, "the event's outcome can't be saved");
         }
     }
 
@@ -210,7 +210,7 @@ impl Lane {
             }
             Err(Failure::Retry(cause)) => {
                 let pause = pause_after(pending.attempts + 1).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
-                tracing::warn!(event = %id, kind = self.kind, ?pause, cause, "to be delivered again");
+                tracing::warn!(event = %id, kind = self.kind, ?pause, cause, "to be redelivered");
                 outbox.failed(id, pause, &cause).await
             }
             Err(Failure::Reject(cause)) => {
@@ -224,7 +224,7 @@ impl Lane {
         if tokio::time::timeout(limit, self.finish()).await.is_err() {
             self.end.cancel();
             if tokio::time::timeout(GIVE_BACK, self.finish()).await.is_err() {
-                tracing::warn!(kind = self.kind, "handlers in hand were cut off");
+                tracing::warn!(kind = self.kind, "running handlers were aborted");
             }
         }
     }

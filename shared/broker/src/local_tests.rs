@@ -339,7 +339,7 @@ async fn a_lane_that_dies_ends_the_others_and_is_told() {
         panic!("a bug");
     });
     let died = lanes.ended().await.unwrap_err();
-    assert_eq!(died.to_string(), "a lane with a bug ended before the process");
+    assert_eq!(died.to_string(), "a lane with a bug ended unexpectedly");
     assert!(shutdown.is_cancelled());
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use contracts::{DeliveryDue, Envelope, Event as _, Timestamp, Trace, VideoUploaded, pause_after};
+use contracts::{Envelope, SUBSCRIBED_EVENT_TYPES, Timestamp, Trace, pause_after};
 use db::{Db, Pending};
 use futures_util::{StreamExt as _, stream};
 use runtime::Traced;
@@ -51,7 +51,7 @@ impl Relay {
         let id = &envelope.id;
         match self.send(envelope).await {
             Ok(()) => self.remove(id).await,
-            Err(error) => tracing::warn!(event = %id, kind = %envelope.kind, %error, "left to the sweep"),
+            Err(error) => tracing::warn!(event = %id, kind = %envelope.kind, %error, "publish failed"),
         }
     }
 
@@ -62,7 +62,7 @@ impl Relay {
                 Ok(BATCH) => {}
                 Ok(_) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "the outbox waits for the next sweep");
+                    tracing::warn!(%error, "the outbox can't be published now");
                     return;
                 }
             }
@@ -106,14 +106,17 @@ impl Relay {
         let cause = Trace::of(&envelope.extensions);
         Traced::passed("outbox", &envelope.kind, &cause, (envelope.time, Timestamp::now()));
         match &self.wire {
-            Wire::Amqp(publisher) => publisher.publish(envelope, is_hint(envelope)).await,
+            Wire::Amqp(publisher) => {
+                let mandatory = SUBSCRIBED_EVENT_TYPES.contains(&envelope.kind.as_str());
+                publisher.publish(envelope, mandatory).await
+            }
             Wire::Knative(sink) => sink.post(envelope).await,
         }
     }
 
     async fn remove(&self, id: &str) {
         if let Err(error) = self.db.outbox().sent(id).await {
-            tracing::warn!(event = %id, %error, "published, but its row stays: it will be published again");
+            tracing::warn!(event = %id, %error, "published, but its row stays: a duplicate will follow");
         }
     }
 
@@ -122,11 +125,11 @@ impl Relay {
         let Pending { envelope, attempts, .. } = pending;
         match pause_after(attempts + 1) {
             Some(pause) => {
-                tracing::warn!(event = %envelope.id, kind = %envelope.kind, %error, ?pause, "not taken; offered again later");
+                tracing::warn!(event = %envelope.id, kind = %envelope.kind, %error, ?pause, "not published; retried later");
                 self.db.outbox().failed(&envelope.id, pause, &error.to_string()).await
             }
             None => {
-                tracing::error!(event = %envelope.id, kind = %envelope.kind, %error, "not taken for days; dropped");
+                tracing::error!(event = %envelope.id, kind = %envelope.kind, %error, "publish failed; dropped");
                 self.db.outbox().sent(&envelope.id).await
             }
         }
@@ -135,9 +138,4 @@ impl Relay {
 
 fn away(error: db::Error) -> Error {
     Error::Unavailable(error.to_string())
-}
-
-/// Somebody must hear it: a queue that is not there yet will be. Other events are facts that nobody need subscribe to.
-fn is_hint(envelope: &Envelope) -> bool {
-    [VideoUploaded::TYPE, DeliveryDue::TYPE].contains(&envelope.kind.as_str())
 }

@@ -1,4 +1,4 @@
-//! Who waits for events of which type.
+//! Wakes consumers by event type.
 
 use std::{collections::HashMap, sync::Arc};
 

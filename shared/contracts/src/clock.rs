@@ -1,4 +1,4 @@
-//! Where the time comes from: the machine, or a test that turns the hands.
+//! A source of time: the machine's clock, or a manual one for tests.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::Timestamp;
 
-/// A source of the time; cheap to clone, and clones share the hands.
+/// A source of the time; cheap to clone, and clones share the time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     /// Milliseconds since 1970, where a test sets them.
@@ -54,7 +54,7 @@ impl Clock {
         }
     }
 
-    /// Whether a test turns the hands.
+    /// Whether it is a manual clock.
     #[must_use]
     pub fn is_manual(&self) -> bool {
         self.manual.is_some()

@@ -1,10 +1,10 @@
-//! Who is told of what, by which channel, and how that ended.
+//! Deliveries: channel, message, outcome, retry delays.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// How somebody is told.
+/// By mail or webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
@@ -14,7 +14,7 @@ pub enum Channel {
     Webhook,
 }
 
-/// What somebody is told.
+/// What a delivery says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Message {

@@ -1,6 +1,6 @@
 //! Every event of Tapedeck, in the order in which they happen.
 //!
-//! An event carries ids only: no addresses, no file names, no bytes. Who hears it reads the state again.
+//! An event carries ids only: no addresses, no file names, no bytes. Subscribers read the state again.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{AudioId, DeliveryId, EventId, FailureCode, JobId, Timestamp, UserId}
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The CloudEvents `type`: reverse DNS, past tense, versioned.
     const TYPE: &'static str;
-    /// The CloudEvents `source`: the function that says it.
+    /// The CloudEvents `source`: the publishing function.
     const SOURCE: &'static str;
     /// The CloudEvents `subject`: the id of the thing that it happened to.
     fn subject(&self) -> String;
@@ -80,7 +80,7 @@ impl Event for ConversionFailed {
     }
 }
 
-/// Somebody is to be told something: a mail or a webhook is due, for the first time or again.
+/// A mail or a webhook call is due, for the first time or again.
 ///
 /// A hint: attempts and due times stand in the delivery's row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -99,7 +99,7 @@ impl Event for DeliveryDue {
 /// Time to look at the rows that are due: jobs, events, deliveries, garbage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SweepDue {}
-/// Time to hold the blob store against the rows, a part of it at a time.
+/// Time to compare the blob store with the rows, a part at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SweepBlobs {}
 
@@ -128,6 +128,10 @@ pub const ALL_EVENT_TYPES: [&str; 7] = [
     SweepDue::TYPE,
     SweepBlobs::TYPE,
 ];
+
+/// The types that a function subscribes to through the broker. No such event may get lost because its queue is not bound
+/// yet: it is published as mandatory. The others are facts that may have no subscriber; the clock sends its own.
+pub const SUBSCRIBED_EVENT_TYPES: [&str; 2] = [VideoUploaded::TYPE, DeliveryDue::TYPE];
 
 /// One occurrence of an event as it travels and as it stands in the outbox: the CloudEvents attributes that
 /// we set, and the data as JSON.
@@ -179,7 +183,7 @@ pub struct Recorded<E> {
     pub envelope: Envelope,
 }
 
-/// The end of a job as it stands in the outbox: what happened, and who is now to be told.
+/// The end of a job as it stands in the outbox: the event, and the deliveries it causes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ended<E> {
     /// What happened.

@@ -12,22 +12,26 @@
 //! | transition | the change of a job's state: one compare-and-set in a transaction |
 //! | event | a CloudEvent that says what has happened ([`events`]); it carries ids only, and may come twice or late |
 //! | outbox | rows of events, written in the transaction that makes them true; they are published from there |
+//! | delivery | in the broker and the runtime: an event that reaches a handler. In the database, see below |
 //! | redelivery | the same event again, under the same id; handlers are idempotent |
 //! | ticket | the event in the conversion queue: it says that some job waits, not which one is next |
 //! | claim | taking a row for a time by compare-and-set: a job, a delivery, an outbox row |
-//! | lease | the claim of a converter on a job; each heartbeat extends it |
-//! | expired lease | a lease whose converter has sent no heartbeat in time: the job is requeued |
+//! | lease | a claim that its holder extends: a converter's on a job, a sweep's on its work |
+//! | heartbeat | what extends a lease, and what an upload sends while bytes come |
+//! | expired lease | a lease whose converter has sent no heartbeat in time: the sweep recovers the job |
+//! | requeue | a job waits again: after an expired lease, a shutdown, a retry |
+//! | delayed | a job that waits until a store is back |
 //! | attempt | one conversion of a job under one lease; a job has three |
 //! | outage | an attempt that ended because a store was away; it is not counted as one of the three |
-//! | delivery | who is to be told of what, by which [`Channel`], when next, and how it ended ([`Outcome`]) |
-//! | dead letter | a delivery whose attempts are used up; an administrator lists, repeats and drops them |
+//! | a delivery's row | a mail or a webhook call to a user: its [`Channel`], when it is due, its [`Outcome`] |
+//! | dead letter | a delivery whose attempts are used up; an administrator lists, repeats and drops them. In `eventing/`: what a Trigger gives up |
 //! | subscriber | a function that handles an event type |
 //! | blob | a stored video, audio or waveform |
 //! | garbage | the row of a blob that no job names any more: it is removed from there |
 //! | orphan | a blob that neither a job nor a garbage row names; the walk over the blob store finds it |
 //! | sweep | the function that looks at rows that are due: expired leases, deliveries, retention, garbage |
-//! | due | the time at which a row needs somebody: `look_at`, `due_at` |
-//! | upload | a video on its way in, in one request or in parts (tus) |
+//! | due | the time from which a row is handled: `look_at`, `due_at` |
+//! | upload | a video in transfer, in one request or in parts (tus) |
 //!
 //! Architecture invariant: no IO, no async, and no dependency on any other crate of ours. Whatever is in
 //! here may be linked into every function at no cost.
@@ -50,8 +54,8 @@ pub use class::share;
 pub use clock::Clock;
 pub use delivery::{Channel, Message, Outcome, UnknownWord, pause_after};
 pub use events::{
-    ALL_EVENT_TYPES, AudioReady, ConversionFailed, DeliveryDue, Ended, Envelope, Event, Recorded, SweepBlobs,
-    SweepDue, UserRegistered, VideoUploaded,
+    ALL_EVENT_TYPES, AudioReady, ConversionFailed, DeliveryDue, Ended, Envelope, Event, Recorded,
+    SUBSCRIBED_EVENT_TYPES, SweepBlobs, SweepDue, UserRegistered, VideoUploaded,
 };
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use id::{AudioId, DeliveryId, EventId, FeedId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};

@@ -82,7 +82,7 @@ pub struct Options {
     /// most 64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// How the owner hears of the end.
+    /// How the owner is notified.
     pub notify: NotifyBy,
     /// An `https` address that is called when the job has ended, beside the mail.
     #[serde(skip_serializing_if = "Option::is_none")]

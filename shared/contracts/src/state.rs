@@ -4,17 +4,17 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a job is on its way.
+/// The state of a job.
 ///
 /// ```text
 /// uploading -> queued -> converting -> done | failed | canceled
-///              queued -> canceled      converting -> queued (lost lease, retry)
+///              queued -> canceled      converting -> queued (expired lease)
 ///              done -> expired         failed | canceled -> queued (asked for by the user)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// The video is still arriving; nobody has been told yes.
+    /// The video is still arriving; it is not accepted yet.
     Uploading,
     /// Accepted; waits for a converter.
     Queued,

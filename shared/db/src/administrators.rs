@@ -9,7 +9,7 @@ use crate::{Db, Result, User, pool::Tx, settings::alone_with_administrators};
 
 /// The change would have left nobody who administers; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the last administrator can't be taken away")]
+#[error("the last administrator can't be removed")]
 pub struct LastAdmin;
 
 impl Db {

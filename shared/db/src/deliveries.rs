@@ -1,4 +1,4 @@
-//! Deliveries: who is to be told of what, by which channel, and what became of it.
+//! Deliveries: mails and webhook calls, their attempts and their outcomes.
 //!
 //! A delivery is written by the transaction that makes it true. Whoever sends claims it by compare-and-set; a claim that
 //! is not settled is due again at its end. Attempts and due times stand here, so a broker that loses the event loses
@@ -24,7 +24,7 @@ use crate::{
     row::{parsed, parsed_or_null, stored_trace, time, time_or_null, trace},
 };
 
-/// Something that somebody is told.
+/// A mail or a webhook call.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// Names it.
@@ -100,7 +100,7 @@ pub(crate) async fn record(
     outbox::record(tx, new.due(), event, now).await
 }
 
-/// Nobody is told any more what a job's deliveries were to tell.
+/// Drops the deliveries of a job that have not ended.
 pub(crate) async fn drop_of_job(tx: &mut Tx, job: &str, why: &str, now: Timestamp) -> Result<()> {
     sqlx::query(
         "UPDATE deliveries SET outcome = 'dropped', detail = ?, ended_at = ?, due_at = NULL, claim = NULL WHERE job_id = ? AND ended_at IS NULL",

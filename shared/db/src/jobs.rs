@@ -5,7 +5,7 @@
 //! - `read.rs`: a job and how it is found. `upload.rs`: `-> uploading -> queued`.
 //! - `queue.rs`: which waiting job is next. `claim.rs`: `queued -> converting`, and the heartbeat.
 //! - `end.rs`: `converting -> done | failed | queued`. `owner.rs`: cancel, retry, delete.
-//! - `look.rs`: what time does to a job: expired leases, retention, removal.
+//! - `look.rs`: due jobs: expired leases, retention, removal.
 //! - `lists.rs`, `changes.rs`: many jobs of a user; what became of jobs since a time. `chapters.rs`: those of a job's audio.
 //!
 //! `look_at` is when time will next do something to a job, `changed_at` when its state last changed: later with each change,

@@ -1,11 +1,11 @@
 //! The state of Tapedeck in SQL. One SQL text for SQLite and MySQL.
 //!
 //! - [`Db`] is one handle; what belongs together stands together: [`Db::jobs`] (the state machine of a job, in `jobs/`),
-//!   [`Db::deliveries`] (who is told of what), [`Db::outbox`] (events on their way), `garbage.rs` (blobs to be removed),
+//!   [`Db::deliveries`] (mails and webhooks), [`Db::outbox`] (events to publish), `garbage.rs` (blobs to be removed),
 //!   `leases.rs` (work that one process does for all), and the accounts: `users.rs`, `guests.rs`, `keys.rs`,
 //!   `tokens.rs`, `sessions.rs`, `proofs.rs`. What they may use: `classes.rs`, `limits.rs`. Requests that are sent
 //!   again: `request_keys.rs`.
-//! - Rows say when they need somebody: `jobs.look_at`, `deliveries.due_at`, `outbox.due_at`, `garbage.due_at`. Whoever
+//! - Rows have a due time: `jobs.look_at`, `deliveries.due_at`, `outbox.due_at`, `garbage.due_at`. Whoever
 //!   looks asks one index for what is due; nothing scans a table. [`Db::next_due`] is when to look next.
 //! - SQL that both databases take: `?` placeholders, no `RETURNING`, no upsert dialects; who won a
 //!   compare-and-set is told by the number of affected rows.

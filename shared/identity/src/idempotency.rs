@@ -98,7 +98,7 @@ pub fn used_up(detail: &str) -> Problem {
 
 fn in_hand() -> Problem {
     let detail =
-        "An earlier request with this Idempotency-Key is in hand. Send this one again in a few seconds.";
+        "An earlier request with this Idempotency-Key is running. Send this one again in a few seconds.";
     Problem::new(StatusCode::CONFLICT, "idempotency-in-hand", detail)
         .header(header::RETRY_AFTER, HeaderValue::from_static("5"))
 }

@@ -61,7 +61,7 @@ pub enum Error {
     #[error("the host has no public address")]
     Private,
     /// The name has no address now.
-    #[error("the name of the host is not known: {0}")]
+    #[error("the host can't be resolved: {0}")]
     Unknown(io::Error),
     /// The host can't be reached, its certificate is none, or it does not speak HTTP.
     #[error("{0}")]

@@ -12,7 +12,7 @@ pub struct Call {
     pub attempt: u32,
     /// When the transport gives up waiting for the answer. What is not done by then is left in the rows.
     pub deadline: Option<Instant>,
-    /// Cancelled when the process must end: a handler gives back what it has in hand and returns.
+    /// Cancelled when the process must end: a handler releases its claims and returns.
     pub shutdown: CancellationToken,
     /// The trace that the event belongs to. What a handler writes because of the event belongs to it too: see
     /// `db::Db::caused_by`.

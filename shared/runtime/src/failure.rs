@@ -7,7 +7,7 @@ use contracts::Outage;
 /// Why an event handler did not do its work, named for what the broker shall do.
 #[derive(Debug)]
 pub enum Failure {
-    /// What the event hints at could not even be looked at: deliver the event again after a pause; 503 over HTTP.
+    /// The row that the event is about could not be read: redeliver it after a pause; 503 over HTTP.
     Retry(String),
     /// Never deliver it again: it is dropped with an error line; 422 over HTTP.
     Reject(String),

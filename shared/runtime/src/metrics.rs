@@ -135,7 +135,7 @@ async fn scrape(State(page): State<Page>) -> impl IntoResponse {
     if let Some(ask) = &page.ask
         && tokio::time::timeout(ASKING, ask()).await.is_err()
     {
-        tracing::warn!("a store does not answer: a scrape lacks its gauges");
+        tracing::warn!("a store does not answer: its gauges are missing");
     }
     page.process.collect();
     page.recorded.run_upkeep();

@@ -1,4 +1,4 @@
-//! A connection whose other end must take a byte now and then.
+//! A connection with a write timeout.
 
 use std::{
     io::{self, IoSlice},

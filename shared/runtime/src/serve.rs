@@ -75,7 +75,7 @@ impl Default for ServeConfig {
 impl Config for ServeConfig {
     const PREFIX: &'static str = "SERVE_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
-        ("drain_seconds", "seconds that requests in hand get to finish after SIGTERM"),
+        ("drain_seconds", "seconds that open requests get to finish after SIGTERM"),
         ("head_seconds", "seconds for the head of a request; also how long an unused connection is kept"),
         ("write_idle_seconds", "seconds that a client may take no byte of its answer"),
         ("connections", "most connections at once; more wait until one ends"),
@@ -122,7 +122,7 @@ pub async fn serve(
     drop(listener);
     let drain = Duration::from_secs(config.drain_seconds);
     if tokio::time::timeout(drain, in_hand.shutdown()).await.is_err() {
-        tracing::warn!("requests in hand were cut off after the drain time");
+        tracing::warn!("open requests were aborted after the drain time");
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ async fn accept(listener: &TcpListener, router: &Router, config: &ServeConfig, i
             }
             Err(error) if is_about_one_client(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "could not take a connection");
+                tracing::error!(%error, "accept failed");
                 tokio::time::sleep(BREATH).await;
             }
         }

@@ -219,7 +219,7 @@ pub fn ended(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "could not go on");
+            tracing::error!(%error, "fatal error");
             ExitCode::FAILURE
         }
     }

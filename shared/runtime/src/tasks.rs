@@ -13,7 +13,7 @@ use crate::{ServeConfig, serve};
 
 /// A part of the process ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} ended before the process")]
+#[error("{0} ended unexpectedly")]
 pub struct Died(&'static str);
 
 /// Tasks that run until the shutdown. One that ends earlier, by a panic or not, ends the process: a part that is dead
@@ -59,7 +59,7 @@ impl Tasks {
                 continue;
             }
             let name = self.names.get(&id).copied().unwrap_or("a task");
-            tracing::error!(task = name, panic, "ended before the process; the process ends");
+            tracing::error!(task = name, panic, "a task ended early; the process exits");
             died.get_or_insert(name);
             self.shutdown.cancel();
         }
@@ -95,7 +95,7 @@ mod tests {
             let waits = shutdown.clone();
             tasks.spawn("the clock", async move { waits.cancelled().await });
             tasks.spawn("the lane", async move { assert!(!panics, "a bug") });
-            assert_eq!(tasks.ended().await.unwrap_err().to_string(), "the lane ended before the process");
+            assert_eq!(tasks.ended().await.unwrap_err().to_string(), "the lane ended unexpectedly");
             assert!(shutdown.is_cancelled());
         }
     }

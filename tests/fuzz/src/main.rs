@@ -70,7 +70,8 @@ fn parser(target: &Target, seconds: u64) -> Result<Row> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("found").join(name);
     let start = Instant::now();
     let mut cargo = Command::new("cargo");
-    cargo.args(["fuzz", "run", "--fuzz-dir", "tests/fuzz/libfuzzer", "--sanitizer", "none", name]);
+    cargo.args(["fuzz", "run", "--fuzz-dir", "tests/fuzz/libfuzzer", "--target-dir", "target/fuzz/build"]);
+    cargo.args(["--sanitizer", "none", name]);
     cargo.arg(&corpus).args(found.is_dir().then_some(found));
     cargo.args(["--", "-print_final_stats=1", "-timeout=10", "-max_len=8192"]);
     cargo.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={}/", artifacts.display()));

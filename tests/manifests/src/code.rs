@@ -121,6 +121,11 @@ impl Code {
         [",", ")"].iter().any(|end| source.contains(&format!(": {event}{end}")))
     }
 
+    /// All event types.
+    pub(crate) fn event_types(&self) -> impl Iterator<Item = &str> {
+        self.events.keys().map(String::as_str)
+    }
+
     /// The CloudEvents `source` of an event type.
     pub(crate) fn source_of(&self, kind: &str) -> Option<&str> {
         self.events.get(kind).map(|(_, source)| source.as_str())

@@ -1,6 +1,6 @@
 //! Every event has who hears it or a reason why nobody does, and every Trigger is whole.
 
-use contracts::{ALL_EVENT_TYPES, data_schema, short_name};
+use contracts::{ALL_EVENT_TYPES, SUBSCRIBED_EVENT_TYPES, data_schema, short_name};
 use serde_json::Value;
 
 use crate::{
@@ -27,7 +27,18 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
             _ => {}
         }
     }
+    for kind in code.event_types() {
+        if !ALL_EVENT_TYPES.contains(&kind) {
+            problems.push(format!("contracts: ALL_EVENT_TYPES lacks {kind}"));
+        }
+    }
     for kind in ALL_EVENT_TYPES {
+        let mut triggers = resources.iter().filter(|one| one.kind() == "Trigger");
+        let subscribed = triggers.any(|one| carried(one).as_deref() == Some(kind));
+        if subscribed != SUBSCRIBED_EVENT_TYPES.contains(&kind) {
+            problems
+                .push(format!("contracts: SUBSCRIBED_EVENT_TYPES and the Triggers disagree about {kind}"));
+        }
         let hearers: Vec<_> = resources.iter().filter(|one| carried(one).as_deref() == Some(kind)).collect();
         match hearers.as_slice() {
             [] if reason(resources, kind).is_some() => {}

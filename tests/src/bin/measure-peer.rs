@@ -18,14 +18,13 @@ use reqwest::{
     multipart::{Form, Part},
 };
 use servers::{Smtp, free_port, port_of};
-use tapedeck_tests::{OwnServers, Platform, Setup, User, mp4_of};
+use tapedeck_tests::{FUNCTIONS, OwnServers, Platform, Setup, User, mp4_of};
 
 const CLIPS: usize = 15;
 const TRANSFERS: usize = 5;
 const LARGE: u64 = 300 * 1024 * 1024;
 /// Minutes of the video whose MP3 is downloaded.
 const LONG: u32 = 40;
-const FUNCTIONS: [&str; 8] = ["auth", "upload", "jobs", "download", "gateway", "notify", "sweep", "convert"];
 const SERVICES: [&str; 4] = ["auth", "gateway", "converter", "notification"];
 
 /// One of the two: both speak the tutorials' API, and say by mail that they are done.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{OwnServers, Platform};
+use crate::{FUNCTIONS, OwnServers, Platform};
 
 /// One thing that happens, and is over when [`Fault::inflict`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,6 @@ pub enum Server {
     Rabbitmq,
 }
 
-const FUNCTIONS: [&str; 8] = ["auth", "upload", "jobs", "download", "notify", "sweep", "convert", "gateway"];
 /// Where most is at stake.
 const OFTEN: [Fault; 4] =
     [Fault::Kill("upload"), Fault::Kill("convert"), Fault::Kill("convert"), Fault::TwoSweeps];

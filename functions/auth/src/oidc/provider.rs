@@ -81,9 +81,9 @@ pub(crate) struct Person {
 pub(crate) enum ProviderError {
     #[error("the provider can't be reached: {0}")]
     Away(String),
-    #[error("the provider does not take the code: {0}")]
+    #[error("the provider refused the code: {0}")]
     Refused(String),
-    #[error("the provider's answer is not good: {0}")]
+    #[error("the provider's answer is invalid: {0}")]
     Invalid(String),
 }
 use ProviderError::{Away, Invalid, Refused};

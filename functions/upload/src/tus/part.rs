@@ -156,7 +156,7 @@ async fn current(deps: &Upload, upload: &PartialUpload) -> Result<PartialUpload,
 /// Lets others write. If that fails they ask, and take over from who does not answer.
 async fn give_back(deps: &Upload, upload: &PartialUpload, me: EventId) {
     if let Err(error) = deps.db.uploads().release(upload.id, me).await {
-        tracing::warn!(upload = %upload.id, %error, "an upload could not be given back");
+        tracing::warn!(upload = %upload.id, %error, "an upload was not released");
     }
 }
 

@@ -1,5 +1,5 @@
 //! One request at a time writes an upload. One whose connection is dead may not know it yet, and then must not keep the
-//! client that has come again waiting for a minute: whoever comes asks, and one that gets no bytes gives way.
+//! client that has come again waiting for a minute: the new request asks, and an idle writer gives way.
 
 use std::{
     convert::Infallible,
@@ -103,7 +103,7 @@ impl Pulse {
                 // Taken over, or the job is gone.
                 Ok(_) => return self.stop.cancel(),
                 Err(error) => {
-                    tracing::warn!(upload = %upload.id, %error, "an upload could not be looked at");
+                    tracing::warn!(upload = %upload.id, %error, "an upload could not be read");
                     continue;
                 }
             };
@@ -112,7 +112,7 @@ impl Pulse {
                 return self.stop.cancel();
             }
             if asked && let Err(error) = uploads.answer(upload.id, part).await {
-                tracing::warn!(upload = %upload.id, %error, "an upload could not answer");
+                tracing::warn!(upload = %upload.id, %error, "liveness answer failed");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The way in: one supervised consumer per queue, each on a connection of its own, so that trouble with one queue
+//! One supervised consumer per queue, each on a connection of its own, so that trouble with one queue
 //! is no trouble for the others.
 
 use std::{sync::Arc, time::Duration};
@@ -47,7 +47,7 @@ impl Consumer {
             if begun.elapsed() > MAX_PAUSE {
                 pause = FIRST_PAUSE;
             }
-            tracing::warn!(queue = self.queue.name, %error, ?pause, "not consuming; to be connected again");
+            tracing::warn!(queue = self.queue.name, %error, ?pause, "not consuming; reconnecting");
             tokio::select! { () = tokio::time::sleep(pause) => {}, () = shutdown.cancelled() => {} }
             pause = (pause * 2).min(MAX_PAUSE);
         }
@@ -148,7 +148,7 @@ async fn drain(
         tokio::time::sleep(Duration::from_secs(config.broker_drain_seconds)).await;
         end.cancel();
         tokio::time::sleep(GIVE_BACK).await;
-        tracing::warn!("handlers in hand were cut off");
+        tracing::warn!("running handlers were aborted");
     };
     let finished = async {
         let mut all = true;

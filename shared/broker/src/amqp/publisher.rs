@@ -1,4 +1,4 @@
-//! The way out: one connection, opened when it is first needed and again when it is lost. Many events are on their way at
+//! Publisher: one connection, opened when it is first needed and again when it is lost. Many events are on their way at
 //! once: sending takes turns, waiting for the confirms does not.
 //!
 //! Each event type that somebody must hear has a channel of its own. If no queue takes an event it comes back, and lapin
@@ -108,7 +108,7 @@ impl Publisher {
         if slot.link.is_none()
             && let Err(error) = self.connect(&mut slot).await
         {
-            tracing::debug!(%error, "the broker is not there yet");
+            tracing::debug!(%error, "the broker is not reachable");
         }
     }
 

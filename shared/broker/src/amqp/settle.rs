@@ -48,7 +48,7 @@ impl Settler {
                 told
             }
             Err(Failure::Retry(cause)) => {
-                tracing::warn!(queue = %delivery.routing_key, cause, "to be delivered again");
+                tracing::warn!(queue = %delivery.routing_key, cause, "to be redelivered");
                 tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = shutdown.cancelled() => {} }
                 told(delivery.acker.reject(BasicRejectOptions { requeue: true })).await
             }

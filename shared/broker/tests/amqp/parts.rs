@@ -31,7 +31,7 @@ async fn a_consumer_or_a_clock_that_dies_ends_the_process_with_its_other_parts()
     for part in ["a consumer", "the clock"] {
         let world = World::new().await;
         let (told, shutdown) = served_beside(&world, part).await;
-        assert_eq!(told, format!("{part} ended before the process"));
+        assert_eq!(told, format!("{part} ended unexpectedly"));
         assert!(shutdown.is_cancelled(), "readiness is 503 meanwhile");
         world.consumers(QUEUE, 0).await;
     }

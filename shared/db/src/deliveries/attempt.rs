@@ -38,7 +38,7 @@ pub enum Attempt {
 const GIVE_UP_AFTER: Duration = Duration::from_secs(4 * 86_400);
 
 impl Deliveries<'_> {
-    /// Takes the right to make this delivery for the time of `span`. `None` if it is not due: it has ended, somebody else
+    /// Claims this delivery for the time of `span`. `None` if it is not due: it has ended, somebody else
     /// makes it, it is to be tried later, or it can't be read, which counts as a failed attempt.
     ///
     /// # Errors

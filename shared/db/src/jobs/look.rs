@@ -1,4 +1,4 @@
-//! What time does to a job. The sweep looks at each job whose `look_at` has come; all of it may run twice.
+//! Due jobs are recovered, expired or removed: each job whose `look_at` has come; all of it may run twice.
 //!
 //! | state | what has come | then |
 //! |---|---|---|

@@ -166,7 +166,7 @@ pub(super) async fn set_canceled(tx: &mut Tx, job: &Job, now: Timestamp) -> Resu
 /// [`delete`] for a row that can't be read. A blob whose id can't be read either is found by the walk over the blob store.
 async fn delete_unread(tx: &mut Tx, row: &AnyRow, problem: &str, now: Timestamp) -> Result<()> {
     let id: String = row.try_get("id")?;
-    tracing::error!(job = id, problem, "a job can't be read; it goes with its account all the same");
+    tracing::error!(job = id, problem, "a job can't be read; it is deleted with its account");
     deliveries::drop_of_job(tx, &id, ACCOUNT_DELETED, now).await?;
     chapters::forget(tx, &id).await?;
     sqlx::query("DELETE FROM jobs WHERE id = ?").bind(id).execute(&mut **tx).await?;

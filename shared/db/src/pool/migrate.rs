@@ -97,7 +97,7 @@ async fn finish(connection: &mut AnyConnection, version: i64) -> Result<()> {
     let Some(migration) = migrator.iter().find(|migration| migration.version == version) else {
         return Err(MigrateError::VersionMissing(version).into());
     };
-    tracing::warn!(version, "a process died while it migrated the database; what is left is done now");
+    tracing::warn!(version, "a migration was interrupted by a crash; it is finished now");
     for statement in statements(migration.sql.as_str()) {
         let sql = sqlx::AssertSqlSafe(statement).into_sql_str();
         match sqlx::raw_sql(sql).execute(&mut *connection).await {

@@ -1,4 +1,4 @@
-//! What came out, held against what the container promised: the one place where a conversion's warnings are made.
+//! Compares the result with what the container declared: all warnings of a conversion are made here.
 
 use std::time::Duration;
 

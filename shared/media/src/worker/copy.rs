@@ -1,4 +1,4 @@
-//! Sound that already is what was asked for goes over as it is, without being decoded.
+//! Copies sound that already is in the wanted format, without decoding it.
 
 use std::time::Duration;
 

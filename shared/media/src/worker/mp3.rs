@@ -52,7 +52,7 @@ pub(super) enum Failed {
     Refused(#[from] Refused),
     #[error("an encoding thread is gone")]
     Gone,
-    #[error("LAME wrote what is no frame")]
+    #[error("LAME wrote an invalid frame")]
     Garbled,
 }
 

@@ -52,10 +52,7 @@ impl HttpClient for Wire {
             let status = answer.as_ref().map(|answer| answer.status().as_u16());
             let failed = !matches!(status, Ok(200..300));
             if failed && !self.away.swap(failed, Ordering::Relaxed) {
-                tracing::warn!(
-                    ?status,
-                    "the receiver of traces does not take them; spans are lost meanwhile"
-                );
+                tracing::warn!(?status, "the OTLP receiver refuses spans; they are lost meanwhile");
             } else if !failed {
                 self.away.store(false, Ordering::Relaxed);
             }

@@ -59,7 +59,7 @@ const MISTAKES: [Mistake; 57] = [
     ),
     mistake(
         "eventing/event-types.yaml",
-        "No Trigger: whoever is to be told is told by deliveries.",
+        "No Trigger: users are notified by deliveries.",
         "No Trigger: ",
         "audio.ready.v1 has 0 Triggers and PingSources, not 1, and no reason why",
     ),
