@@ -1,6 +1,7 @@
 """Job cards: live, canceled, tried again, deleted, searched, paged, shared, downloaded."""
 
 import urllib.request
+import zipfile
 
 from playwright.sync_api import expect
 
@@ -67,6 +68,52 @@ class Jobs(PageTest):
             self.assertNotEqual(dialog.locator("#share-url").input_value(), url)
             dialog.get_by_role("button", name="Close").click()
             expect(card.get_by_role("button", name="Share")).to_be_focused()
+
+    def test_a_job_is_renamed_and_tagged_in_place_and_found_by_its_tag(self):
+        page = self.open(size=PHONE)
+        self.sign_up(page)
+        self.upload(page, video("a.mp4"), video("b.mp4"))
+        self.state(page, "b.mp4", "done")
+        card = self.state(page, "a.mp4", "done")
+        self.press(card, "Rename")
+        page.get_by_label("Name", exact=True).fill("Überblick")
+        page.get_by_label("Tags", exact=True).fill("Jazz, live at home,")
+        self.check_access(page, "renaming a job")
+        page.keyboard.press("Enter")
+        card = self.state(page, "Überblick", "done")
+        expect(page.get_by_label("Name", exact=True)).to_have_count(0)
+        expect(card.locator(".tag")).to_have_text(["Jazz", "live at home"])
+        self.visit(page)
+        expect(page.locator("li.job")).to_have_count(2)
+        card.get_by_role("button", name="Show all with the tag Jazz").click()
+        expect(page.locator("li.job")).to_have_count(1)
+        expect(page.locator("#search")).to_have_value("#Jazz")
+        with page.expect_download() as download:
+            self.press(card, "Download")
+        self.assertEqual(download.value.suggested_filename, "Überblick.mp3")
+        self.press(card, "Rename")
+        page.keyboard.press("Escape")
+        expect(card.locator(".title")).to_have_text("Überblick")
+        self.press(card, "Rename")
+        page.get_by_label("Tags", exact=True).fill("")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("#none")).to_be_visible()
+
+    def test_what_is_chosen_is_downloaded_as_one_zip(self):
+        page = self.open()
+        self.sign_up(page)
+        self.upload(page, *[video(name) for name in ("a.mp4", "b.mp4", "c.mp4")])
+        for name in ("a.mp4", "b.mp4", "c.mp4"):
+            self.state(page, name, "done")
+        expect(page.locator("#zip")).to_be_hidden()
+        for name in ("a.mp4", "c.mp4"):
+            page.get_by_label(f"Choose {name} for a zip").check()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download as zip: 2").click()
+        self.assertEqual(download.value.suggested_filename, "tapedeck.zip")
+        with zipfile.ZipFile(download.value.path()) as file:
+            self.assertIsNone(file.testzip())
+            self.assertEqual(sorted(file.namelist()), ["a.mp3", "c.mp3"])
 
     def test_what_was_told_about_a_job_is_listed(self):
         page = self.open()

@@ -29,7 +29,7 @@ enum Needs {
 use Needs::{Admin, Login, Nothing, Own, Password, Read, Upload};
 
 /// Each route, what it takes, and a body that is taken. Those that end something come last.
-const TABLE: [(&str, Needs, &str); 66] = [
+const TABLE: [(&str, Needs, &str); 68] = [
     ("GET /.well-known/jwks.json", Nothing, ""),
     ("POST /register", Nothing, "{}"),
     ("POST /verify", Nothing, "{}"),
@@ -71,10 +71,12 @@ const TABLE: [(&str, Needs, &str); 66] = [
     ("GET /jobs", Read, ""),
     ("GET /jobs/events", Read, ""),
     ("GET /jobs/{id}", Read, ""),
+    ("PATCH /jobs/{id}", Upload, "{}"),
     ("GET /jobs/{id}/events", Read, ""),
     ("GET /jobs/{id}/deliveries", Read, ""),
     ("GET /jobs/{id}/audio", Read, ""),
     ("GET /jobs/{id}/peaks", Read, ""),
+    ("GET /jobs/archive", Read, ""),
     ("GET /download", Read, ""),
     ("POST /jobs/{id}/link", Read, "{}"),
     ("POST /jobs/{id}/cancel", Upload, ""),
@@ -258,7 +260,11 @@ async fn everybody_may_do_at_every_route_what_the_table_says_and_nothing_else() 
             continue;
         }
         let (method, path) = route.split_once(' ').unwrap();
-        let query = if path == "/download" { format!("?fid={job}") } else { String::new() };
+        let query = match path {
+            "/download" => format!("?fid={job}"),
+            "/jobs/archive" => format!("?ids={job}"),
+            _ => String::new(),
+        };
         let path = path.replace("{id}", &job).replace("{name}", "measured").replace("{feed}", "none.xml");
         let path = path.replace("{secret}", "none").replace("{file}", &format!("{job}.mp3"));
         for somebody in &everybody {

@@ -2,6 +2,7 @@
 //!
 //! - `find.rs`: whose job it is, and whether its audio is there.
 //! - `get.rs`: `GET` and `HEAD` of `/download` and `/jobs/{id}/audio`.
+//! - `archive.rs`: `GET` of `/jobs/archive`, many as one zip.
 //! - `peaks.rs`: `GET` and `HEAD` of `/jobs/{id}/peaks`.
 //! - `conditions.rs`, `range.rs`, `name.rs`: `If-*`, `Range` and `Content-Disposition`, as the RFCs say.
 //! - `link.rs`: `POST /jobs/{id}/link`.
@@ -11,6 +12,7 @@
 //! The audio is streamed in pieces of at most [`blobs::CHUNK`], read when the client takes them: memory stays
 //! flat, and a client that hangs up drops the stream and with it the open file.
 
+mod archive;
 mod conditions;
 mod feeds;
 mod find;
@@ -60,6 +62,7 @@ pub fn function(deps: Download) -> Function {
     let routes = OpenApiRouter::new()
         .routes(routes!(get::download))
         .routes(routes!(get::job_audio))
+        .routes(routes!(archive::archive))
         .routes(routes!(peaks::job_peaks))
         .routes(routes!(link::create_link))
         .routes(routes!(feeds::list, feeds::create, feeds::delete_all))

@@ -25,13 +25,18 @@ pub(crate) fn disposition(job: &Job) -> String {
 
 /// The same for this title and extension.
 pub(crate) fn named(title: &str, extension: &str) -> String {
+    let full = plain(title);
+    let ascii: String = full.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    let encoded = utf8_percent_encode(&full, ENCODED);
+    format!("attachment; filename=\"{ascii}.{extension}\"; filename*=UTF-8''{encoded}.{extension}")
+}
+
+/// The title as the name of a file, without extension.
+pub(crate) fn plain(title: &str) -> String {
     // Characters that some file system or shell gives a meaning to, and dots that hide a file.
     let plain = |c: char| if "/\\:*?\"<>|%".contains(c) || c.is_control() { '_' } else { c };
-    let full: String = title.trim_start_matches(['.', ' ']).chars().map(plain).collect();
-    let full = if full.is_empty() { "audio" } else { &full };
-    let ascii: String = full.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
-    let encoded = utf8_percent_encode(full, ENCODED);
-    format!("attachment; filename=\"{ascii}.{extension}\"; filename*=UTF-8''{encoded}.{extension}")
+    let plain: String = title.trim_start_matches(['.', ' ']).chars().map(plain).collect();
+    if plain.is_empty() { "audio".into() } else { plain }
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ async function start() {
     }
   });
   $("search").addEventListener("input", () => jobs?.draw());
+  $("zip").addEventListener("click", () => jobs?.downloadPicked());
   $("older").addEventListener("click", () => jobs?.showOlder());
   whenLost(leave);
   watchUploads({ isReady: () => Boolean(session), refusal, onFinish: () => jobs?.watch() });

@@ -2,7 +2,7 @@
 
 import { at, json, offers, said } from "./api.js";
 import { button, dialog, el, icon, put, setAttribute, toast } from "./dom.js";
-import { draw, forgetJob, watch } from "./jobs.js";
+import { draw, forgetJob, showTag, watch } from "./jobs.js";
 import { api } from "./session.js";
 import { clock, day, known, moment, number, percent, size, t } from "./texts.js";
 
@@ -13,13 +13,14 @@ const ACTIONS = [
   { name: "share", states: ["done"], symbol: "share", kind: "second", route: "POST /jobs/{id}/link" },
   { name: "cancel", states: ["queued", "converting"], symbol: "close", kind: "second", route: "POST /jobs/{id}/cancel" },
   { name: "retry", states: ["failed", "canceled"], symbol: "again", kind: "second", route: "POST /jobs/{id}/retry" },
+  { name: "rename", states: ["queued", "converting", "done", "failed", "canceled", "expired"], symbol: "pen", kind: "plain small", route: "PATCH /jobs/{id}" },
   { name: "told", states: ["done", "failed"], symbol: "bell", kind: "plain small", route: "GET /jobs/{id}/deliveries" },
   { name: "remove", states: ["done", "failed", "canceled", "expired"], symbol: "bin", kind: "plain small", route: "DELETE /jobs/{id}" },
 ];
 // Trying again would end the same way.
 const HOPELESS = ["no_audio", "unreadable", "unsupported_codec", "encrypted", "too_long", "too_large"];
 
-export const nameOf = (job) => job.options.title || job.source.name || t("job.untitled");
+export const nameOf = (job) => job.name || job.options.title || job.source.name || t("job.untitled");
 
 export function makeCard(now) {
   const parts = {
@@ -27,17 +28,19 @@ export function makeCard(now) {
     title: el("h3", { class: "title" }),
     state: el("span", { class: "state" }),
     facts: el("p", { class: "facts quiet" }),
+    tags: el("p", { class: "row tags", hidden: true }),
+    pick: el("input", { type: "checkbox", class: "pick", hidden: true, onchange: draw }),
     bar: el("progress", { max: 1, value: 0, hidden: true }),
     note: el("p", { class: "note", hidden: true }),
     more: el("div", { class: "player", hidden: true }),
   };
   const buttons = Object.fromEntries(ACTIONS.filter(({ route }) => offers(route)).map(({ name, symbol, kind }) => {
-    const node = button(t(`job.${name}`), symbol, () => act(node, now(), name, parts), kind);
+    const node = button(t(`job.${name}`), symbol, () => act(node, now(), name, { ...parts, item, head }), kind);
     return [name, node];
   }));
+  const head = el("div", { class: "head" }, parts.symbol, el("div", { class: "what" }, parts.title, parts.state), parts.pick);
   const item = el("li", { class: "card job" },
-    el("div", { class: "head" }, parts.symbol, el("div", { class: "what" }, parts.title, parts.state)),
-    parts.facts, parts.bar, parts.note, parts.more, el("p", { class: "row actions" }, Object.values(buttons)));
+    head, parts.facts, parts.tags, parts.bar, parts.note, parts.more, el("p", { class: "row actions" }, Object.values(buttons)));
   return { item, buttons, ...parts };
 }
 
@@ -48,6 +51,9 @@ export function drawCard(card, job) {
   put(card.title, nameOf(job));
   put(card.state, stateText(job));
   put(card.facts, facts(job));
+  drawTags(card.tags, job.tags ?? []);
+  card.pick.hidden = state !== "done" || !offers("GET /jobs/archive");
+  setAttribute(card.pick, "aria-label", t("job.pick", { name: nameOf(job) }));
   card.bar.hidden = state !== "converting" && state !== "queued";
   if (state === "queued") card.bar.removeAttribute("value");
   else setAttribute(card.bar, "value", job.progress.toFixed(3));
@@ -65,6 +71,14 @@ export function drawCard(card, job) {
     setAttribute(node, "aria-label", t("action.of", { action: t(`job.${name}`), name: nameOf(job) }));
   }
   if (card.buttons.play) drawPlay(card, job);
+}
+
+function drawTags(node, tags) {
+  const drawn = JSON.stringify(tags);
+  if (node.dataset.tags === drawn) return;
+  node.dataset.tags = drawn;
+  node.hidden = !tags.length;
+  node.replaceChildren(...tags.map((tag) => button(tag, null, () => showTag(tag), "tag", { "aria-label": t("job.tag", { tag }) })));
 }
 
 // Once the player is there, the button takes it away again.
@@ -140,6 +154,7 @@ const WAYS = {
     start();
   },
   share: async (job) => (await import("./share.js")).share(job),
+  rename: async (job, parts) => (await import("./labels.js")).edit(job, parts),
   told: async (job) => (await import("./deliveries.js")).showDeliveries(job),
   cancel: (job) => api(`jobs/${job.id}/cancel`, { method: "POST" }),
   retry: (job) => api(`jobs/${job.id}/retry`, { method: "POST" }),

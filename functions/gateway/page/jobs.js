@@ -1,9 +1,9 @@
 // The list of jobs, by id; ids sort by time, so newest first is the descending order of ids. Live by server-sent events
 // where the service has them; else, and beside them, by asking again.
 
-import { offers, said } from "./api.js";
+import { at, offers, said } from "./api.js";
 import { drawCard, makeCard, nameOf } from "./card.js";
-import { $, arrange, put, say } from "./dom.js";
+import { $, arrange, el, put, say } from "./dom.js";
 import { api, session } from "./session.js";
 import { t } from "./texts.js";
 
@@ -118,6 +118,29 @@ export async function showOlder() {
   }
 }
 
+// All jobs with this tag, whether they were listed before or not.
+export async function showTag(tag) {
+  $("search").value = `#${tag}`;
+  draw();
+  try {
+    (await api(`jobs?limit=100&tag=${encodeURIComponent(tag)}`)).jobs.forEach(keep);
+    draw();
+  } catch (error) {
+    put($("offline"), said(error));
+  }
+}
+
+// Those that are marked and can be seen, in the order of the list.
+function pickedJobs() {
+  const marked = [...jobs.keys()].filter((id) => cards.get(id)?.pick.checked && !cards.get(id).pick.hidden);
+  return marked.filter((id) => cards.get(id).item.isConnected).sort().reverse();
+}
+
+// The browser itself downloads; the cookie says whose they are.
+export function downloadPicked() {
+  el("a", { href: at(`jobs/archive?ids=${pickedJobs().join(",")}`), download: "" }).click();
+}
+
 export function forgetJob(id) {
   jobs.delete(id);
   draw();
@@ -126,7 +149,9 @@ export function forgetJob(id) {
 // Cards are kept and changed in place, so that the focus stays where it is.
 export function draw() {
   const wanted = $("search").value.trim().toLowerCase();
-  const found = (job) => `${nameOf(job)} ${job.source.name} ${job.options.folder ?? ""}`.toLowerCase().includes(wanted);
+  const hasTag = (job) => job.tags?.some((tag) => `#${tag}`.toLowerCase() === wanted);
+  const words = (job) => `${nameOf(job)} ${job.source.name} ${job.options.folder ?? ""} ${job.tags?.join(" ") ?? ""}`;
+  const found = (job) => hasTag(job) || words(job).toLowerCase().includes(wanted);
   for (const id of cards.keys()) if (!jobs.has(id)) cards.delete(id);
   // What is being uploaded has its line above.
   const listed = [...jobs.values()].filter(({ state }) => state !== "uploading");
@@ -140,7 +165,10 @@ export function draw() {
   const state = listed.length === 0 ? "empty" : shown.length ? "" : "none";
   $("empty").hidden = state !== "empty";
   $("none").hidden = state !== "none";
-  $("find").hidden = listed.length < 4 && !older;
+  $("find").hidden = listed.length < 4 && !older && !wanted;
+  const picked = pickedJobs();
+  $("zip").hidden = !picked.length;
+  put($("zip"), t("jobs.zip", { count: picked.length }));
   $("shelf").hidden = listed.length === 0;
   $("older").hidden = !older;
 }

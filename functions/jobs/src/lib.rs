@@ -1,12 +1,13 @@
-//! A user's jobs: list, look (with a long poll), listen (SSE), cancel, retry, delete; their deliveries.
+//! A user's jobs: list, look (with a long poll), listen (SSE), name, cancel, retry, delete; their deliveries.
 //!
-//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs` and `deliveries.rs` are the routes; `stream.rs`
+//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs`, `label.rs` and `deliveries.rs` are the routes; `stream.rs`
 //! are the event streams, `listen.rs` what they send, `cursor.rs` their `Last-Event-ID`, `seats.rs` their limits.
 //! `watch.rs` is the poller behind them and behind long polls. A job of somebody else does not exist: 404, never 403.
 
 mod change;
 mod cursor;
 mod deliveries;
+mod label;
 mod listen;
 mod process;
 mod read;
@@ -58,7 +59,7 @@ pub fn function(deps: Jobs) -> Function {
         .routes(routes!(read::list))
         .routes(routes!(stream::all))
         .routes(routes!(stream::job))
-        .routes(routes!(read::show, change::delete))
+        .routes(routes!(read::show, change::delete, label::change))
         .routes(routes!(change::cancel))
         .routes(routes!(change::retry))
         .routes(routes!(deliveries::of_job))

@@ -25,6 +25,8 @@ pub(crate) struct PageQuery {
     cursor: Option<JobId>,
     /// Only jobs with this `folder`.
     folder: Option<String>,
+    /// Only jobs with this tag.
+    tag: Option<String>,
 }
 
 /// A page of jobs, newest first.
@@ -51,9 +53,12 @@ pub(crate) async fn list(
     }
     // One more than asked for tells whether there is a next page.
     let (stored, user, limit_and_one) = (deps.db.jobs(), caller.user_id, limit + 1);
-    let jobs = match &query.folder {
-        None => stored.list(user, limit_and_one, query.cursor).await,
-        Some(folder) => stored.list_folder(user, folder, limit_and_one, query.cursor).await,
+    let jobs = match (&query.tag, &query.folder) {
+        (Some(tag), folder) => {
+            stored.list_tagged(user, (tag, folder.as_deref()), limit_and_one, query.cursor).await
+        }
+        (None, None) => stored.list(user, limit_and_one, query.cursor).await,
+        (None, Some(folder)) => stored.list_folder(user, folder, limit_and_one, query.cursor).await,
     };
     let mut jobs = jobs.map_err(Problem::of)?;
     let more = jobs.len() > limit as usize;

@@ -18,6 +18,9 @@ pub(crate) struct JobView {
     attempts: u32,
     options: Options,
     source: SourceView,
+    /// What its owner calls it: also the name of the downloaded file, and in feeds. Null if as its title or its file says.
+    name: Option<String>,
+    tags: Vec<String>,
     /// Null until the job is done.
     audio: Option<AudioView>,
     /// What is odd about the audio.
@@ -90,6 +93,8 @@ impl From<Job> for JobView {
                 codec: job.source.codec,
                 duration: job.source.duration.map(|duration| duration.as_secs_f64()),
             },
+            name: job.name,
+            tags: job.tags,
             audio: job.audio.filter(|_| done).map(|audio| AudioView {
                 id: audio.id,
                 bytes: audio.bytes,

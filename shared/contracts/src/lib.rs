@@ -61,7 +61,7 @@ pub use failure::{FailureCode, UnknownFailureCode};
 pub use id::{AudioId, DeliveryId, EventId, FeedId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
 pub use options::{
     BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, Preset, SilencePolicy,
-    TagPolicy, is_folder,
+    TagPolicy, is_folder, is_label,
 };
 pub use outage::Outage;
 pub use schemas::{Described, data_schema, described, short_name};

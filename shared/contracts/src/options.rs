@@ -335,8 +335,13 @@ impl Options {
 /// Whether the text may be the name of a folder.
 #[must_use]
 pub fn is_folder(name: &str) -> bool {
-    let length = (1..=FOLDER_CHARACTERS).contains(&name.chars().count());
-    length && !name.chars().any(char::is_control) && name.trim() == name
+    is_label(name, FOLDER_CHARACTERS)
+}
+
+/// Whether the text may be something's name: 1 to `most` characters, no control character, no blank at its ends.
+#[must_use]
+pub fn is_label(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control) && text.trim() == text
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -7,6 +7,7 @@
 //! - `end.rs`: `converting -> done | failed | queued`. `owner.rs`: cancel, retry, delete.
 //! - `look.rs`: due jobs: expired leases, retention, removal.
 //! - `lists.rs`, `changes.rs`: many jobs of a user; what became of jobs since a time. `chapters.rs`: those of a job's audio.
+//! - `labels.rs`: what its owner calls a job, and its tags.
 //!
 //! `look_at` is when time will next do something to a job, `changed_at` when its state last changed: later with each change,
 //! be it by a millisecond. Every transition sets both.
@@ -15,6 +16,7 @@ mod changes;
 mod chapters;
 mod claim;
 mod end;
+mod labels;
 mod lists;
 mod look;
 mod owner;
@@ -28,6 +30,7 @@ pub use changes::{Change, Glance};
 pub use chapters::Chapter;
 pub use claim::{Claimed, Lease};
 pub use end::{Finished, MAX_ATTEMPTS, Release, Released};
+pub use labels::Labels;
 pub use look::{Keep, Looked};
 pub use read::{Audio, Job, Source};
 pub use upload::NewJob;

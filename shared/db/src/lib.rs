@@ -50,8 +50,8 @@ pub use error::Error;
 pub use feeds::Feed;
 pub use garbage::Garbage;
 pub use jobs::{
-    Audio, Change, Chapter, Claimed, Finished, Glance, Job, Jobs, Keep, Lease, Looked, MAX_ATTEMPTS, NewJob,
-    Release, Released, Source,
+    Audio, Change, Chapter, Claimed, Finished, Glance, Job, Jobs, Keep, Labels, Lease, Looked, MAX_ATTEMPTS,
+    NewJob, Release, Released, Source,
 };
 pub use keys::ApiKey;
 pub use leases::Task;

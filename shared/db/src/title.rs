@@ -6,11 +6,12 @@ use crate::Job;
 const CHARACTERS: usize = 120;
 
 impl Job {
-    /// The title that was asked for, or the source's name without folder and extension. One line, without
-    /// characters that control a terminal, a header or the direction of text. `None` if nothing is left.
+    /// What its owner calls it, else the title that was asked for, or the source's name without folder and extension. One
+    /// line, without characters that control a terminal, a header or the direction of text. `None` if nothing is left.
     #[must_use]
     pub fn title(&self) -> Option<String> {
-        let asked = self.options.title.as_deref().map(clean).filter(|title| !title.is_empty());
+        let asked = [&self.name, &self.options.title].into_iter().flatten();
+        let asked = asked.map(|title| clean(title)).find(|title| !title.is_empty());
         asked.or_else(|| Some(clean(stem(&self.source.name))).filter(|title| !title.is_empty()))
     }
 }

@@ -198,6 +198,7 @@ async fn delete_rows(tx: &mut Tx, id: UserId) -> Result<()> {
         "DELETE FROM deliveries WHERE user_id = ?",
         "DELETE FROM feeds WHERE user_id = ?",
         "DELETE FROM uploads WHERE user_id = ?",
+        "DELETE FROM job_tags WHERE user_id = ?",
         "DELETE FROM users WHERE id = ?",
     ] {
         sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;

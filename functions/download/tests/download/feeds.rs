@@ -9,7 +9,7 @@ use axum::{
 use blobs::Blob;
 use bytes::Bytes;
 use contracts::{JobId, Options, UserId, VideoId};
-use db::{Audio, Chapter, Finished, NewJob, Source, UserChanges};
+use db::{Audio, Chapter, Finished, Labels, NewJob, Source, UserChanges};
 use rss::{Channel, Item};
 use serde_json::{Value, json};
 
@@ -226,6 +226,18 @@ async fn a_feed_of_a_folder_has_its_jobs_alone() {
     assert_eq!(channel.title, "Talks & <more> (Tapedeck)");
     assert_eq!(world.get_as_nobody(&format!("{feed}/{inside}.mp3")).await.status, 200);
     assert_eq!(world.get_as_nobody(&format!("{feed}/{outside}.mp3")).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_the_owner_calls_a_job_is_its_title_and_the_name_of_its_file() {
+    let world = World::new().await;
+    let feed = world.feed(world.anna, &json!({})).await;
+    let id = world.made(world.anna, "a.mp4", &[("title", "As asked for")]).await;
+    let labels = Labels { name: Some(Some("Überblick".into())), tags: None };
+    world.db.jobs().label(id, &labels).await.unwrap();
+    assert_eq!(world.channel(&feed).await.items[0].title.as_deref(), Some("Überblick"));
+    let answer = world.get(&format!("/jobs/{id}/audio"), &[]).await;
+    assert!(answer.header("content-disposition").ends_with("filename*=UTF-8''%C3%9Cberblick.mp3"));
 }
 
 #[tokio::test]

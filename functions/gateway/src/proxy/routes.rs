@@ -13,7 +13,7 @@ pub(crate) enum Upstream {
     Download,
 }
 
-/// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`], [`FEEDS`] and [`ADMIN_JOBS`].
+/// What each path begins with. Everything below goes the same way, but for [`DOWNLOADS`], [`ARCHIVE`], [`FEEDS`] and [`ADMIN_JOBS`].
 pub(super) const PREFIXES: [(&str, Upstream); 19] = [
     ("/register", Upstream::Auth),
     ("/verify", Upstream::Auth),
@@ -38,6 +38,8 @@ pub(super) const PREFIXES: [(&str, Upstream); 19] = [
 
 /// `/jobs/{id}/...` that is about the audio.
 const DOWNLOADS: [&str; 3] = ["audio", "link", "peaks"];
+/// `/jobs/...` that is about the audio of many.
+const ARCHIVE: &str = "archive";
 /// `/me/...` that is about audio.
 const FEEDS: &str = "feeds";
 /// `/admin/...` that is not about accounts.
@@ -63,7 +65,7 @@ pub(crate) fn upstream(path: &str) -> Option<Upstream> {
     let (_, owner) = PREFIXES.iter().find(|(prefix, _)| prefix.strip_prefix('/') == Some(first))?;
     let (second, third) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     Some(match first {
-        "jobs" if DOWNLOADS.contains(&third) => Upstream::Download,
+        "jobs" if second == ARCHIVE || DOWNLOADS.contains(&third) => Upstream::Download,
         "me" if second == FEEDS => Upstream::Download,
         "admin" if ADMIN_JOBS.contains(&second) => Upstream::Jobs,
         _ => *owner,
@@ -103,6 +105,7 @@ mod tests {
             ("/me/feeds", Some(Upstream::Download)),
             ("/me/feeds/1", Some(Upstream::Download)),
             ("/feeds/1/2.mp3", Some(Upstream::Download)),
+            ("/jobs/archive", Some(Upstream::Download)),
             ("/jobs/1/audio", Some(Upstream::Download)),
             ("/jobs/1/link", Some(Upstream::Download)),
             ("/jobs/1/peaks", Some(Upstream::Download)),

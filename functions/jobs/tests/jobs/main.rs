@@ -5,5 +5,6 @@ mod changing;
 mod deliveries;
 mod doors;
 mod events;
+mod labels;
 mod reading;
 mod world;

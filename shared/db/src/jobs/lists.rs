@@ -9,9 +9,9 @@ use super::{
 };
 use crate::Result;
 
-/// A folder's name as it stands in `folder_key`.
-pub(super) fn folder_key(name: &str) -> String {
-    name.bytes().map(|byte| format!("{byte:02x}")).collect()
+/// A text as it stands in `folder_key` and `tag_key`: no collation takes it for another one.
+pub(super) fn hex_key(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Jobs<'_> {
@@ -41,11 +41,11 @@ impl Jobs<'_> {
             "SELECT * FROM jobs WHERE user_id = ? AND folder_key = ? AND id < ? ORDER BY id DESC LIMIT ?",
         )
         .bind(user_id.to_string())
-        .bind(folder_key(folder));
+        .bind(hex_key(folder));
         self.page(page, before, limit).await
     }
 
-    async fn page(
+    pub(super) async fn page(
         &self,
         page: Query<'_, sqlx::Any, sqlx::any::AnyArguments>,
         before: Option<JobId>,
@@ -72,7 +72,7 @@ impl Jobs<'_> {
                 "SELECT * FROM jobs WHERE user_id = ? AND folder_key = ? AND state = 'done' AND expires_at > ? ORDER BY finished_at DESC, id DESC LIMIT ?",
             )
             .bind(user)
-            .bind(folder_key(folder)),
+            .bind(hex_key(folder)),
         };
         Ok(readable(&self.db.fetch_all(done.bind(now).bind(i64::from(limit))).await?))
     }

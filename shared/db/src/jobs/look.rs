@@ -15,7 +15,7 @@ use contracts::{Envelope, EventId, JobId, State, Timestamp};
 
 use sqlx::Row as _;
 
-use super::{Job, Jobs, changes, end, owner, read, upload::UPLOAD_DIES_AFTER};
+use super::{Job, Jobs, changes, end, labels, owner, read, upload::UPLOAD_DIES_AFTER};
 use crate::{Error, Garbage, Result, garbage, pool::Tx, row::parsed, uploads};
 
 /// A row that can't be read is looked at again after this time: a newer version may read it.
@@ -99,6 +99,7 @@ async fn uploading(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<Vec<Envelop
     } else if forget_upload(tx, job).await? {
         garbage::name(tx, Garbage::Video(job.video_id), now).await?;
         changes::note_deleted(tx, job, now).await?;
+        labels::forget_all(tx, job).await?;
     }
     Ok(Vec::new())
 }

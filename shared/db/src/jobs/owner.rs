@@ -5,7 +5,7 @@ use std::time::Duration;
 use contracts::{EventId, JobId, Recorded, Timestamp, UserId, VideoUploaded};
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Job, Jobs, changes, chapters, queue, read};
+use super::{Job, Jobs, changes, chapters, labels, queue, read};
 use crate::{
     Error, Garbage, Result, deliveries, garbage, outbox,
     pool::Tx,
@@ -184,6 +184,7 @@ async fn delete_unread(tx: &mut Tx, row: &AnyRow, problem: &str, now: Timestamp)
 pub(super) async fn delete(tx: &mut Tx, job: &Job, why: &str, now: Timestamp) -> Result<()> {
     deliveries::drop_of_job(tx, &job.id.to_string(), why, now).await?;
     chapters::forget(tx, &job.id.to_string()).await?;
+    labels::forget_all(tx, job).await?;
     sqlx::query("DELETE FROM jobs WHERE id = ?").bind(job.id.to_string()).execute(&mut **tx).await?;
     // A blob that is being written is removed when its writer has noticed.
     let due = if job.state.is_final() { now } else { now.after(STILL_WRITTEN) };

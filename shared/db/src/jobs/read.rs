@@ -45,6 +45,10 @@ pub struct Job {
     pub video_id: VideoId,
     /// What was uploaded.
     pub source: Source,
+    /// What its owner calls it; none if as its title or its file says.
+    pub name: Option<String>,
+    /// By which its owner finds it again.
+    pub tags: Vec<String>,
     /// The result, when done.
     pub audio: Option<Audio>,
     /// How large the waveform of the result is in bytes, if there is one. Its blob has the audio's id.
@@ -252,6 +256,8 @@ pub(crate) fn read(row: &AnyRow) -> Result<Job> {
         end_no: count("end_no")?,
         video_id: parsed(row, "video_id")?,
         source: read_source(row)?,
+        name: row.try_get("name")?,
+        tags: read_tags(row)?,
         audio: read_audio(row)?,
         peaks: count_or_null(row, "peaks_bytes")?,
         warning: row.try_get("warning")?,
@@ -285,6 +291,12 @@ fn read_source(row: &AnyRow) -> Result<Source> {
         codec: row.try_get("source_codec")?,
         duration: count_or_null(row, "source_duration_ms")?.map(Duration::from_millis),
     })
+}
+
+/// Nobody waits for those that can't be read.
+fn read_tags(row: &AnyRow) -> Result<Vec<String>> {
+    let json = row.try_get::<Option<String>, _>("tags")?;
+    Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
 }
 
 /// A converter notes the audio's id before it begins; the audio exists once its size is noted too.

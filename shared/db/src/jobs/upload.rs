@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contracts::{EventId, JobId, NotifyBy, Options, Recorded, UserId, VideoId, VideoUploaded};
 
-use super::{Jobs, Source, changes, lists::folder_key, queue};
+use super::{Jobs, Source, changes, labels, lists::hex_key, queue};
 use crate::{
     Error, Garbage, Result, garbage, outbox,
     pool::PATIENCE,
@@ -76,7 +76,7 @@ impl Jobs<'_> {
             // Who has no address is not written to.
             options.notify = NotifyBy::None;
         }
-        let folder = options.folder.as_deref().map(folder_key);
+        let folder = options.folder.as_deref().map(hex_key);
         let options = serde_json::to_string(&options).map_err(|error| Error::Corrupt(error.to_string()))?;
         let event = EventId::generate();
         self.db.settle(PATIENCE, || self.try_to_queue(id, source, (&options, folder.as_deref()), event)).await
@@ -143,6 +143,7 @@ impl Jobs<'_> {
             .await?;
         if gone.rows_affected() == 1 {
             changes::note_deleted(&mut tx, &job, now).await?;
+            labels::forget_all(&mut tx, &job).await?;
             garbage::name(&mut tx, Garbage::Video(job.video_id), now).await?;
         }
         tx.commit().await?;

@@ -10,6 +10,7 @@ mod deliveries;
 mod ends;
 mod fairness;
 mod fill;
+mod labels;
 mod leases;
 mod limits;
 mod line;

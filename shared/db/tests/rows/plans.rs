@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row a
 use crate::{fill::fill, scenario, world::DAY};
 
 /// Tables that grow.
-const GROW: [&str; 14] = [
+const GROW: [&str; 15] = [
     "jobs",
     "deliveries",
     "outbox",
@@ -28,6 +28,7 @@ const GROW: [&str; 14] = [
     "deleted_jobs",
     "job_chapters",
     "request_keys",
+    "job_tags",
 ];
 
 /// Statements that may read a whole table or index, and why.

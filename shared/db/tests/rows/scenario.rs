@@ -7,8 +7,8 @@ use contracts::{
     VideoId, VideoUploaded,
 };
 use db::{
-    Attempt, Before, Claimed, Class, Db, Device, Garbage, NewJob, NewRefreshToken, NewSession, NewUpload,
-    NewUser, Quota, Release, RequestKey, Source, Task, User, UserChanges,
+    Attempt, Before, Claimed, Class, Db, Device, Garbage, Labels, NewJob, NewRefreshToken, NewSession,
+    NewUpload, NewUser, Quota, Release, RequestKey, Source, Task, User, UserChanges,
 };
 
 use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, MINUTE, finished, mail_and_webhook};
@@ -194,6 +194,13 @@ async fn owner(db: &Db, ada: UserId) {
     let jobs = db.jobs();
     let since = Timestamp::now();
     let id = queued(db, ada).await;
+    let labels = |tags: &[&str]| Labels {
+        name: Some(Some("n".into())),
+        tags: Some(tags.iter().map(|tag| (*tag).into()).collect()),
+    };
+    assert!(jobs.label(id, &labels(&["a", "b"])).await.unwrap());
+    assert!(jobs.label(id, &labels(&["b"])).await.unwrap());
+    assert_eq!(jobs.list_tagged(ada, ("b", None), 10, None).await.unwrap().len(), 1);
     jobs.cancel(id).await.unwrap();
     jobs.retry(id).await.unwrap().unwrap();
     jobs.delete(id).await.unwrap();

@@ -6,6 +6,7 @@ use axum::{
     Router,
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode, header},
+    response::Response,
 };
 use blobs::{Blob, Blobs};
 use bytes::Bytes;
@@ -72,8 +73,12 @@ impl World {
         format!("Bearer {}", self.key.issue(&claims).unwrap())
     }
 
+    pub(crate) async fn begin(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.begin(request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = axum::body::to_bytes(response.into_body(), 100_000_000).await.unwrap();
         Answer { status, headers, body }
