@@ -29,7 +29,7 @@ fn is_local(local: &str) -> bool {
 }
 
 /// Names with a dot, and `localhost` for whoever tries Tapedeck at home.
-fn is_domain(domain: &str) -> bool {
+pub(crate) fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -5,6 +5,8 @@ use std::time::Duration;
 use runtime::{Checked, Config};
 use serde::{Deserialize, Serialize};
 
+use crate::address;
+
 /// How accounts work.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
@@ -23,6 +25,8 @@ pub struct AuthConfig {
     pub guesses_per_hour: u32,
     /// Wrong passwords for one account from all addresses together.
     pub account_guesses_per_hour: u32,
+    /// Who may register: `open`, `closed`, or domains of mail addresses with commas between.
+    pub registration: String,
     /// Registrations from one address.
     pub registrations_per_hour: u32,
     /// Mails for a new password that one address may ask for.
@@ -63,6 +67,7 @@ impl Default for AuthConfig {
             logins_per_minute: 60,
             guesses_per_hour: 20,
             account_guesses_per_hour: 200,
+            registration: "open".into(),
             registrations_per_hour: 60,
             resets_per_hour: 30,
             keys_per_hour: 60,
@@ -93,6 +98,10 @@ impl Config for AuthConfig {
             "account_guesses_per_hour",
             "wrong passwords for one account from all addresses in an hour; then only addresses get on that have logged in before; 0: any number",
         ),
+        (
+            "registration",
+            "who may register: `open`, `closed`, or domains of mail addresses with commas between (with `AUTH_ALLOW_UNVERIFIED=false`, which proves them); accounts of an OpenID Connect provider are its own affair",
+        ),
         ("registrations_per_hour", "accounts that one address may register in an hour; 0: any number"),
         (
             "resets_per_hour",
@@ -119,6 +128,12 @@ impl Config for AuthConfig {
     ];
 
     fn check(&self) -> Checked {
+        if !self.domains().all(address::is_domain) {
+            return Err((
+                "registration",
+                "write `open`, `closed`, or domains as `example.org,example.com`".into(),
+            ));
+        }
         if self.oidc_issuer.is_empty() {
             return Ok(());
         }
@@ -144,6 +159,22 @@ impl AuthConfig {
         Self { secure_cookies: public_url.starts_with("https://"), public_url: home, ..self }
     }
 
+    /// Whether somebody with this address, as [`address::normal`] has it, may register.
+    pub(crate) fn may_register(&self, email: &str) -> bool {
+        let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+        match self.registration.as_str() {
+            "open" => true,
+            "closed" => false,
+            _ => self.domains().any(|allowed| allowed.eq_ignore_ascii_case(domain)),
+        }
+    }
+
+    /// The domains that `registration` names.
+    fn domains(&self) -> impl Iterator<Item = &str> {
+        let named = !["open", "closed"].contains(&self.registration.as_str());
+        self.registration.split(',').map(str::trim).filter(move |_| named)
+    }
+
     pub(crate) fn guest_lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.guest_hours) * 60 * 60)
     }
@@ -160,6 +191,26 @@ impl AuthConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_may_register_is_everybody_nobody_or_named_domains() {
+        let with = |text: &str| AuthConfig { registration: text.into(), ..AuthConfig::default() };
+        for (text, ann, bob) in [
+            ("open", true, true),
+            ("closed", false, false),
+            ("example.org", true, false),
+            (" Example.org , example.com", true, true),
+        ] {
+            let config = with(text);
+            assert_eq!(config.check(), Ok(()), "{text}");
+            let may = ["ann@example.org", "bob@example.com"].map(|email| config.may_register(email));
+            assert_eq!(may, [ann, bob], "{text}");
+        }
+        assert!(!with("example.org").may_register("eve@notexample.org"));
+        for text in ["", "close", "@example.org", "example.org,"] {
+            assert_eq!(with(text).check().unwrap_err().0, "registration", "{text}");
+        }
+    }
 
     #[test]
     fn a_provider_needs_an_address_and_a_name_for_us() {

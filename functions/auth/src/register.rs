@@ -10,7 +10,7 @@ use runtime::{Cause, Client, Json, Problem, Reply as _};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{Auth, address, guard::Limit, me::Profile, problem::hashing, rules};
+use crate::{Auth, address, guard::Limit, me::Profile, problem, rules};
 
 /// Who registers.
 #[derive(Deserialize, ToSchema)]
@@ -28,6 +28,7 @@ pub(crate) struct Registration {
 #[utoipa::path(post, path = "/register", tag = "accounts", request_body = Registration,
     responses(
         (status = 201, description = "Registered, and a mail is on its way. The same if there is an account with this address already: then the mail says so, and the password stays as it was", body = Profile),
+        (status = 403, description = "This installation lets nobody register, or only addresses of some domains"),
         (status = 422, description = "No mail address, or a weak password; the member `field` says which"),
         (status = 429, description = "Too many accounts from this address; `Retry-After` says when to come again"),
         (status = 503, description = "Too many log-ins right now"),
@@ -41,6 +42,12 @@ pub(crate) async fn register(
     let auth = auth.caused_by(&trace);
     let email = address::normal(&new.email);
     address::check(&email)?;
+    if !auth.config.may_register(&email) {
+        return Err(problem::forbidden(
+            "registration-closed",
+            "Not everybody can make an account here. Ask whoever runs this service, or use the address that it knows you by.",
+        ));
+    }
     rules::check(&new.password, &email)?;
     let limit = Limit {
         policy: "registrations",
@@ -50,7 +57,7 @@ pub(crate) async fn register(
     auth.count(&limit, &client.network()).await?;
     let user = NewUser {
         email: email.clone(),
-        password_hash: auth.hasher.hash(new.password).await.map_err(hashing)?,
+        password_hash: auth.hasher.hash(new.password).await.map_err(problem::hashing)?,
         admin_if_first: auth.config.first_is_admin,
         verified: false,
     };

@@ -194,6 +194,15 @@ async fn a_disabled_account_is_out_at_once_and_comes_back() {
 }
 
 #[tokio::test]
+async fn where_registration_is_for_a_domain_nobody_else_gets_an_account() {
+    let config = AuthConfig { registration: "example.org".into(), ..AuthConfig::default() };
+    let house = House::with(config).await;
+    let stranger = json!({"email": "eve@example.com", "password": PASSWORD});
+    assert_eq!(house.post("/register", "", stranger).await.problem(), (403, "registration-closed".into()));
+    house.register("ada@example.org").await;
+}
+
+#[tokio::test]
 async fn an_administrator_is_always_left() {
     let house = House::open().await;
     let ada = house.register("ada@example.org").await;

@@ -39,6 +39,7 @@ const PROBLEMS: &[(&str, &str, &str)] = &[
     ("oidc-taken", "409", "There is an account with your mail address that is not proven, or belongs to another log-in of the provider. Ask for a new password, which proves the address."),
     ("oidc-unproven", "403", "The provider does not say that your mail address is proven. Prove it there."),
     ("range-not-satisfiable", "416", "The range begins behind the end. `Content-Range` has the size."),
+    ("registration-closed", "403", "`POST /register`: the administrator lets nobody register, or only mail addresses of some domains."),
     ("retry", "503", "An event can't be handled now. The broker delivers it again."),
     ("session-ended", "401", "The session of the cookie has ended. Log in again with `POST /session` or `POST /login`."),
     ("stalled", "408", "Too little of the body came for too long. Send it again."),
