@@ -38,7 +38,12 @@ async fn a_conversion_its_mail_and_its_requests_can_be_scraped() {
     let platform = Setup::default().set("METRICS_PORT", port).start_embedded();
     let ann = platform.new_user().await;
     let id = ann.upload_fixture("moov-front.mp4", &[]).await;
-    ann.ended(&id).await;
+    let job = ann.ended(&id).await;
+    let of = |value: &serde_json::Value| value.as_f64().unwrap();
+    let (cost, audio) = (&job["cost"], of(&job["audio"]["duration"]) - 0.001);
+    let (cpu, read, written) =
+        (of(&cost["cpu_seconds"]), of(&cost["bytes_read"]), of(&cost["bytes_written"]));
+    assert!(cpu > 0.0 && read > 0.0 && written >= of(&job["audio"]["bytes"]), "{job}");
     platform.settle().await;
     let scrape = format!("http://127.0.0.1:{port}/metrics");
     let text = reqwest::get(&scrape).await.unwrap().text().await.unwrap();
@@ -56,7 +61,11 @@ async fn a_conversion_its_mail_and_its_requests_can_be_scraped() {
             1.0,
         ),
         ("tapedeck_conversion_duration_seconds_count", &[r#"outcome="done""#], 1.0),
-        ("tapedeck_audio_seconds_total", &[], 1.0),
+        ("tapedeck_conversion_wait_seconds_count", &[], 1.0),
+        ("tapedeck_conversion_cpu_seconds_sum", &[], cpu),
+        ("tapedeck_audio_seconds_sum", &[], audio),
+        ("tapedeck_conversion_read_bytes_total", &[], read),
+        ("tapedeck_conversion_written_bytes_total", &[], written),
         ("tapedeck_deliveries_total", &[r#"channel="mail""#, r#"outcome="sent""#], 1.0),
         ("tapedeck_jobs_waiting", &[], 0.0),
         ("tapedeck_next_job_wait_seconds", &[], 0.0),

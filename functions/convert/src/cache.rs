@@ -10,13 +10,13 @@ use contracts::{NotifyBy, Options, Outage as _};
 use db::{Audio, Claimed, Finished, Job};
 use futures_util::TryStreamExt as _;
 
-use crate::{Convert, outcome::Outcome};
+use crate::{Convert, outcome::Outcome, run::Progress};
 
 /// Names the engine in a job's row: the release, and a number to raise where the engine changes between two releases.
 pub(crate) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
 /// The end of a job that an earlier one spares the conversion. `None`: it has to be converted.
-pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> {
+pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Option<Outcome> {
     // A copy that failed has used up its audio's id, so that what follows is another attempt: that one converts.
     if claimed.job.attempts > 1 || claimed.job.outages > 0 {
         return None;
@@ -28,7 +28,7 @@ pub(crate) async fn reuse(deps: &Convert, claimed: &Claimed) -> Option<Outcome> 
         stored.push((open(deps, Blob::Peaks(audio.id), bytes).await?, Blob::Peaks(to)));
     }
     for (stored, to) in &stored {
-        if let Err(error) = copy(deps, stored, *to).await {
+        if let Err(error) = copy(deps, stored, *to, progress).await {
             let cause = format!("copying {to} of job {}: {error}", earlier.id);
             return Some(if error.is_outage() { Outcome::Outage(cause) } else { Outcome::Crashed(cause) });
         }
@@ -68,10 +68,12 @@ async fn note_chapters(deps: &Convert, claimed: &Claimed, earlier: &Job) -> db::
     deps.db.jobs().note_chapters(claimed.job.id, &chapters).await
 }
 
-async fn copy(deps: &Convert, from: &Reader, to: Blob) -> blobs::Result<()> {
+async fn copy(deps: &Convert, from: &Reader, to: Blob, progress: &Progress) -> blobs::Result<()> {
     let mut upload = deps.blobs.put(to).await?;
     let mut pieces = pin!(from.stream(0..from.size()));
     while let Some(bytes) = pieces.try_next().await? {
+        progress.read(bytes.len() as u64);
+        progress.written(bytes.len() as u64);
         upload.write(bytes).await?;
     }
     upload.finish().await.map(drop)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use contracts::{AudioReady, ConversionFailed, Ended, Envelope, Recorded, Timestamp, VideoUploaded};
+use contracts::{AudioReady, ConversionFailed, Cost, Ended, Envelope, Recorded, Timestamp, VideoUploaded};
 use db::{Claimed, Release, Released};
 use runtime::{Context, Failure, OrFail as _, Reply, SpanKind, Traced};
 
@@ -35,7 +35,7 @@ impl Reply for Converted {
 
 /// The event is a ticket: it says that some job waits, and the fairest one is taken.
 pub(crate) async fn convert(cx: Context<Convert>, _: VideoUploaded) -> Result<Converted, Failure> {
-    let Some(claimed) = claim(&cx).await? else { return Ok(Converted::Nothing) };
+    let Some(mut claimed) = claim(&cx).await? else { return Ok(Converted::Nothing) };
     let mut traced = traced(&cx, &claimed);
     let cx = for_job(cx, &traced);
     let (progress, begun, begun_at) = (Progress::default(), Instant::now(), Timestamp::now());
@@ -46,7 +46,8 @@ pub(crate) async fn convert(cx: Context<Convert>, _: VideoUploaded) -> Result<Co
         outcome = allowance::exceeded(left, &progress) => outcome,
         () = cx.call.shutdown.cancelled() => Outcome::Shutdown,
     };
-    outcome.measure(begun.elapsed());
+    claimed.cost = claimed.cost + Cost { ran_seconds: begun.elapsed().as_secs_f64(), ..progress.cost() };
+    outcome.measure(&claimed.cost);
     progress.trace(traced.trace(), begun_at);
     if !matches!(outcome, Outcome::Done(_)) {
         traced.failed("");
@@ -92,7 +93,7 @@ async fn make(cx: &Convert, claimed: &Claimed, progress: &Progress) -> Outcome {
     if !claimed.job.understood {
         return Outcome::Outage("unknown options: a newer version must convert it".into());
     }
-    match cache::reuse(cx, claimed).await {
+    match cache::reuse(cx, claimed, progress).await {
         Some(outcome) => outcome,
         None => run::run(cx, claimed, progress).await,
     }
@@ -104,11 +105,11 @@ async fn settle(cx: &Convert, claimed: &Claimed, outcome: Outcome) -> Result<Con
     let lease = &claimed.lease;
     let release = match outcome {
         Outcome::Done(finished) => {
-            let ended = cx.db.jobs().finish(lease, &finished, cache::ENGINE).await.or_reject()?;
+            let ended = cx.db.jobs().finish(claimed, &finished, cache::ENGINE).await.or_reject()?;
             return Ok(ended.map_or(Converted::Nothing, Converted::Ready));
         }
         Outcome::Failed(code, detail) => {
-            let ended = cx.db.jobs().fail(lease, code, &detail).await.or_reject()?;
+            let ended = cx.db.jobs().fail(claimed, code, &detail).await.or_reject()?;
             return Ok(ended.map_or(Converted::Nothing, Converted::Failed));
         }
         Outcome::LeaseLost => {

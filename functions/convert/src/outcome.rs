@@ -1,8 +1,8 @@
 //! What each end of a conversion means for the job.
 
-use std::{io, time::Duration};
+use std::io;
 
-use contracts::FailureCode;
+use contracts::{Cost, FailureCode};
 use db::Finished;
 use metrics::{counter, histogram};
 
@@ -24,7 +24,7 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// Measures the attempt.
-    pub(crate) fn measure(&self, took: Duration) {
+    pub(crate) fn measure(&self, cost: &Cost) {
         let (outcome, code) = match self {
             Self::Done(_) => ("done", ""),
             Self::Failed(code, _) => ("failed", code.as_str()),
@@ -33,9 +33,14 @@ impl Outcome {
             Self::Shutdown => ("shutdown", ""),
             Self::LeaseLost => ("lease_lost", ""),
         };
-        histogram!("tapedeck_conversion_duration_seconds", "outcome" => outcome, "code" => code).record(took);
+        histogram!("tapedeck_conversion_duration_seconds", "outcome" => outcome, "code" => code)
+            .record(cost.ran_seconds);
+        histogram!("tapedeck_conversion_wait_seconds").record(cost.waited_seconds);
+        histogram!("tapedeck_conversion_cpu_seconds").record(cost.cpu_seconds);
+        counter!("tapedeck_conversion_read_bytes_total").increment(cost.bytes_read);
+        counter!("tapedeck_conversion_written_bytes_total").increment(cost.bytes_written);
         if let Self::Done(finished) = self {
-            counter!("tapedeck_audio_seconds_total").increment(finished.audio.duration.as_secs());
+            histogram!("tapedeck_audio_seconds").record(finished.audio.duration);
         }
     }
 

@@ -12,14 +12,14 @@ use std::{
 use blobs::{Blob, Reader, Upload};
 use bytes::Bytes;
 use contracts::AudioId;
-use contracts::{ChapterPolicy, Options, SilencePolicy, Stage, Timestamp, Trace};
+use contracts::{ChapterPolicy, Cost, Options, SilencePolicy, Stage, Timestamp, Trace};
 use db::{Audio, Chapter, Claimed, Finished};
-use media::{Kind, Peaks, Sink, Source, Summary};
+use media::{CpuTime, Kind, Peaks, Sink, Source, Summary};
 use runtime::Traced;
 
 use crate::{Convert, outcome::Outcome, produce::produce};
 
-/// How far the conversion is; shared with the heartbeat.
+/// How far the conversion is, and what it takes; shared with the heartbeat.
 #[derive(Default)]
 pub(crate) struct Progress {
     share: AtomicU64,
@@ -28,6 +28,9 @@ pub(crate) struct Progress {
     /// When the first sound was made, and when all of it was.
     first_at: OnceLock<Timestamp>,
     made_at: OnceLock<Timestamp>,
+    cpu: CpuTime,
+    read: AtomicU64,
+    written: AtomicU64,
 }
 
 impl Progress {
@@ -55,6 +58,26 @@ impl Progress {
     pub(crate) fn made(&self) {
         self.made_at.get_or_init(Timestamp::now);
         self.made.store(true, Ordering::Relaxed);
+    }
+
+    /// So many bytes came from the blob store.
+    pub(crate) fn read(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes went to the blob store.
+    pub(crate) fn written(&self, bytes: u64) {
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What it has taken so far.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost {
+            cpu_seconds: self.cpu.get().as_secs_f64(),
+            bytes_read: self.read.load(Ordering::Relaxed),
+            bytes_written: self.written.load(Ordering::Relaxed),
+            ..Cost::default()
+        }
     }
 
     fn set(&self, progress: media::Progress) {
@@ -92,23 +115,24 @@ async fn convert(deps: &Convert, claimed: &Claimed, progress: &Progress) -> Resu
     let video = deps.blobs.open_blob(Blob::Video(claimed.job.video_id)).await?;
     let video = video.ok_or_else(|| Outcome::damaged("there is no such blob"))?;
     let mut upload = deps.blobs.put(Blob::Audio(claimed.lease.audio_id)).await?;
-    let (options, mut sink) = (&claimed.job.options, AudioSink(&mut upload));
-    let summary = produce(&deps.engine, &Video(video), options, &mut sink, |at| progress.set(at)).await?;
+    let (options, mut sink) = (&claimed.job.options, AudioSink(&mut upload, progress));
+    let (engine, video) = (deps.engine.metered(&progress.cpu), Video(video, progress));
+    let summary = produce(&engine, &video, options, &mut sink, |at| progress.set(at)).await?;
     progress.made();
     note_chapters(deps, claimed, &summary).await;
     let bytes = upload.finish().await?;
     let peaks = match &summary.peaks {
-        Some(peaks) => Some(store(deps, peaks, claimed.lease.audio_id).await?),
+        Some(peaks) => Some(store(deps, peaks, claimed.lease.audio_id, progress).await?),
         None => None,
     };
     Ok(Finished { peaks, ..finished(deps, claimed, &summary, bytes) })
 }
 
 /// The waveform lies beside its audio; returns its size.
-async fn store(deps: &Convert, peaks: &Peaks, beside: AudioId) -> blobs::Result<u64> {
+async fn store(deps: &Convert, peaks: &Peaks, beside: AudioId, progress: &Progress) -> blobs::Result<u64> {
     let mut upload = deps.blobs.put(Blob::Peaks(beside)).await?;
     upload.write(peaks.json().into()).await?;
-    upload.finish().await
+    upload.finish().await.inspect(|bytes| progress.written(*bytes))
 }
 
 /// Players that can't read them out of the audio miss them if the database is away now: no reason to convert again.
@@ -151,23 +175,26 @@ fn finished(deps: &Convert, claimed: &Claimed, summary: &Summary, bytes: u64) ->
 }
 
 /// A stored video as the engine reads it.
-struct Video(Reader);
+struct Video<'a>(Reader, &'a Progress);
 
-impl Source for Video {
+impl Source for Video<'_> {
     fn size(&self) -> u64 {
         self.0.size()
     }
 
     async fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
-        self.0.read_at(offset, len).await.map_err(io::Error::other)
+        let bytes = self.0.read_at(offset, len).await.map_err(io::Error::other)?;
+        self.1.read(bytes.len() as u64);
+        Ok(bytes)
     }
 }
 
 /// An audio blob as the engine writes it.
-struct AudioSink<'a>(&'a mut Upload);
+struct AudioSink<'a>(&'a mut Upload, &'a Progress);
 
 impl Sink for AudioSink<'_> {
     async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.1.written(bytes.len() as u64);
         self.0.write(bytes).await.map_err(io::Error::other)
     }
 

@@ -1,6 +1,6 @@
 //! What the world sees of a job.
 
-use contracts::{AudioId, FailureCode, JobId, Options, Stage, State, Timestamp};
+use contracts::{AudioId, Cost, FailureCode, JobId, Options, Stage, State, Timestamp};
 use db::Job;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -27,6 +27,8 @@ pub(crate) struct JobView {
     warning: Option<String>,
     /// Why there is no audio.
     error: Option<ErrorView>,
+    /// What its attempts have taken; null until one has ended.
+    cost: Option<Cost>,
     created_at: Timestamp,
     updated_at: Timestamp,
     finished_at: Option<Timestamp>,
@@ -104,6 +106,7 @@ impl From<Job> for JobView {
             }),
             warning: job.warning,
             error: job.error.map(|(code, detail)| ErrorView { code, detail: explained(code, &detail) }),
+            cost: job.cost,
             created_at: job.created_at,
             updated_at: job.updated_at,
             finished_at: job.finished_at,

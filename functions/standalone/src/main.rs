@@ -6,12 +6,14 @@
 //! - `function.rs`: `tapedeck function NAME`, one of them as a process of its own: what each container does.
 //! - `operate.rs`: `tapedeck migrate` and `tapedeck keys`, for whoever runs the functions separately; `tapedeck admin`,
 //!   `tapedeck deliveries` and `tapedeck jobs`.
+//! - `cost.rs`: `tapedeck cost`, what conversions have cost.
 //! - `convert.rs`: `tapedeck convert`, without a server. `probe.rs`: `tapedeck probe`. `watch.rs`: `tapedeck watch`.
 //! - `client.rs`: `tapedeck login`, `upload`, `jobs` and `get`, against a server. `shell.rs`: completions and man page.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 mod client;
 mod convert;
+mod cost;
 mod data;
 mod function;
 mod operate;
@@ -59,6 +61,8 @@ enum Command {
     /// List, repeat or drop what could not be delivered: mails and webhooks.
     #[command(subcommand)]
     Deliveries(operate::Deliveries),
+    /// Say what conversions have cost, by month and user.
+    Cost(cost::CostOptions),
     /// List your jobs on a server.
     Jobs(JobsOptions),
     /// Convert what is put into a folder, or send it to a server.
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Command::Keys { folder } => ended(operate::keys(&folder)),
         Command::Admin(options) => in_runtime(async { ended(operate::admin(options).await) }),
         Command::Deliveries(what) => in_runtime(async { ended(operate::deliveries(what).await) }),
+        Command::Cost(options) => in_runtime(async { ended(cost::cost(options).await) }),
         Command::Jobs(JobsOptions { operate: Some(what), .. }) => {
             in_runtime(async { ended(operate::jobs(what).await) })
         }

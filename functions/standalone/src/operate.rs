@@ -38,7 +38,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn open(&self) -> std::result::Result<Db, Box<dyn Error>> {
+    /// Opens it; one that is not there is not made.
+    pub(crate) fn open(&self) -> std::result::Result<Db, Box<dyn Error>> {
         let in_folder = || format!("sqlite:{}", self.data.join("tapedeck.db").display());
         let url = PartsConfig::from_env()?.database().unwrap_or_else(|_| in_folder());
         // Opening it would make an empty one.

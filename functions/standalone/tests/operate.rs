@@ -7,9 +7,11 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
-use db::{Db, NewUser, Role, UserChanges};
+use contracts::{Cost, JobId, Options, VideoId};
+use db::{Audio, Claimed, Db, Finished, NewJob, NewUser, Role, Source, UserChanges};
 use identity::{SigningKey, VerifyingKeys};
 use tempfile::TempDir;
 
@@ -96,4 +98,60 @@ fn a_new_signing_key_is_published_beside_the_one_before() {
     assert_eq!(VerifyingKeys::load(&path("public.pem")).unwrap().to_pem().unwrap(), both);
     fs::remove_file(path("public.pem")).unwrap();
     assert_eq!(make(), public(&path("signing.pem")));
+}
+
+/// A job of this user's has ended with an hour of audio, for 36 CPU seconds.
+async fn an_hour_of_audio(db: &Db, email: &str) {
+    let user_id = db.user_by_email(email).await.unwrap().unwrap().id;
+    let (jobs, id) = (db.jobs(), JobId::generate());
+    jobs.create(&NewJob { id, user_id, video_id: VideoId::generate() }).await.unwrap();
+    jobs.queue(id, &Source::default(), &Options::default()).await.unwrap().unwrap();
+    let hour = Duration::from_secs(3600);
+    let claimed = jobs.claim_next(hour).await.unwrap().unwrap();
+    let cost =
+        Cost { cpu_seconds: 36.0, bytes_read: 900_000_000, bytes_written: 100_000_000, ..claimed.cost };
+    let claimed = Claimed { cost, ..claimed };
+    let audio =
+        Audio { id: claimed.lease.audio_id, bytes: 1, duration: hour, codec: "mp3".into(), bitrate: 128_000 };
+    let finished =
+        Finished { audio, peaks: None, source_codec: None, source_duration: None, warning: None, keep: hour };
+    jobs.finish(&claimed, &finished, "1").await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_a_month_has_cost_is_told_for_each_user_at_the_prices_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(&folder, "db");
+    let db = accounts(&url).await;
+    for email in ["ada@example.org", "ada@example.org", "bob@example.org"] {
+        an_hour_of_audio(&db, email).await;
+    }
+    let month = db.now().await.unwrap().month();
+    let output = tapedeck(&folder, &url, &["cost"]);
+    let said = said(&output);
+    let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(lines[1], [&month, "2.000", "0.0200", "2.000", "2", "0.000400", "ada@example.org"]);
+    assert_eq!(lines[2], [&month, "1.000", "0.0100", "1.000", "1", "0.000200", "bob@example.org"]);
+    assert_eq!(lines[3], ["all", "3.000", "0.0300", "3.000", "3", "0.000600"]);
+    assert!(said.ends_with("1,000 hours of audio: 0.2000 dollars\n"), "{said}");
+
+    let priced = ["cost", "--json", "--month", &month, "--cpu-hour", "1", "--gb", "0.5"];
+    let output = tapedeck(&folder, &url, &priced);
+    let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = |line: &serde_json::Value| {
+        (line["email"].clone(), line["attempts"].clone(), line["dollars"].as_f64().unwrap())
+    };
+    assert_eq!(
+        lines.iter().map(told).collect::<Vec<_>>(),
+        [("ada@example.org".into(), 2.into(), 1.02), ("bob@example.org".into(), 1.into(), 0.51),]
+    );
+    assert_eq!((&lines[0]["month"], &lines[0]["audio_seconds"]), (&month.into(), &7200.0.into()));
+    let output = tapedeck(&folder, &url, &["cost", "--month", "1999-12", "--json"]);
+    assert_eq!((output.status.success(), output.stdout.len()), (true, 0));
+    assert!(!tapedeck(&folder, &url, &["cost", "--month", "December"]).status.success());
 }

@@ -77,7 +77,7 @@ impl Place {
         jobs.create(&new).await.unwrap();
         jobs.queue(new.id, &Source::default(), &Options::default()).await.unwrap().unwrap();
         let claimed = jobs.claim_next(DAY).await.unwrap().unwrap();
-        jobs.fail(&claimed.lease, FailureCode::Internal, "").await.unwrap().unwrap();
+        jobs.fail(&claimed, FailureCode::Internal, "").await.unwrap().unwrap();
         new.id
     }
 

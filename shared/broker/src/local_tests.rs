@@ -193,7 +193,7 @@ async fn events_that_nobody_subscribes_to_are_removed() {
     let (world, heard) = (World::new().await, Heard::default());
     let id = world.uploaded().await;
     let claimed = world.db.jobs().claim_next(CLAIM).await.unwrap().unwrap();
-    world.db.jobs().fail(&claimed.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    world.db.jobs().fail(&claimed, FailureCode::NoAudio, "").await.unwrap().unwrap();
     let running = Running::start(&world.db, heard.function(), LocalConfig::default());
     world.empty().await;
     running.stop().await;

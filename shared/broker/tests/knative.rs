@@ -254,7 +254,7 @@ async fn finish(db: &Db) -> Option<Ended<AudioReady>> {
         warning: None,
         keep: lease,
     };
-    db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap()
+    db.jobs().finish(&claimed, &finished, "1").await.unwrap()
 }
 
 /// A function that is served on a free port.

@@ -38,6 +38,7 @@
 
 mod class;
 mod clock;
+mod cost;
 mod delivery;
 mod events;
 mod failure;
@@ -52,6 +53,7 @@ mod trace;
 
 pub use class::share;
 pub use clock::Clock;
+pub use cost::Cost;
 pub use delivery::{Channel, Message, Outcome, UnknownWord, pause_after};
 pub use events::{
     ALL_EVENT_TYPES, AudioReady, ConversionFailed, DeliveryDue, Ended, Envelope, Event, Recorded,

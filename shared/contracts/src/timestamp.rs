@@ -48,6 +48,13 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_sub(millis_of(span)))
     }
 
+    /// Its month in UTC, as `2026-11`.
+    #[must_use]
+    pub fn month(self) -> String {
+        let (year, month, _) = self.date_time().to_calendar_date();
+        format!("{year:04}-{:02}", u8::from(month))
+    }
+
     fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -111,6 +118,13 @@ mod tests {
         let texts = [0, 1, 10, 99, 100, 101, 110, 900, 999, 1000, 1001]
             .map(|millis| Timestamp::from_millis(1_700_000_000_000 + millis).to_string());
         assert!(texts.is_sorted(), "{texts:?}");
+    }
+
+    #[test]
+    fn a_month_begins_at_its_first_millisecond_in_utc() {
+        let december = Timestamp::from_millis(1_764_547_200_000);
+        assert_eq!(december.month(), "2025-12");
+        assert_eq!(december.before(Duration::from_millis(1)).month(), "2025-11");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! - [`Db`] is one handle; what belongs together stands together: [`Db::jobs`] (the state machine of a job, in `jobs/`),
 //!   [`Db::deliveries`] (mails and webhooks), [`Db::outbox`] (events to publish), `garbage.rs` (blobs to be removed),
 //!   `leases.rs` (work that one process does for all), and the accounts: `users.rs`, `guests.rs`, `keys.rs`,
-//!   `tokens.rs`, `sessions.rs`, `proofs.rs`. What they may use: `classes.rs`, `limits.rs`. Requests that are sent
-//!   again: `request_keys.rs`.
+//!   `tokens.rs`, `sessions.rs`, `proofs.rs`. What they may use: `classes.rs`, `limits.rs`; what they have cost:
+//!   `costs.rs`. Requests that are sent again: `request_keys.rs`.
 //! - Rows have a due time: `jobs.look_at`, `deliveries.due_at`, `outbox.due_at`, `garbage.due_at`. Whoever
 //!   looks asks one index for what is due; nothing scans a table. [`Db::next_due`] is when to look next.
 //! - SQL that both databases take: `?` placeholders, no `RETURNING`, no upsert dialects; who won a
@@ -17,6 +17,7 @@
 mod administrators;
 mod backlog;
 mod classes;
+mod costs;
 mod deliveries;
 mod due;
 mod error;
@@ -45,6 +46,7 @@ mod users;
 pub use administrators::LastAdmin;
 pub use backlog::Backlog;
 pub use classes::{Allowance, Class, GUEST, STANDARD};
+pub use costs::MonthlyCost;
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
 pub use error::Error;
 pub use feeds::Feed;

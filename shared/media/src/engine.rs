@@ -15,6 +15,7 @@ use tokio::time::timeout_at;
 use self::blocks::Blocks;
 use self::budget::Budget;
 use self::output::{Nowhere, Output};
+use crate::cpu::CpuTime;
 use crate::error::Error;
 use crate::ports::{Sink, Source};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task, ToWorker};
@@ -32,6 +33,7 @@ pub struct Engine {
     program: PathBuf,
     limits: Limits,
     threads: usize,
+    cpu: CpuTime,
 }
 
 /// What one job may use at most.
@@ -79,7 +81,7 @@ impl Engine {
     /// Workers are `program`, whose `main` must call [`worker::run_if_asked`](crate::worker::run_if_asked) first thing.
     pub fn at(program: PathBuf) -> Self {
         let cores = available_parallelism().map_or(1, NonZero::get);
-        Self { program, limits: Limits::default(), threads: cores.min(MOST_THREADS) }
+        Self { program, limits: Limits::default(), threads: cores.min(MOST_THREADS), cpu: CpuTime::default() }
     }
 
     /// The same, with other limits.
@@ -93,6 +95,12 @@ impl Engine {
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { threads: threads.clamp(1, MOST_THREADS), ..self }
+    }
+
+    /// The same, whose workers' CPU time is added to `cpu`, whatever becomes of their jobs.
+    #[must_use]
+    pub fn metered(&self, cpu: &CpuTime) -> Self {
+        Self { cpu: cpu.clone(), ..self.clone() }
     }
 
     /// Finds out what `source` is, reading little of it.
@@ -136,7 +144,8 @@ impl Engine {
         let budget = Budget::new(self.limits, source.size());
         let split = matches!(&task, Task::Convert(settings) if settings.chapters == Chapters::Split);
         let job = Job { task, size: source.size(), cpu, memory_bytes, threads: self.threads };
-        let child = Child::start(&self.program).map_err(|error| Error::Crashed(error.to_string()))?;
+        let child =
+            Child::start(&self.program, &self.cpu).map_err(|error| Error::Crashed(error.to_string()))?;
         let output = Output::new(sink, output_bytes, split);
         let conversation = Conversation { child, budget, blocks: Blocks::new(source), output, progress };
         conversation.hold(job).await

@@ -34,6 +34,7 @@
 
 mod avi;
 mod clock;
+mod cpu;
 mod engine;
 mod error;
 mod files;
@@ -50,6 +51,7 @@ mod settings;
 mod ts;
 pub mod worker;
 
+pub use cpu::CpuTime;
 pub use engine::{Engine, Limits};
 pub use error::Error;
 pub use files::{FileSink, FileSource};

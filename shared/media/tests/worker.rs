@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::silence::Silence;
 use common::{Bytewise, Memory, Program, convert_source, engine, fixture, hanging, path};
-use media::{Engine, Error, Limits, Settings, Sink, Source};
+use media::{CpuTime, Engine, Error, Limits, Settings, Sink, Source};
 
 const BLOCK: u64 = 255 * 1024;
 
@@ -54,6 +54,34 @@ async fn a_killed_worker_is_an_error() {
     let outcome =
         Engine::at(program.path.clone()).convert(&source, &Settings::default(), &mut sink, kill_it).await;
     assert!(matches!(&outcome, Err(Error::Crashed(cause)) if cause.contains("signal: 9")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn the_cpu_time_of_workers_is_known_whether_they_end_are_killed_or_are_dropped() {
+    let program = Program::new();
+    let (cpu, source) = (CpuTime::default(), Bytewise::new(long_wav()));
+    let engine = Engine::at(program.path.clone()).metered(&cpu);
+    let (settings, mut sink) = (Settings::default(), Memory::default());
+    let begun = std::time::Instant::now();
+    engine.convert(&source, &settings, &mut sink, |_| ()).await.unwrap();
+    let whole = cpu.get();
+    // MP3 of five minutes takes longer than this on any machine, and no more than all cores for all of the time.
+    let most = begun.elapsed() * std::thread::available_parallelism().unwrap().get() as u32;
+    assert!(whole > Duration::from_millis(50) && whole <= most, "{whole:?} of {most:?}");
+
+    let kill_it = |_| program.pids().into_iter().for_each(kill);
+    engine.convert(&source, &settings, &mut sink, kill_it).await.unwrap_err();
+    let killed = cpu.get();
+    assert!(killed > whole, "{killed:?}");
+
+    let (reached, begun) = tokio::sync::oneshot::channel::<()>();
+    let mut reached = Some(reached);
+    let conversion = engine.convert(&source, &settings, &mut sink, |_| drop(reached.take()));
+    tokio::select! {
+        _ = conversion => panic!("it was to be dropped"),
+        _ = begun => {}
+    }
+    assert!(cpu.get() > killed);
 }
 
 #[tokio::test]

@@ -37,13 +37,17 @@ const STALE: Duration = Duration::from_secs(60);
 const ASKING: Duration = Duration::from_secs(3);
 
 /// Every metric of Tapedeck; those of the process itself are metrics-process'. knative/monitoring/README.md says more.
-const HISTOGRAMS: [(&str, &str); 3] = [
+const HISTOGRAMS: [(&str, &str); 6] = [
     ("http_server_request_duration_seconds", "Time until the head of an answer."),
     ("tapedeck_event_duration_seconds", "Time that a handler had an event."),
     ("tapedeck_conversion_duration_seconds", "Time of an attempt at a conversion."),
+    ("tapedeck_conversion_wait_seconds", "Time that its job waited in the queue before an attempt."),
+    ("tapedeck_conversion_cpu_seconds", "CPU time that the engine took for an attempt."),
+    ("tapedeck_audio_seconds", "Length of the audio that a conversion made."),
 ];
-const COUNTERS: [(&str, &str); 2] = [
-    ("tapedeck_audio_seconds_total", "Seconds of audio made."),
+const COUNTERS: [(&str, &str); 3] = [
+    ("tapedeck_conversion_read_bytes_total", "Bytes that conversions read from the blob store."),
+    ("tapedeck_conversion_written_bytes_total", "Bytes that conversions wrote to the blob store."),
     ("tapedeck_deliveries_total", "Attempts to deliver a mail or a webhook."),
 ];
 const GAUGES: [(&str, &str); 4] = [

@@ -113,7 +113,8 @@ impl Old<'_> {
     }
 
     async fn done(&self, keep: Duration) -> JobId {
-        let Claimed { job, lease } = self.claimed().await;
+        let claimed = self.claimed().await;
+        let lease = &claimed.lease;
         self.store(Blob::Audio(lease.audio_id), Bytes::from_static(b"sound")).await;
         self.store(Blob::Peaks(lease.audio_id), Bytes::from_static(b"peaks")).await;
         let finished = Finished {
@@ -124,8 +125,8 @@ impl Old<'_> {
             warning: None,
             keep,
         };
-        self.db.jobs().finish(&lease, &finished, "1").await.unwrap().unwrap();
-        job.id
+        self.db.jobs().finish(&claimed, &finished, "1").await.unwrap().unwrap();
+        claimed.job.id
     }
 
     /// As a broker does that has taken it and lost it.

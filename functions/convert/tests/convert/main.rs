@@ -5,6 +5,7 @@ mod allowance;
 mod cache;
 mod claims;
 mod config;
+mod cost;
 mod ends;
 mod outages;
 mod peaks;

@@ -80,7 +80,7 @@ impl World {
             warning: None,
             keep: KEEP,
         };
-        self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap();
+        self.db.jobs().finish(&claimed, &finished, "1").await.unwrap().unwrap();
         id
     }
 }

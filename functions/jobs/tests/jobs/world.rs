@@ -113,7 +113,7 @@ impl World {
         let id = self.queued(user).await;
         let claimed = self.claim().await;
         assert_eq!(claimed.job.id, id, "no other waits");
-        let ended = self.db.jobs().fail(&claimed.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+        let ended = self.db.jobs().fail(&claimed, FailureCode::NoAudio, "").await.unwrap().unwrap();
         (id, ended.deliveries[0].event.delivery_id)
     }
 

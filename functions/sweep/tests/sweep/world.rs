@@ -93,7 +93,7 @@ impl World {
             warning: None,
             keep: DAY,
         };
-        self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap();
+        self.db.jobs().finish(&claimed, &finished, "1").await.unwrap().unwrap();
         claimed
     }
 

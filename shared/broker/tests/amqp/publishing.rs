@@ -42,7 +42,7 @@ async fn finish(db: &Db) -> Option<Ended<AudioReady>> {
         warning: None,
         keep: LEASE,
     };
-    db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap()
+    db.jobs().finish(&claimed, &finished, "1").await.unwrap()
 }
 
 #[tokio::test]

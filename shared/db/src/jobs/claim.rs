@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{AudioId, EventId, JobId, Stage, State};
+use contracts::{AudioId, Cost, EventId, JobId, Stage, State, Timestamp};
 
 use super::{
     Job, Jobs,
@@ -34,6 +34,8 @@ pub struct Claimed {
     pub job: Job,
     /// The right to it.
     pub lease: Lease,
+    /// What this attempt has taken: its wait, and what its converter adds before it says how the attempt has ended.
+    pub cost: Cost,
 }
 
 impl Jobs<'_> {
@@ -44,9 +46,9 @@ impl Jobs<'_> {
     pub async fn claim_next(&self, span: Duration) -> Result<Option<Claimed>> {
         for _ in 0..ROUNDS {
             let waiting = self.next(i64::from(CANDIDATES)).await?;
-            for (place, Waiting { id, .. }) in waiting.iter().enumerate() {
+            for (place, Waiting { id, since, .. }) in waiting.iter().enumerate() {
                 let next = waiting.get(place + 1).map(|next| next.rank);
-                match self.claim(id, next, span).await {
+                match self.claim((id, *since), next, span).await {
                     Ok(None) => {}
                     Err(Error::Corrupt(problem)) => self.set_aside(id, &problem).await?,
                     ended => return ended,
@@ -60,12 +62,21 @@ impl Jobs<'_> {
         Ok(None)
     }
 
-    /// The job with this id, unless somebody else is faster. `next` is the rank of the job that waits after it.
-    async fn claim(&self, id: &str, next: Option<i64>, span: Duration) -> Result<Option<Claimed>> {
+    /// The job with this id, which has waited since then, unless somebody else is faster. `next` is the rank of the job that
+    /// waits after it.
+    async fn claim(
+        &self,
+        (id, since): (&str, Timestamp),
+        next: Option<i64>,
+        span: Duration,
+    ) -> Result<Option<Claimed>> {
         let job_id = parse("id", id)?;
         let lease = Lease { job_id, owner: EventId::generate(), audio_id: AudioId::generate() };
         let job = self.db.settle(PATIENCE, || self.try_to_claim(&lease, next, span)).await?;
-        Ok(job.map(|job| Claimed { job, lease }))
+        Ok(job.map(|job| {
+            let waited_seconds = (job.changed_at.millis() - since.millis()).max(0) as f64 / 1000.0;
+            Claimed { job, lease, cost: Cost { attempts: 1, waited_seconds, ..Cost::default() } }
+        }))
     }
 
     async fn try_to_claim(&self, lease: &Lease, next: Option<i64>, span: Duration) -> Result<Option<Job>> {

@@ -9,7 +9,7 @@ use contracts::{
 
 use super::{Audio, Claimed, Job, Jobs, Lease, queue, read};
 use crate::{
-    Garbage, Result, classes,
+    Garbage, Result, classes, costs,
     deliveries::{self, NewDelivery},
     garbage, outbox,
     pool::{PATIENCE, Tx},
@@ -80,21 +80,22 @@ impl Jobs<'_> {
     /// As the database fails, after 20 seconds.
     pub async fn finish(
         &self,
-        lease: &Lease,
+        claimed: &Claimed,
         finished: &Finished,
         engine: &str,
     ) -> Result<Option<Ended<AudioReady>>> {
         let ids = Ids::generate();
-        self.db.settle(PATIENCE, || self.try_to_finish(lease, finished, engine, &ids)).await
+        self.db.settle(PATIENCE, || self.try_to_finish(claimed, finished, engine, &ids)).await
     }
 
     async fn try_to_finish(
         &self,
-        lease: &Lease,
+        claimed: &Claimed,
         finished: &Finished,
         engine: &str,
         ids: &Ids,
     ) -> Result<Option<Ended<AudioReady>>> {
+        let lease = &claimed.lease;
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         let (video, keep) = (finished.source_duration, finished.keep);
@@ -123,8 +124,11 @@ impl Jobs<'_> {
         .bind(lease.owner.to_string())
         .execute(&mut *tx)
         .await?;
-        let fact = AudioReady { job_id: lease.job_id, audio_id: lease.audio_id };
         let won = done.rows_affected() == 1;
+        if won {
+            costs::add(&mut tx, claimed, finished.audio.duration, now).await?;
+        }
+        let fact = AudioReady { job_id: lease.job_id, audio_id: lease.audio_id };
         ended(tx, (lease, State::Done), (fact, Message::Ready), ids, won, now).await
     }
 
@@ -134,26 +138,28 @@ impl Jobs<'_> {
     /// As the database fails, after 20 seconds.
     pub async fn fail(
         &self,
-        lease: &Lease,
+        claimed: &Claimed,
         code: FailureCode,
         detail: &str,
     ) -> Result<Option<Ended<ConversionFailed>>> {
         let ids = Ids::generate();
-        self.db.settle(PATIENCE, || self.try_to_fail(lease, code, detail, &ids)).await
+        self.db.settle(PATIENCE, || self.try_to_fail(claimed, code, detail, &ids)).await
     }
 
     async fn try_to_fail(
         &self,
-        lease: &Lease,
+        claimed: &Claimed,
         code: FailureCode,
         detail: &str,
         ids: &Ids,
     ) -> Result<Option<Ended<ConversionFailed>>> {
+        let lease = &claimed.lease;
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         // Until the end of time: it may still be ours although it has run out.
         let won = set_failed(&mut tx, lease, (code, detail), now, i64::MAX).await?;
         if won {
+            costs::add(&mut tx, claimed, Duration::ZERO, now).await?;
             garbage::name(&mut tx, Garbage::Audio(lease.audio_id), now.after(STILL_WRITTEN)).await?;
         }
         let fact = ConversionFailed { job_id: lease.job_id, code };
@@ -166,27 +172,27 @@ impl Jobs<'_> {
     /// # Errors
     /// As the database fails, after 20 seconds.
     pub async fn release(&self, claimed: &Claimed, why: Release) -> Result<Option<Released>> {
-        let (lease, job) = (&claimed.lease, &claimed.job);
+        let job = &claimed.job;
         let spent = match why {
             Release::Crashed => job.attempts >= MAX_ATTEMPTS,
             Release::Outage => job.outages >= MAX_OUTAGES,
             Release::Shutdown => false,
         };
         if spent {
-            let failed = self.fail(lease, FailureCode::Internal, "").await?;
+            let failed = self.fail(claimed, FailureCode::Internal, "").await?;
             return Ok(failed.map(Released::Failed));
         }
         let ticket = EventId::generate();
-        self.db.settle(PATIENCE, || self.try_to_release(lease, job, why, ticket)).await
+        self.db.settle(PATIENCE, || self.try_to_release(claimed, why, ticket)).await
     }
 
     async fn try_to_release(
         &self,
-        lease: &Lease,
-        job: &Job,
+        claimed: &Claimed,
         why: Release,
         ticket: EventId,
     ) -> Result<Option<Released>> {
+        let (lease, job) = (&claimed.lease, &claimed.job);
         let now = self.db.now().await?;
         let outages = job.outages + u32::from(why == Release::Outage);
         let rest = (why == Release::Outage).then(|| pause_after(outages)).flatten();
@@ -213,6 +219,7 @@ impl Jobs<'_> {
             let ticket = outbox::recorded(&tx, VideoUploaded { job_id: job.id }, ticket, now)?;
             return Ok(Some(rest.map_or(Released::Waiting(ticket), Released::Resting)));
         }
+        costs::add(&mut tx, claimed, Duration::ZERO, now).await?;
         garbage::name(&mut tx, Garbage::Audio(lease.audio_id), now.after(STILL_WRITTEN)).await?;
         let released = match rest {
             Some(rest) => Released::Resting(rest),

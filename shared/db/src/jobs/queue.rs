@@ -100,7 +100,7 @@ pub(super) struct Waiting {
     /// As it is stored: one that is none must not hide the others.
     pub(super) id: String,
     pub(super) rank: i64,
-    since: Timestamp,
+    pub(super) since: Timestamp,
 }
 
 impl Jobs<'_> {

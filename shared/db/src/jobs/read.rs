@@ -3,7 +3,7 @@
 use std::{fmt::Display, str::FromStr, time::Duration};
 
 use contracts::{
-    AudioId, EventId, FailureCode, JobId, Options, Stage, State, Timestamp, Trace, UserId, VideoId,
+    AudioId, Cost, EventId, FailureCode, JobId, Options, Stage, State, Timestamp, Trace, UserId, VideoId,
 };
 use sqlx::{
     Any, Row as _,
@@ -57,6 +57,8 @@ pub struct Job {
     pub warning: Option<String>,
     /// Why there is no result, and the detail for its owner.
     pub error: Option<(FailureCode, String)>,
+    /// What its attempts have taken; `None` until one has ended.
+    pub cost: Option<Cost>,
     /// The trace of the request that queued it.
     pub trace: Trace,
     /// When the upload began.
@@ -262,6 +264,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Job> {
         peaks: count_or_null(row, "peaks_bytes")?,
         warning: row.try_get("warning")?,
         error: read_error(row)?,
+        cost: read_cost(row)?,
         trace: trace(row)?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
@@ -312,6 +315,12 @@ fn read_audio(row: &AnyRow) -> Result<Option<Audio>> {
         codec: row.try_get::<Option<String>, _>("audio_codec")?.unwrap_or_default(),
         bitrate: u32::try_from(count_or_null(row, "audio_bitrate")?.unwrap_or(0)).unwrap_or(u32::MAX),
     }))
+}
+
+/// One that can't be read is none: a job must not be lost for it.
+fn read_cost(row: &AnyRow) -> Result<Option<Cost>> {
+    let cost: Option<String> = row.try_get("cost")?;
+    Ok(cost.and_then(|cost| serde_json::from_str(&cost).ok()))
 }
 
 fn read_error(row: &AnyRow) -> Result<Option<(FailureCode, String)>> {

@@ -53,7 +53,7 @@ async fn others_work_on_while_an_account_with_many_jobs_goes() {
         // It may be Ada's, and gone before it is done.
         if let Some(claimed) = world.db.jobs().claim_next(LEASE).await.unwrap() {
             let finished = crate::world::finished(&claimed);
-            world.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap();
+            world.db.jobs().finish(&claimed, &finished, "1").await.unwrap();
         }
         done += 1;
     }

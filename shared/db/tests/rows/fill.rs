@@ -7,6 +7,8 @@ const JOB: &str = "'{}', 1, 1, CONCAT('video', n, '.mp4'), 1000000, 'mp4', 'aac'
 const JOB_TAGS: &str = "INSERT INTO job_tags (user_id, tag_key, job_id) \
     SELECT CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), HEX(seq % 7), CONCAT('01k', LPAD(seq, 23, '0')) FROM seq_1_to_10000";
 const JOB_CHAPTERS: &str = "INSERT INTO job_chapters (job_id, chapters) SELECT CONCAT('01k', LPAD(seq, 23, '0')), '[]' FROM seq_1_to_10000";
+const COSTS: &str = "INSERT INTO costs (month, user_id, attempts, audio_seconds, waited_seconds, ran_seconds, cpu_seconds, bytes_read, bytes_written) \
+     SELECT CONCAT('2025-', LPAD(1 + seq % 12, 2, '0')), CONCAT('01p', LPAD(seq, 23, '0')), 1, 1, 1, 1, 1, 1, 1 FROM seq_1_to_10000";
 /// Rows of one statement: a transaction of a million is slow to undo.
 const STEP: u64 = 100_000;
 
@@ -65,6 +67,7 @@ pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, (now, due): 
     .await;
     run(JOB_TAGS.into()).await;
     run(JOB_CHAPTERS.into()).await;
+    run(COSTS.into()).await;
     for from in (1..=jobs).step_by(usize::try_from(STEP).unwrap()) {
         let to = (from + STEP - 1).min(jobs);
         run(jobs_of((from, to, jobs), now, due)).await;

@@ -19,8 +19,8 @@ async fn whoever_lost_the_lease_changes_nothing_any_more() {
         assert_eq!(old.job.id, new.job.id);
         assert_ne!(old.lease.audio_id, new.lease.audio_id, "each attempt has an audio of its own");
         assert!(!jobs.extend_lease(&old.lease, LEASE, 0.9, contracts::Stage::Encoding).await.unwrap());
-        assert!(jobs.finish(&old.lease, &finished(&old), ENGINE).await.unwrap().is_none());
-        assert!(jobs.fail(&old.lease, FailureCode::NoAudio, "").await.unwrap().is_none());
+        assert!(jobs.finish(&old, &finished(&old), ENGINE).await.unwrap().is_none());
+        assert!(jobs.fail(&old, FailureCode::NoAudio, "").await.unwrap().is_none());
         for why in [Release::Crashed, Release::Shutdown, Release::Outage] {
             assert!(jobs.release(&old, why).await.unwrap().is_none());
         }

@@ -83,7 +83,7 @@ async fn a_conversion_counts_by_its_length_and_its_class_says_how_long_it_is_kep
         let claimed = world.claim().await;
         assert_eq!(world.db.allowance(user).await.unwrap().unwrap().jobs, 1);
         let long = db::Finished { source_duration: Some(2 * MINUTE), ..finished(&claimed) };
-        world.db.jobs().finish(&claimed.lease, &long, ENGINE).await.unwrap().unwrap();
+        world.db.jobs().finish(&claimed, &long, ENGINE).await.unwrap().unwrap();
         let job = world.job(claimed.job.id).await;
         assert_eq!(job.expires_at, Some(world.clock.now().after(2 * DAY)), "not the 7 of the installation");
         let after = world.db.allowance(user).await.unwrap().unwrap();

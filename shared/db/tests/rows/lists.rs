@@ -73,7 +73,7 @@ async fn done_with(world: &World, user: UserId, digest: Option<&str>, engine: &s
     let id = queued_with(world, user, digest).await;
     let claimed = world.claim().await;
     assert_eq!(claimed.job.id, id);
-    world.db.jobs().finish(&claimed.lease, &finished(&claimed), engine).await.unwrap().unwrap();
+    world.db.jobs().finish(&claimed, &finished(&claimed), engine).await.unwrap().unwrap();
     id
 }
 

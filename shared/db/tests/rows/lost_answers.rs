@@ -42,6 +42,11 @@ impl Lossy {
         self.world.number(sql).await
     }
 
+    /// Of all attempts, how many the months count.
+    async fn attempts_counted(&self) -> i64 {
+        self.number("SELECT CAST(SUM(attempts) AS SIGNED) FROM costs").await
+    }
+
     /// The ids of events that a step has returned are those that stand in the outbox.
     async fn stand_in_outbox(&self, kind: &str, ids: &[&str]) {
         let written = self.world.events(kind).await;
@@ -79,7 +84,7 @@ async fn an_audio_is_finished_once_and_told_once() {
     let lossy = Lossy::new().await;
     let claimed = lossy.claimed().await;
     lossy.line.lose_answer_to(COMMIT);
-    let ended = lossy.db.jobs().finish(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap().unwrap();
+    let ended = lossy.db.jobs().finish(&claimed, &finished(&claimed), ENGINE).await.unwrap().unwrap();
     assert_eq!(lossy.state(claimed.job.id).await, State::Done);
     lossy.stand_in_outbox("dev.tapedeck.audio.ready.v1", &[&ended.fact.envelope.id]).await;
     let due: Vec<_> = ended.deliveries.iter().map(|due| due.envelope.id.as_str()).collect();
@@ -89,6 +94,7 @@ async fn an_audio_is_finished_once_and_told_once() {
         assert!(lossy.world.db.deliveries().get(due.event.delivery_id).await.unwrap().is_some());
     }
     assert_eq!(lossy.number("SELECT COUNT(*) FROM deliveries").await, 2);
+    assert_eq!(lossy.attempts_counted().await, 1);
 }
 
 #[tokio::test]
@@ -96,10 +102,11 @@ async fn a_failure_is_told_once() {
     let lossy = Lossy::new().await;
     let claimed = lossy.claimed().await;
     lossy.line.lose_answer_to(COMMIT);
-    let ended = lossy.db.jobs().fail(&claimed.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    let ended = lossy.db.jobs().fail(&claimed, FailureCode::NoAudio, "").await.unwrap().unwrap();
     assert_eq!(lossy.state(claimed.job.id).await, State::Failed);
     lossy.stand_in_outbox("dev.tapedeck.conversion.failed.v1", &[&ended.fact.envelope.id]).await;
     assert_eq!((ended.deliveries.len(), lossy.number("SELECT COUNT(*) FROM deliveries").await), (2, 2));
+    assert_eq!(lossy.attempts_counted().await, 1);
 }
 
 #[tokio::test]
@@ -110,6 +117,7 @@ async fn a_job_is_given_back_once() {
         lossy.line.lose_answer_to(COMMIT);
         let released = lossy.db.jobs().release(&claimed, why).await.unwrap().unwrap();
         assert_eq!(lossy.state(claimed.job.id).await, State::Queued);
+        assert_eq!(lossy.attempts_counted().await, 1);
         let job = lossy.world.job(claimed.job.id).await;
         assert_eq!(job.attempts, u32::from(why == Release::Crashed));
         assert_eq!(job.outages, u32::from(why == Release::Outage));

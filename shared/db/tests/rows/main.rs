@@ -6,6 +6,7 @@
 
 mod accounts;
 mod changes;
+mod costs;
 mod deliveries;
 mod ends;
 mod fairness;

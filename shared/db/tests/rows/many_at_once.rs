@@ -72,7 +72,7 @@ async fn claims_heartbeats_ends_and_looks_at_once_end_without_an_error() {
                         jobs.release(&claimed, Release::Outage).await.unwrap().unwrap();
                         continue;
                     }
-                    jobs.finish(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap().unwrap();
+                    jobs.finish(&claimed, &finished(&claimed), ENGINE).await.unwrap().unwrap();
                     done += 1;
                 }
                 done

@@ -85,8 +85,8 @@ async fn what_a_transition_writes_belongs_to_the_trace_of_its_cause_and_only_tha
         assert_eq!(world.events(VideoUploaded::TYPE).await, [queued.envelope]);
         let claimed = world.claim().await;
         let by_ticket = world.db.caused_by(&ticket);
-        let ended = by_ticket.jobs().finish(&claimed.lease, &finished(&claimed), "e").await.unwrap().unwrap();
-        let again = by_ticket.jobs().finish(&claimed.lease, &finished(&claimed), "e").await.unwrap().unwrap();
+        let ended = by_ticket.jobs().finish(&claimed, &finished(&claimed), "e").await.unwrap().unwrap();
+        let again = by_ticket.jobs().finish(&claimed, &finished(&claimed), "e").await.unwrap().unwrap();
         for ended in [&ended, &again] {
             assert_eq!(ended.fact.envelope.extensions, ticket.extensions());
             assert!(ended.deliveries.iter().all(|due| due.envelope.extensions == ticket.extensions()));

@@ -35,7 +35,7 @@ async fn a_canceled_job_takes_the_lease_from_its_converter_and_names_its_audio_a
                 .await
                 .unwrap()
         );
-        let finished = world.db.jobs().finish(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap();
+        let finished = world.db.jobs().finish(&claimed, &finished(&claimed), ENGINE).await.unwrap();
         assert!(finished.is_none());
         assert!(world.db.due_garbage(10).await.unwrap().is_empty(), "it may still write");
         world.clock.advance(HOUR);

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row a
 use crate::{fill::fill, scenario, world::DAY};
 
 /// Tables that grow.
-const GROW: [&str; 15] = [
+const GROW: [&str; 16] = [
     "jobs",
     "deliveries",
     "outbox",
@@ -29,6 +29,7 @@ const GROW: [&str; 15] = [
     "job_chapters",
     "request_keys",
     "job_tags",
+    "costs",
 ];
 
 /// Statements that may read a whole table or index, and why.

@@ -173,21 +173,23 @@ async fn conversions(db: &Db, ada: UserId) {
     let jobs = db.jobs();
     let one = claimed(db, ada).await;
     jobs.extend_lease(&one.lease, LEASE, 0.5, contracts::Stage::Encoding).await.unwrap();
-    jobs.finish(&one.lease, &finished(&one), ENGINE).await.unwrap().unwrap();
+    jobs.finish(&one, &finished(&one), ENGINE).await.unwrap().unwrap();
     let class = UserChanges { class: Some("measured".into()), ..UserChanges::default() };
     db.change_user(ada, &class).await.unwrap().unwrap();
     for _ in 0..2 {
         let one = claimed(db, ada).await;
-        jobs.finish(&one.lease, &finished(&one), ENGINE).await.unwrap().unwrap();
+        jobs.finish(&one, &finished(&one), ENGINE).await.unwrap().unwrap();
     }
     db.allowance(ada).await.unwrap().unwrap();
     let one = claimed(db, ada).await;
-    jobs.fail(&one.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    jobs.fail(&one, FailureCode::NoAudio, "").await.unwrap().unwrap();
     for why in [Release::Crashed, Release::Shutdown, Release::Outage] {
         let one = claimed(db, ada).await;
         jobs.release(&one, why).await.unwrap().unwrap();
     }
     jobs.issue_tickets(NOW).await.unwrap();
+    let month = db.month_with_costs_after("").await.unwrap().unwrap();
+    assert!(!db.costs(&month, None, 500).await.unwrap().is_empty());
 }
 
 async fn owner(db: &Db, ada: UserId) {
@@ -205,7 +207,7 @@ async fn owner(db: &Db, ada: UserId) {
     jobs.retry(id).await.unwrap().unwrap();
     jobs.delete(id).await.unwrap();
     let one = claimed(db, ada).await;
-    jobs.fail(&one.lease, FailureCode::NoAudio, "").await.unwrap().unwrap();
+    jobs.fail(&one, FailureCode::NoAudio, "").await.unwrap().unwrap();
     jobs.retry_failed(since).await.unwrap();
 }
 
@@ -242,7 +244,7 @@ async fn looks(db: &Db, ada: UserId) {
     let at = |age| db.clone().with_clock(contracts::Clock::manual(Timestamp::now().after(age)));
     uploading(db, ada).await;
     let done = claimed(db, ada).await;
-    db.jobs().finish(&done.lease, &finished(&done), ENGINE).await.unwrap().unwrap();
+    db.jobs().finish(&done, &finished(&done), ENGINE).await.unwrap().unwrap();
     queued(db, ada).await;
     let mut age = NOW;
     for _ in 0..4 {

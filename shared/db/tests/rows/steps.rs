@@ -22,7 +22,7 @@ async fn a_job_goes_from_uploading_to_done_and_each_step_is_recorded() {
         assert_eq!((claimed.job.attempts, claimed.job.options.title.as_deref()), (1, Some("Ümläut")));
         assert!(jobs.extend_lease(&claimed.lease, LEASE, 0.5, contracts::Stage::Encoding).await.unwrap());
         assert!((world.job(id).await.progress - 0.5).abs() < 1e-9);
-        let ready = jobs.finish(&claimed.lease, &finished(&claimed), ENGINE).await.unwrap().unwrap();
+        let ready = jobs.finish(&claimed, &finished(&claimed), ENGINE).await.unwrap().unwrap();
         assert_eq!(world.events(AudioReady::TYPE).await, [ready.fact.envelope]);
         let due: Vec<_> = ready.deliveries.into_iter().map(|due| due.envelope).collect();
         assert_eq!((due.len(), world.events(DeliveryDue::TYPE).await), (1, due));
@@ -41,9 +41,8 @@ async fn a_job_goes_from_uploading_to_done_and_each_step_is_recorded() {
 async fn a_failure_keeps_its_code_and_detail() {
     for world in worlds().await {
         let claimed = world.claimed().await;
-        let lease = &claimed.lease;
-        let failed =
-            world.db.jobs().fail(lease, FailureCode::NoAudio, &"ö".repeat(600)).await.unwrap().unwrap();
+        let detail = "ö".repeat(600);
+        let failed = world.db.jobs().fail(&claimed, FailureCode::NoAudio, &detail).await.unwrap().unwrap();
         assert_eq!(world.events(ConversionFailed::TYPE).await, [failed.fact.envelope]);
         let job = world.job(claimed.job.id).await;
         assert_eq!((job.state, job.error), (State::Failed, Some((FailureCode::NoAudio, "ö".repeat(500)))));

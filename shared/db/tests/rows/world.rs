@@ -128,12 +128,12 @@ impl World {
 
     pub(crate) async fn finish(&self, claimed: &Claimed) {
         let finished = finished(claimed);
-        self.db.jobs().finish(&claimed.lease, &finished, ENGINE).await.unwrap().unwrap();
+        self.db.jobs().finish(claimed, &finished, ENGINE).await.unwrap().unwrap();
     }
 
     pub(crate) async fn fail(&self, claimed: &Claimed) {
         let code = FailureCode::NoAudio;
-        self.db.jobs().fail(&claimed.lease, code, "").await.unwrap().unwrap();
+        self.db.jobs().fail(claimed, code, "").await.unwrap().unwrap();
     }
 
     /// Looks until nothing is due; returns how many were, and the events.

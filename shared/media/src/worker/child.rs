@@ -14,7 +14,8 @@ use tokio::net::UnixStream;
 use tokio::process::{Child as Process, Command};
 use tokio::time::timeout;
 
-use crate::Error;
+use crate::cpu::{self, CpuTime};
+use crate::error::Error;
 use crate::protocol::{FromWorker, PREFIX, ToWorker, length};
 
 /// How long a worker that closed its socket may take to end.
@@ -25,12 +26,16 @@ pub(crate) struct Child {
     process: Process,
     socket: UnixStream,
     received: BytesMut,
+    cpu: CpuTime,
+    /// What is in there of its CPU time.
+    noted: Duration,
 }
 
 impl Child {
     /// Starts `program` as a worker, with nothing of ours: no environment, no descriptor but the socket.
     #[expect(clippy::disallowed_methods, reason = "this is the one place where child processes are started")]
-    pub(crate) fn start(program: &Path) -> io::Result<Self> {
+    /// Its CPU time is added to `cpu` at its end.
+    pub(crate) fn start(program: &Path, cpu: &CpuTime) -> io::Result<Self> {
         let (ours, theirs) = StdStream::pair()?;
         ours.set_nonblocking(true)?;
         let process = Command::new(program)
@@ -43,7 +48,13 @@ impl Child {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Self { process, socket: UnixStream::from_std(ours)?, received: BytesMut::new() })
+        Ok(Self {
+            process,
+            socket: UnixStream::from_std(ours)?,
+            received: BytesMut::new(),
+            cpu: cpu.clone(),
+            noted: Duration::ZERO,
+        })
     }
 
     pub(crate) async fn say(&mut self, message: &ToWorker) -> io::Result<()> {
@@ -81,7 +92,7 @@ impl Child {
         if error.kind() == io::ErrorKind::InvalidData {
             return Error::Crashed(error.to_string());
         }
-        match timeout(LAST_BREATH, self.process.wait()).await {
+        match timeout(LAST_BREATH, self.wait()).await {
             Ok(Ok(status)) => describe(status),
             Ok(Err(error)) => Error::Crashed(error.to_string()),
             Err(_) => Error::Crashed("it closed its socket and went on".into()),
@@ -90,9 +101,36 @@ impl Child {
 
     /// After its last message: lets it end, so that it is not left as a zombie.
     pub(crate) async fn end(mut self) {
-        drop(self.socket);
         // A worker that doesn't end is killed by the drop of `process`.
-        let _ = timeout(LAST_BREATH, self.process.wait()).await;
+        let _ = timeout(LAST_BREATH, self.hear_out()).await;
+    }
+
+    /// The kernel closes its socket after it has given its memory back: what that took is its time too.
+    async fn hear_out(&mut self) -> io::Result<ExitStatus> {
+        self.socket.shutdown().await?;
+        while self.socket.read_buf(&mut self.received).await? > 0 {
+            self.received.clear();
+        }
+        self.wait().await
+    }
+
+    /// Once it was waited for, nobody knows any more what it has used.
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.note_cpu();
+        self.process.wait().await
+    }
+
+    fn note_cpu(&mut self) {
+        if let Some(used) = self.process.id().and_then(cpu::used) {
+            self.cpu.add(used.saturating_sub(self.noted));
+            self.noted = used;
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.note_cpu();
     }
 }
 

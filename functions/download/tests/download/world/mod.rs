@@ -141,7 +141,7 @@ impl World {
 
     pub(crate) async fn failed(&self) -> JobId {
         let claimed = self.converting("a.mp4").await;
-        self.db.jobs().fail(&claimed.lease, FailureCode::NoAudio, "no streams").await.unwrap().unwrap();
+        self.db.jobs().fail(&claimed, FailureCode::NoAudio, "no streams").await.unwrap().unwrap();
         claimed.job.id
     }
 
@@ -169,7 +169,7 @@ impl World {
         let audio = Audio { id, bytes, duration, codec: "mp3".into(), bitrate: 128_000 };
         let finished =
             Finished { audio, peaks, source_codec: None, source_duration: None, warning: None, keep };
-        self.db.jobs().finish(&claimed.lease, &finished, "1").await.unwrap().unwrap();
+        self.db.jobs().finish(&claimed, &finished, "1").await.unwrap().unwrap();
         (claimed.job.id, id)
     }
 

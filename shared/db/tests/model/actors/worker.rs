@@ -159,11 +159,13 @@ async fn end(bench: &mut Bench, state: &mut State, busy: &Busy, step: Move) -> R
     let (db, lease) = (bench.at(&state.rows).await, &busy.claimed.lease);
     match step {
         Move::GivesBack(why) => drop(db.jobs().release(&busy.claimed, why).await.map_err(failed)?),
-        Move::FindsNoAudio => drop(db.jobs().fail(lease, FailureCode::NoAudio, "").await.map_err(failed)?),
+        Move::FindsNoAudio => {
+            drop(db.jobs().fail(&busy.claimed, FailureCode::NoAudio, "").await.map_err(failed)?)
+        }
         _ => {
-            let first = db.jobs().finish(lease, &finished(busy), "1").await.map_err(failed)?;
+            let first = db.jobs().finish(&busy.claimed, &finished(busy), "1").await.map_err(failed)?;
             if step == Move::FinishesTwice {
-                let again = db.jobs().finish(lease, &finished(busy), "1").await.map_err(failed)?;
+                let again = db.jobs().finish(&busy.claimed, &finished(busy), "1").await.map_err(failed)?;
                 if first.is_some() != again.is_some() {
                     return Err("who writes an end a second time hears something else".into());
                 }
