@@ -74,10 +74,15 @@ fn sibling(url: &str, name: &str) -> String {
 pub const FUNCTIONS: [&str; 8] =
     ["auth", "upload", "jobs", "download", "notify", "sweep", "convert", "gateway"];
 
+/// Each process has a port of its own for it, whatever it is set to.
+const METRICS: &str = "METRICS_PORT";
+
 #[derive(Debug)]
 pub(crate) struct Fleet {
     processes: BTreeMap<&'static str, Process>,
     ports: BTreeMap<&'static str, u16>,
+    /// Where each serves its metrics, if the variables ask for them.
+    scraped: BTreeMap<&'static str, u16>,
     pub(crate) home: String,
     pub(crate) smtp: Smtp,
     pub(crate) place: Place,
@@ -91,6 +96,8 @@ impl Fleet {
         let smtp = Smtp::start();
         operate(&["keys", folder.to_str().unwrap()], &[], folder);
         let ports: BTreeMap<&'static str, u16> = FUNCTIONS.iter().map(|name| (*name, free_port())).collect();
+        let asked = variables.iter().any(|(name, _)| name == METRICS);
+        let scraped = FUNCTIONS.iter().filter(|_| asked).map(|name| (*name, free_port())).collect();
         let home = format!("http://127.0.0.1:{}", ports["gateway"]);
         let mut shared = vec![
             ("DATABASE_URL".into(), place.database_url.clone()),
@@ -110,7 +117,7 @@ impl Fleet {
         shared.extend(variables.iter().cloned());
         operate(&["migrate"], &shared, folder);
         let (processes, log) = (BTreeMap::new(), folder.join("log"));
-        let mut fleet = Self { processes, ports, home, smtp, place, variables: shared, log };
+        let mut fleet = Self { processes, ports, scraped, home, smtp, place, variables: shared, log };
         for name in FUNCTIONS {
             let process = fleet.spawn(name, fleet.ports[name], &[]);
             fleet.processes.insert(name, process);
@@ -125,6 +132,7 @@ impl Fleet {
         let mut own = self.variables.clone();
         own.extend(variables.iter().cloned());
         own.push(("PORT".into(), port.to_string()));
+        own.extend(self.scraped.get(function).map(|port| (METRICS.to_owned(), port.to_string())));
         let mut command = program(function, &own, &self.log);
         if function == "convert" {
             command.arg("worker");
@@ -186,6 +194,11 @@ impl Fleet {
 
     pub(crate) fn address(&self, function: &str) -> String {
         format!("http://127.0.0.1:{}", self.ports[function])
+    }
+
+    /// The functions whose metrics are served, and the ports.
+    pub(crate) fn scraped(&self) -> Vec<(&'static str, u16)> {
+        self.scraped.iter().map(|(name, port)| (*name, *port)).collect()
     }
 
     pub(crate) fn id(&self, function: &str) -> u32 {

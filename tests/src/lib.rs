@@ -30,6 +30,7 @@ mod random;
 mod sound;
 pub mod traces;
 mod user;
+mod watch;
 mod world;
 
 pub use chaos::{Chaos, Fault, Report, Server};
@@ -41,6 +42,7 @@ pub use platform::{Platform, Second, Setup};
 pub use random::Random;
 pub use sound::{close, listen, probe};
 pub use user::{Ended, User};
+pub use watch::Watch;
 
 /// The program `tapedeck` that was built with this test.
 #[must_use]

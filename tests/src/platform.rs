@@ -255,6 +255,15 @@ impl Platform {
         }
     }
 
+    /// The functions of a fleet whose metrics are served, and the ports: those of one that was started with `METRICS_PORT`.
+    #[must_use]
+    pub fn scraped(&self) -> Vec<(&'static str, u16)> {
+        match self.world() {
+            World::Fleet(fleet) => fleet.scraped(),
+            _ => panic!("that is no fleet"),
+        }
+    }
+
     /// The data folder of an embedded platform.
     #[must_use]
     pub fn data(&self) -> PathBuf {

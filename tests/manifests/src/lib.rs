@@ -16,6 +16,7 @@ mod core;
 mod delivery;
 mod events;
 mod functions;
+pub mod monitoring;
 mod pods;
 mod queue;
 mod read;

@@ -1,53 +1,18 @@
 //! `knative/monitoring`: what rules and panels ask for is recorded, and each rule fires in the outage that it is meant for.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use serde_json::Value;
+use manifests::monitoring::{OF_OTHERS, alerts, expressions, metrics_in, rules};
 
 use crate::world::root;
 
-/// What others record: the kubelet.
-const OF_OTHERS: [&str; 2] = ["kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"];
 /// Of the crate metrics-process.
 const PROCESS: [&str; 3] =
     ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"];
-
-fn rules() -> Value {
-    let text = fs::read_to_string(root().join("knative/monitoring/rules.yaml")).unwrap();
-    let resource: Value = serde_norway::from_str(&text).unwrap();
-    resource["spec"].clone()
-}
-
-fn alerts() -> Vec<Value> {
-    rules()["groups"][0]["rules"].as_array().unwrap().clone()
-}
-
-/// The expressions of rules and panels.
-fn expressions() -> Vec<String> {
-    let dashboard = fs::read_to_string(root().join("knative/monitoring/dashboard.json")).unwrap();
-    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap().iter();
-    let panels = panels.flat_map(|panel| panel["targets"].as_array().unwrap().clone());
-    alerts().into_iter().chain(panels).map(|one| one["expr"].as_str().unwrap().to_owned()).collect()
-}
-
-/// The metrics that an expression names, without what a histogram appends.
-fn metrics_in(expression: &str) -> BTreeSet<String> {
-    let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let metrics = words.filter(|word| {
-        ["tapedeck_", "http_server_", "process_", "kubelet_"].iter().any(|begin| word.starts_with(begin))
-    });
-    let base = |name: &str| {
-        let ends = ["_bucket", "_count", "_sum"];
-        ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
-    };
-    metrics.map(base).collect()
-}
 
 /// All Rust sources of functions and shared crates.
 fn sources(folder: &Path, text: &mut String) {
@@ -61,7 +26,10 @@ fn sources(folder: &Path, text: &mut String) {
     }
 }
 
+/// `name` may end as a part of a histogram.
 fn recorded(name: &str, sources: &str) -> bool {
+    let ends = ["_bucket", "_count", "_sum"];
+    let name = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
     let known = OF_OTHERS.contains(&name) || PROCESS.contains(&name);
     known
         || sources.contains(&format!("!(\"{name}\""))
