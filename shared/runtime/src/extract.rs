@@ -113,10 +113,18 @@ impl<T: serde::Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// What serde says, without axum's words before it.
+fn without_prefix(text: &str) -> &str {
+    text.split_once(": ").map_or(text, |(_, cause)| cause)
+}
+
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         match rejection.status() {
-            StatusCode::UNPROCESSABLE_ENTITY => Self::unprocessable(rejection.body_text()),
+            StatusCode::UNPROCESSABLE_ENTITY => Self::unprocessable(format!(
+                "The body does not fit: {}. `/docs` says what it holds.",
+                without_prefix(&rejection.body_text())
+            )),
             StatusCode::PAYLOAD_TOO_LARGE => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
@@ -127,7 +135,10 @@ impl From<JsonRejection> for Problem {
                 "unsupported-media-type",
                 "Send JSON with Content-Type: application/json.",
             ),
-            _ => Self::bad_request(rejection.body_text()),
+            _ => Self::bad_request(format!(
+                "The body can't be read: {}.",
+                without_prefix(&rejection.body_text())
+            )),
         }
     }
 }
@@ -184,6 +195,32 @@ mod tests {
             assert_eq!(read(body).await, Err(StatusCode::UNPROCESSABLE_ENTITY), "{body}");
         }
         assert_eq!(read(r#"{"name": "a"} x"#).await, Err(StatusCode::BAD_REQUEST));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_body_is_said_without_words_about_our_types() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "it is not read")]
+        struct Named {
+            name: String,
+        }
+        for (body, said) in [
+            (
+                "{}",
+                "The body does not fit: missing field `name` at line 1 column 2. `/docs` says what it holds.",
+            ),
+            ("{", "The body can't be read: EOF while parsing an object at line 1 column 1."),
+        ] {
+            let request = Request::post("/").header(header::CONTENT_TYPE, "application/json");
+            let Err(problem) =
+                Json::<Named>::from_request(request.body(Body::from(body)).unwrap(), &()).await
+            else {
+                panic!("it was taken")
+            };
+            let answer = axum::body::to_bytes(problem.into_response().into_body(), 4096).await.unwrap();
+            let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+            assert_eq!(answer["detail"], said);
+        }
     }
 
     #[tokio::test]
