@@ -3,11 +3,13 @@
 //! - `client/server.rs`: requests with the right credentials. `client/session.rs`: where those are kept.
 //!   `client/place.rs`: which server, and our folder.
 //! - `client/login.rs`, `client/upload.rs`, `client/jobs.rs`, `client/get.rs`: the commands.
+//! - `client/kept.rs`: which audio in a folder is which job's.
 //! - `client/tus.rs`: an upload that goes on where it was cut off. `client/bar.rs`: progress on a terminal.
 
 mod bar;
 mod get;
 mod jobs;
+mod kept;
 mod login;
 mod place;
 mod server;
@@ -45,7 +47,7 @@ pub(crate) enum Error {
     /// There is no such thing.
     #[error("{0}")]
     Absent(String),
-    #[error("{0} Log in with `tapedeck login`.")]
+    #[error("{0} Log in with `tapedeck login ADDRESS`.")]
     NotLoggedIn(String),
     #[error("{0}")]
     Away(String),
@@ -62,6 +64,23 @@ impl Error {
             Self::NotLoggedIn(_) => 4,
             Self::Away(_) => 5,
             Self::JobFailed(_) => 6,
+        }
+    }
+
+    /// The same with what it is about before its words, unless they begin with it.
+    pub(crate) fn about(self, what: &str) -> Self {
+        let told = |detail: String| match detail.strip_prefix(what) {
+            Some(_) => detail,
+            None => format!("{what}: {detail}"),
+        };
+        match self {
+            Self::File(path, error) => Self::File(path, error),
+            Self::Usage(detail) => Self::Usage(told(detail)),
+            Self::Refused(detail) => Self::Refused(told(detail)),
+            Self::Absent(detail) => Self::Absent(told(detail)),
+            Self::NotLoggedIn(detail) => Self::NotLoggedIn(detail),
+            Self::Away(detail) => Self::Away(told(detail)),
+            Self::JobFailed(detail) => Self::JobFailed(told(detail)),
         }
     }
 

@@ -89,14 +89,15 @@ pub(crate) async fn convert(options: ConvertOptions) -> ExitCode {
     }
 }
 
-/// One file to another that is not there yet; else the exit code and why.
+/// One file to another, which is replaced if it is there only by `force`; else the exit code and why.
 pub(crate) async fn into(
     engine: &Engine,
     wanted: &Options,
     (input, output): (&Path, &Path),
+    force: bool,
 ) -> Result<(), (u8, String)> {
     let pair = Pair { input: input.to_owned(), output: output.to_owned() };
-    let how = How { force: false, quiet: true };
+    let how = How { force, quiet: true };
     let converted = one::convert(engine, wanted, &pair, how, &ProgressBar::hidden()).await;
     converted.map_err(|error| (error.exit_code(), error.to_string()))
 }

@@ -35,7 +35,8 @@ use crate::{
 #[derive(Args)]
 #[command(
     after_help = "What was done stands in .tapedeck-watch, in the folder for the audio or the watched one: a file is\n\
-    converted once, also after a restart, and one that fails is told once and tried again when it changes.\n\
+    converted once, also after a restart, and again when it changes; one that fails is told once, with --once in\n\
+    each run. An audio that was not made from the same video is not overwritten. Audio that was made is no input.\n\
     Hidden files and unfinished downloads (.part, .crdownload, .tmp) are left alone."
 )]
 pub(crate) struct WatchOptions {
@@ -65,6 +66,9 @@ pub(crate) struct WatchOptions {
     #[command(flatten)]
     wanted: Wanted,
 }
+
+/// The state's name in its folder.
+const STATE: &str = ".tapedeck-watch";
 
 /// Why a file is not done.
 enum Trouble {
@@ -133,7 +137,7 @@ impl Watch {
         let apart = apart.filter_map(|folder| folder.canonicalize().ok()).collect();
         let look = Look::new(&options.folder, apart, Duration::from_secs(options.settle));
         let look = look.map_err(|error| wrong(&options.folder, &error))?;
-        let place = options.to.as_ref().unwrap_or(&options.folder).join(".tapedeck-watch");
+        let place = options.to.as_ref().unwrap_or(&options.folder).join(STATE);
         let state = State::open(&place).map_err(|error| wrong(&place, &error))?;
         Ok(Self { options, wanted, way, look, state, troubles: HashMap::new() })
     }
@@ -161,12 +165,19 @@ impl Watch {
 
     /// Does what is to be done with one file; `false` if it has failed.
     async fn take(&mut self, file: &Ready) -> bool {
-        if self.state.knows(file) {
+        let output = self.output(file);
+        if let Some((outcome, said)) = self.state.known(file, output.as_deref()) {
+            if outcome == Outcome::Failed && self.options.once {
+                eprintln!(
+                    "tapedeck: {}: {said} It was tried before, and is again when it changes.",
+                    file.path.display()
+                );
+            }
             self.look.done(file);
-            return self.state.outcome(file) != Some(Outcome::Failed);
+            return outcome == Outcome::Done && self.put_away(file);
         }
         let result = match &self.way {
-            Way::Convert(engine) => self.convert(engine, file).await,
+            Way::Convert(engine) => self.convert(engine, file, output.as_deref()).await,
             Way::Send(server) => self.send(server, file).await,
         };
         let name = file.path.display();
@@ -177,28 +188,54 @@ impl Watch {
             }
             Ok(Some(said)) => (Outcome::Done, said),
             Err(Trouble::Lasting(why)) => {
+                let why = unnamed(file, why);
                 eprintln!("tapedeck: {name}: {why} It is not tried again until it changes.");
                 (Outcome::Failed, why)
             }
             Err(Trouble::Passing(why)) => {
-                self.wait(file, why);
+                self.wait(file, unnamed(file, why));
                 return false;
             }
         };
         if outcome == Outcome::Done {
             println!("{name}: {said}");
+            if let Some(output) = &output {
+                self.look.made(self.base().join(output));
+            }
         }
-        if let Err(error) = self.state.note(file, outcome, &said) {
+        if let Err(error) = self.state.note(file, output.as_deref(), outcome, &said) {
             eprintln!("tapedeck: what was done with {name} can't be noted: {error}");
-        }
-        if let Some(folder) = self.options.done.as_ref().filter(|_| outcome == Outcome::Done)
-            && let Err(error) = moved(&file.path, &folder.join(&file.name))
-        {
-            eprintln!("tapedeck: {name} can't be moved: {error}");
         }
         self.troubles.remove(&file.path);
         self.look.done(file);
-        outcome == Outcome::Done
+        outcome == Outcome::Done && self.put_away(file)
+    }
+
+    /// Moves a file that is done, if that is wanted.
+    fn put_away(&self, file: &Ready) -> bool {
+        let moved = self.archived(file).map_or(Ok(()), |place| moved(&file.path, &place));
+        if let Err(error) = &moved {
+            eprintln!("tapedeck: {} can't be moved: {error}", file.path.display());
+        }
+        moved.is_ok()
+    }
+
+    /// Where a file goes when it is done.
+    fn archived(&self, file: &Ready) -> Option<PathBuf> {
+        self.options.done.as_ref().map(|folder| folder.join(&file.name))
+    }
+
+    /// Where the audio goes.
+    fn base(&self) -> &Path {
+        self.options.to.as_ref().unwrap_or(&self.options.folder)
+    }
+
+    /// What a file becomes there; none if it is sent.
+    fn output(&self, file: &Ready) -> Option<PathBuf> {
+        match self.way {
+            Way::Convert(_) => Some(file.name.with_extension(self.wanted.extension())),
+            Way::Send(_) => None,
+        }
     }
 
     /// Again later. The same trouble is told once.
@@ -217,18 +254,51 @@ impl Watch {
         self.look.later(file, Instant::now() + pause);
     }
 
-    /// The audio's place; `None` if there is nothing to do.
-    async fn convert(&self, engine: &Engine, file: &Ready) -> Result<Option<String>, Trouble> {
-        let base = self.options.to.as_ref().unwrap_or(&self.options.folder);
-        let output = base.join(&file.name).with_extension(self.wanted.extension());
-        // It is there: made by us before a state that was lost, by somebody else, or it is the file itself.
-        if self.state.is_output(&output) || self.state.is_output(&file.path) || output.exists() {
+    /// The audio's place; `None` if the file is what it would become.
+    async fn convert(
+        &self,
+        engine: &Engine,
+        file: &Ready,
+        output: Option<&Path>,
+    ) -> Result<Option<String>, Trouble> {
+        let Some(name) = output else { return Ok(None) };
+        let output = self.base().join(name);
+        if output == file.path {
             return Ok(None);
         }
-        match convert::into(engine, &self.wanted, (&file.path, &output)).await {
+        let force = self.may_be_written(file, name, &output)?;
+        match convert::into(engine, &self.wanted, (&file.path, &output), force).await {
             Ok(()) => Ok(Some(output.display().to_string())),
             Err((1, why)) => Err(Trouble::Passing(why)),
             Err((_, why)) => Err(Trouble::Lasting(why)),
+        }
+    }
+
+    /// Whether an audio is replaced: only one that was made from an earlier version of the same video. What is in the way may
+    /// be moved while the video stays as it is.
+    fn may_be_written(&self, file: &Ready, name: &Path, output: &Path) -> Result<bool, Trouble> {
+        let archived = self.archived(file).filter(|place| place.exists());
+        if let Some(place) = archived {
+            return Err(Trouble::Passing(format!(
+                "another video is at {} already: rename one.",
+                place.display()
+            )));
+        }
+        if !output.exists() {
+            return Ok(false);
+        }
+        let output = output.display();
+        match self.state.source(name) {
+            Some(source) if source == file.name => Ok(true),
+            Some(source) => {
+                let source = source.display();
+                Err(Trouble::Passing(format!(
+                    "{output} is there already, made from {source}: rename one of the two videos."
+                )))
+            }
+            None => Err(Trouble::Passing(format!(
+                "{output} is there already, and not known to be made from it: move that away."
+            ))),
         }
     }
 
@@ -242,6 +312,13 @@ impl Watch {
         let job = sending.send(server, &ProgressBar::hidden()).await.map_err(trouble)?;
         Ok(Some(format!("job {job}")))
     }
+}
+
+/// A trouble without the name that is told before it.
+fn unnamed(file: &Ready, why: String) -> String {
+    let name = format!("{}: ", file.path.display());
+    let why = why.strip_prefix(&name).map(str::to_owned).unwrap_or(why);
+    if why.ends_with('.') { why } else { why + "." }
 }
 
 /// Moves a file, to another disk too, and over nothing that is there.

@@ -153,7 +153,72 @@ fn a_video_goes_up_and_its_audio_comes_down() {
     fs::write(world.path(&format!("more/.tapedeck-{id}-{version}.part")), &whole[..5000]).unwrap();
     world.good(&["get", id, "--to", "more"]);
     assert_eq!(fs::read(world.path("more/a talk.opus")).unwrap(), whole);
-    assert_eq!(fs::read_dir(world.path("more")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(world.path("more")).unwrap().count(), 2, "the audio, and which job's it is");
+}
+
+#[test]
+fn two_videos_of_one_name_become_two_audios_and_never_pass_for_each_other() {
+    let world = World::logged_in();
+    for (name, of) in [("mon", "sample.mp4"), ("tue", "moov-end.mp4")] {
+        fs::create_dir_all(world.path(name)).unwrap();
+        fs::copy(fixture(of), world.path(name).join("standup.mp4")).unwrap();
+    }
+    // Two seconds each: as long as the other, to the byte.
+    let options = "--format wav --end 2 --sample-rate 44100 --channels 1 --tags none";
+    let up = format!("upload mon/standup.mp4 tue/standup.mp4 --to out --json {options}");
+    let up: Vec<&str> = up.split(' ').collect();
+    let lines = |out: String| {
+        let lines = out.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect::<Vec<Value>>()
+    };
+    let saved = lines(world.good(&up));
+    let tuesday = saved[1]["job"]["id"].as_str().unwrap();
+    let other = format!("out/standup-{tuesday}.wav");
+    assert_eq!((&saved[0]["saved"], &saved[1]["saved"]), (&json!("out/standup.wav"), &json!(other)));
+    let sounds = || [world.path("out/standup.wav"), world.path(&other)].map(|path| fs::read(path).unwrap());
+    let [one, two] = sounds();
+    assert!(one.len() == two.len() && one != two);
+    // Whoever asks again finds them, whatever the order; by force too, no one takes the other's place.
+    for force in [&[][..], &["--force"]] {
+        let out = world.good(&[&["get", "--all", "--to", "out", "--json"], force].concat());
+        assert_eq!(lines(out)[0], json!({"job": tuesday, "saved": other}));
+        assert_eq!(sounds(), [one.clone(), two.clone()]);
+    }
+    // The same video is another job, with the same audio: there already.
+    assert_eq!(lines(world.good(&up))[0]["saved"], "out/standup.wav");
+    assert_eq!(fs::read(world.path("out/standup.wav")).unwrap(), one);
+    // Nothing is known of a file that somebody has put there; it is as long.
+    fs::create_dir(world.path("mine")).unwrap();
+    fs::write(world.path("mine/standup.wav"), &one).unwrap();
+    let (code, _, err) = world.run(&["get", tuesday, "--to", "mine"]);
+    assert!(code == 2 && err.contains(&format!("job {tuesday}: mine/standup.wav exists")), "{code} {err}");
+    assert_eq!(fs::read_dir(world.path("mine")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_job_without_audio_says_why_and_an_error_names_its_file() {
+    let world = World::logged_in();
+    fs::copy(fixture("silent-movie.mp4"), world.path("silent.mp4")).unwrap();
+    fs::copy(fixture("text.mp4"), world.path("text.mp4")).unwrap();
+    let (code, out, err) =
+        world.run(&["upload", "silent.mp4", "--wait", "--json", "--folder", "Talks", "--notify", "none"]);
+    assert_eq!(code, 6, "{err}");
+    let job = serde_json::from_str::<Value>(&out).unwrap()["job"].take();
+    assert_eq!((&job["options"]["folder"], &job["options"]["notify"]), (&json!("Talks"), &json!("none")));
+    let id = job["id"].as_str().unwrap();
+    let (code, _, err) = world.run(&["get", id]);
+    assert_eq!(code, 6, "{err}");
+    assert!(err.starts_with(&format!("tapedeck: job {id}: The video has no sound.")), "{err}");
+    let (code, _, err) = world.run(&["get", "01arz3ndektsv4rrffq69g5fav"]);
+    assert!(
+        code == 3 && err.starts_with("tapedeck: job 01arz3ndektsv4rrffq69g5fav: ") && !err.contains("404"),
+        "{err}"
+    );
+    let (code, _, err) = world.run(&["upload", "text.mp4", "nowhere.mp4"]);
+    assert_eq!(code, 3);
+    assert!(err.contains("tapedeck: text.mp4: ") && err.contains("tapedeck: nowhere.mp4: "), "{err}");
+    let (code, _, err) = world.run(&["upload", "silent.mp4", "--webhook", "http://example.org"]);
+    assert!(code == 2 && err.contains("https"), "{code} {err}");
 }
 
 impl World {

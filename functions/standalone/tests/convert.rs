@@ -168,7 +168,8 @@ fn each_failure_has_a_code_and_leaves_nothing_behind() {
         let (input, options) = arguments.split_first().unwrap();
         let (code, output) = tapedeck(&folder, &[&["convert", input, "out.mp3"], options].concat());
         assert_eq!(code, expected, "{arguments:?}: {output:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).starts_with("tapedeck: "), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.starts_with("tapedeck: ") || said.contains("[possible values: mp3, "), "{said}");
         assert_eq!(names(&folder), before, "{arguments:?}");
     }
 }
@@ -248,7 +249,7 @@ fn a_link_stays_a_link_and_its_file_is_replaced_by_force() {
 #[test]
 fn a_name_of_another_format_is_refused_or_means_the_same() {
     let folder = folder(&[("talk.mp4", "moov-end.mp4")]);
-    for name in ["out.aac", "out.webm", "OUT.MP4", "out.aiff", "out.zip"] {
+    for name in ["out.aac", "out.webm", "OUT.MP4", "out.aiff", "out.zip", "out.xyz"] {
         let (code, output) = tapedeck(&folder, &["convert", "talk.mp4", name]);
         assert_eq!(code, 2, "{name}: {output:?}");
     }
@@ -260,6 +261,34 @@ fn a_name_of_another_format_is_refused_or_means_the_same() {
         assert!(fs::read(folder.path().join(name)).unwrap().starts_with(start), "{name}");
     }
     assert_eq!(tapedeck(&folder, &["convert", "talk.mp4", "out.mp4", "--format", "m4a"]).0, 0);
+    // Whoever names a format may call it what they like, but not by the name of another one.
+    let to = |name, format| {
+        let (code, output) = tapedeck(&folder, &["convert", "talk.mp4", name, "--format", format, "--quiet"]);
+        (code, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(to("out.xyz", "opus").0, 0);
+    assert_eq!(to("opus in.ogg", "opus").0, 0);
+    let (code, said) = to("x.mp3", "opus");
+    assert!(code == 2 && said.contains("x.mp3 would hold opus: call it x.opus"), "{code} {said}");
+    fs::create_dir(folder.path().join("v1.mp3")).unwrap();
+    assert_eq!(to("v1.mp3", "flac").0, 0);
+    assert!(folder.path().join("v1.mp3/talk.flac").exists() && !folder.path().join("x.mp3").exists());
+}
+
+#[test]
+fn an_input_is_never_its_own_output() {
+    let folder = folder(&[("talk.mp3", "moov-end.mp4")]);
+    fs::hard_link(folder.path().join("talk.mp3"), folder.path().join("same.mp3")).unwrap();
+    for arguments in [&["talk.mp3", "./talk.mp3"][..], &["talk.mp3", "same.mp3"], &["talk.mp3", "--out", "."]]
+    {
+        let (code, output) = tapedeck(&folder, &[&["convert", "--force"], arguments].concat());
+        assert_eq!(code, 2, "{arguments:?}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("is the input"), "{output:?}");
+    }
+    assert_eq!(fs::read(folder.path().join("talk.mp3")).unwrap(), fs::read(fixture("moov-end.mp4")).unwrap());
+    let (code, output) = tapedeck(&folder, &["convert", "in/talk.mp4"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(code == 2 && said.contains("`tapedeck convert in/talk.mp4 talk.mp3`"), "{said}");
 }
 
 #[test]

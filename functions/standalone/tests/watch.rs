@@ -83,14 +83,66 @@ fn videos_are_converted_beside_themselves_once_and_a_failure_is_told_once() {
     // After a restart nothing is converted again, and nothing of ours is.
     let before = fs::metadata(folder.path().join("in/a.mp3")).unwrap().modified().unwrap();
     let (code, said) = once(&folder, &["in"]);
-    assert_eq!((code, said.as_str()), (6, ""), "it is known that one has failed");
+    let told = said.strip_prefix("tapedeck: in/no.mp4: ").unwrap();
+    assert!(code == 6 && told.contains("was tried before") && !told.contains("no.mp4"), "{said}");
     assert_eq!(fs::metadata(folder.path().join("in/a.mp3")).unwrap().modified().unwrap(), before);
     assert_eq!(names(&folder.path().join("in")), all);
-    // Whatever was forgotten: the audio is there.
+    // If that was forgotten, nobody knows whose audio is there.
     fs::remove_file(folder.path().join("in/.tapedeck-watch")).unwrap();
     fs::remove_file(folder.path().join("in/no.mp4")).unwrap();
     let (code, said) = once(&folder, &["in"]);
-    assert_eq!((code, said.as_str()), (0, ""));
+    assert!(code == 6 && said.contains("in/a.mp3 is there already"), "{code} {said}");
+    assert_eq!(fs::metadata(folder.path().join("in/a.mp3")).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn videos_that_would_become_one_audio_are_told_until_one_is_renamed() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["in/x.m4v", "in/x.mov", "in/x.mp4"] {
+        put(&folder, name, "moov-end.mp4");
+    }
+    for _ in 0..2 {
+        let (code, said) = once(&folder, &["in"]);
+        assert_eq!((code, said.matches("made from x.m4v").count()), (6, 2), "{said}");
+    }
+    fs::rename(folder.path().join("in/x.mov"), folder.path().join("in/y.mov")).unwrap();
+    fs::remove_file(folder.path().join("in/x.mp4")).unwrap();
+    let (code, said) = once(&folder, &["in"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(names(&folder.path().join("in")), [".tapedeck-watch", "x.m4v", "x.mp3", "y.mov", "y.mp3"]);
+}
+
+#[test]
+fn a_video_that_was_replaced_is_converted_again_and_one_that_was_put_away_keeps_its_audio() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    put(&folder, "in/a.mp4", "moov-end.mp4");
+    assert_eq!(once(&folder, &["in"]).0, 0);
+    let first = sound("in/a.mp3");
+    put(&folder, "in/a.mp4", "sample.mp4");
+    let (code, said) = once(&folder, &["in"]);
+    assert_eq!(code, 0, "{said}");
+    let second = sound("in/a.mp3");
+    assert_ne!(second, first);
+    // Done before, and put away now; the next one of that name is another video.
+    assert_eq!(once(&folder, &["in", "--done", "kept"]).0, 0);
+    assert!(folder.path().join("kept/a.mp4").exists());
+    put(&folder, "in/a.mp4", "moov-end.mp4");
+    let (code, said) = once(&folder, &["in", "--done", "kept"]);
+    assert!(code == 6 && said.contains("another video is at kept/a.mp4"), "{code} {said}");
+    assert_eq!(sound("in/a.mp3"), second);
+}
+
+#[test]
+fn what_was_made_is_no_input_of_a_later_run() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder, "in/a.mp4", "moov-end.mp4");
+    assert_eq!(once(&folder, &["in", "--peaks"]).0, 0);
+    assert_eq!(once(&folder, &["in", "--to", "in/out", "--done", "kept", "--format", "opus"]).0, 0);
+    assert_eq!(once(&folder, &["in", "--format", "flac"]).0, 0);
+    let all = [".tapedeck-watch", "a.mp3", "a.mp3.json", "out/.tapedeck-watch", "out/a.opus"];
+    assert_eq!(names(&folder.path().join("in")), all);
+    assert_eq!(names(&folder.path().join("kept")), ["a.mp4"]);
 }
 
 #[test]

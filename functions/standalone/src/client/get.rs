@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{self, BufRead as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,9 +15,9 @@ use hyper::{
 };
 use outbound::Answer;
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Error, First, HELP, Server, ServerOptions, bar, jobs};
+use super::{Error, First, HELP, Server, ServerOptions, bar, jobs, kept::Kept};
 
 /// Which audio, and where it goes.
 #[derive(Args)]
@@ -29,12 +29,13 @@ pub(crate) struct GetOptions {
     /// All jobs that are done. What is there already is not downloaded again.
     #[arg(long, conflicts_with = "ids")]
     all: bool,
-    /// The folder for them; made if absent.
+    /// The folder for them; made if absent. Which file is which job's is noted there in .tapedeck-get: of two jobs with one
+    /// name, as talk.mp3, the second becomes talk-ID.mp3.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     to: PathBuf,
     #[command(flatten)]
     server: ServerOptions,
-    /// Overwrite files that exist.
+    /// Overwrite files that exist, but none that this run has written.
     #[arg(long)]
     force: bool,
     /// A line of JSON for each: {"job", "saved"}.
@@ -46,10 +47,19 @@ pub(crate) struct GetOptions {
 }
 
 /// How audio is saved.
-pub(super) struct Saving<'a> {
-    pub(super) folder: &'a Path,
+pub(super) struct Saving {
+    pub(super) kept: Kept,
     pub(super) force: bool,
     pub(super) quiet: bool,
+}
+
+/// An audio that is to be saved.
+struct Audio<'a> {
+    job: &'a str,
+    size: u64,
+    etag: String,
+    /// As the server calls it.
+    name: String,
 }
 
 /// Tries in a row that bring nothing.
@@ -60,10 +70,10 @@ const STALLED: Duration = Duration::from_secs(60);
 pub(super) async fn get(options: GetOptions) -> Result<(), Error> {
     let server = Server::chosen(&options.server)?;
     let ids = if options.all { done(&server).await? } else { options.ids };
-    let saving = Saving { folder: &options.to, force: options.force, quiet: options.quiet };
+    let mut saving = Saving { kept: Kept::of(&options.to), force: options.force, quiet: options.quiet };
     let mut first = First::default();
     for id in &ids {
-        let saved = save(&server, id, &saving).await;
+        let saved = save(&server, id, &mut saving).await;
         match (&saved, options.json) {
             (Ok(path), true) => println!("{}", json!({ "job": id, "saved": path })),
             (Ok(path), false) => println!("{}", path.display()),
@@ -80,39 +90,129 @@ async fn done(server: &Server) -> Result<Vec<String>, Error> {
     Ok(done.filter_map(|job| job["id"].as_str().map(str::to_owned)).collect())
 }
 
-/// Saves the audio of a job; where.
-pub(super) async fn save(server: &Server, id: &str, saving: &Saving<'_>) -> Result<PathBuf, Error> {
+/// Saves the audio of a job; where. Its errors name the job.
+pub(super) async fn save(server: &Server, id: &str, saving: &mut Saving) -> Result<PathBuf, Error> {
     if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(Error::Usage(format!("{id} is no id of a job")));
     }
-    let path = format!("/jobs/{id}/audio");
-    let head = server.call(Method::HEAD, &path, &[]).await?;
+    let saved = async { put(server, &about(server, id).await?, saving).await };
+    saved.await.map_err(|error| error.about(&format!("job {id}")))
+}
+
+async fn about<'a>(server: &Server, id: &'a str) -> Result<Audio<'a>, Error> {
+    let head = match server.call(Method::HEAD, &format!("/jobs/{id}/audio"), &[]).await {
+        // The answer to a HEAD has no words; the job has.
+        Err(error @ (Error::Refused(_) | Error::Absent(_))) => return Err(why(server, id, error).await),
+        head => head?,
+    };
     let size = head.header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     let size = size.ok_or_else(|| Error::Away("The server did not say how long the audio is.".into()))?;
     let etag = head.header(ETAG).unwrap_or_default().to_owned();
-    let target = saving.folder.join(name(&head).unwrap_or_else(|| id.to_owned()));
-    let wrong = |error| Error::File(target.clone(), error);
-    match fs::metadata(&target) {
-        Ok(found) if found.len() == size && !saving.force => return Ok(target),
-        Ok(_) if !saving.force => {
+    let name = name(&head).unwrap_or_else(|| id.to_owned());
+    Ok(Audio { job: id, size, etag, name })
+}
+
+/// Why a job has no audio.
+async fn why(server: &Server, id: &str, refused: Error) -> Error {
+    let job: Value = match server.json(&format!("/jobs/{id}")).await {
+        Ok(job) => job,
+        Err(error) => return error,
+    };
+    match (jobs::failure(&job), job["state"].as_str()) {
+        (Some(why), _) => Error::JobFailed(why),
+        (None, Some("done")) | (None, None) => refused,
+        (None, Some(state)) => Error::Refused(format!(
+            "it is {state}: there is no audio yet. `tapedeck jobs` says when it is done."
+        )),
+    }
+}
+
+/// Puts the audio under its name; under one with the job's id, if the first is another job's. Never does one audio of a run
+/// replace another.
+async fn put(server: &Server, audio: &Audio<'_>, saving: &mut Saving) -> Result<PathBuf, Error> {
+    let mut names = [audio.name.clone(), with_id(&audio.name, audio.job)];
+    let folder = saving.kept.folder.clone();
+    if let Some(place) = names.iter().position(|name| saving.kept.holds(name, audio.job, &audio.etag)) {
+        if !saving.force {
+            return Ok(folder.join(&names[place]));
+        }
+        names.swap(0, place);
+    }
+    fs::create_dir_all(&folder).map_err(|error| Error::File(folder.clone(), error))?;
+    for name in &names {
+        let target = folder.join(name);
+        let wrong = |error| Error::File(target.clone(), error);
+        let found = fs::metadata(&target).ok();
+        let replaced = saving.force && !saving.kept.is_of_this_run(name);
+        if let Some(found) = found.filter(|_| !replaced) {
+            // The same length says nothing: the same bytes do.
+            let part = match found.is_file() && found.len() == audio.size {
+                true => Some(download(server, audio, &folder, saving.quiet).await?),
+                false => None,
+            };
+            let same = part.as_ref().is_some_and(|part| same(part, &target).unwrap_or(false));
+            if !same && saving.kept.is_of_another(name, audio.job) {
+                continue;
+            }
+            if let Some(part) = part {
+                fs::remove_file(part).map_err(wrong)?;
+            }
+            if same {
+                saving.kept.note(name, audio.job, &audio.etag)?;
+                return Ok(target);
+            }
             let detail = format!("{} exists and is another one; --force overwrites it", target.display());
             return Err(Error::Usage(detail));
         }
-        _ => {}
+        let part = download(server, audio, &folder, saving.quiet).await?;
+        fs::rename(&part, &target).map_err(wrong)?;
+        saving.kept.note(name, audio.job, &audio.etag)?;
+        return Ok(target);
     }
-    fs::create_dir_all(saving.folder).map_err(wrong)?;
+    Err(Error::Usage(format!("{} and {} are other jobs'", names[0], names[1])))
+}
+
+/// `talk-ID.mp3` for `talk.mp3`.
+fn with_id(name: &str, id: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) => format!("{stem}-{id}.{extension}"),
+        None => format!("{name}-{id}"),
+    }
+}
+
+/// Whether two files of one length hold the same.
+fn same(one: &Path, other: &Path) -> io::Result<bool> {
+    let open = |path| Ok::<_, io::Error>(io::BufReader::new(fs::File::open(path)?));
+    let (mut one, mut other) = (open(one)?, open(other)?);
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let length = left.len().min(right.len());
+        if left[..length] != right[..length] || (left.is_empty() != right.is_empty()) {
+            return Ok(false);
+        }
+        if length == 0 {
+            return Ok(true);
+        }
+        one.consume(length);
+        other.consume(length);
+    }
+}
+
+/// The audio as a hidden file in the folder. What an earlier run has begun goes on.
+async fn download(server: &Server, audio: &Audio<'_>, folder: &Path, quiet: bool) -> Result<PathBuf, Error> {
     // Named by what it is a part of: a later version of the audio is begun anew.
-    let version: String = etag.chars().filter(char::is_ascii_alphanumeric).collect();
-    let part = saving.folder.join(format!(".tapedeck-{id}-{version}.part"));
-    let bar = bar::bytes(&target.display().to_string(), size, saving.quiet);
+    let version: String = audio.etag.chars().filter(char::is_ascii_alphanumeric).collect();
+    let part = folder.join(format!(".tapedeck-{}-{version}.part", audio.job));
+    let path = format!("/jobs/{}/audio", audio.job);
+    let bar = bar::bytes(&folder.join(&audio.name).display().to_string(), audio.size, quiet);
     let mut tries = 0;
     loop {
         let have = fs::metadata(&part).map_or(0, |found| found.len());
-        if have == size {
+        if have == audio.size {
             break;
         }
         bar.set_position(have);
-        let came = fetch(server, &path, (&part, have), &etag, &bar).await;
+        let came = fetch(server, &path, (&part, have), &audio.etag, &bar).await;
         let more = fs::metadata(&part).is_ok_and(|found| found.len() > have);
         tries = if more { 0 } else { tries + 1 };
         match came {
@@ -124,8 +224,7 @@ pub(super) async fn save(server: &Server, id: &str, saving: &Saving<'_>) -> Resu
         }
     }
     bar.finish_and_clear();
-    fs::rename(&part, &target).map_err(wrong)?;
-    Ok(target)
+    Ok(part)
 }
 
 /// What is missing.

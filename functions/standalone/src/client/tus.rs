@@ -66,7 +66,7 @@ impl<'a> Sending<'a> {
         let wrong = |error| Error::File(path.to_owned(), error);
         let found = fs::metadata(path).map_err(wrong)?;
         if !found.is_file() {
-            return Err(Error::Usage(format!("{} is no file", path.display())));
+            return Err(Error::Usage(format!("{}: no file", path.display())));
         }
         let whole = fs::canonicalize(path).map_err(wrong)?;
         let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());

@@ -9,6 +9,7 @@ use super::{
     Error, First, HELP, Sending, Server, ServerOptions, bar,
     get::{self, Saving},
     jobs,
+    kept::Kept,
 };
 use crate::convert::Wanted;
 
@@ -24,10 +25,11 @@ pub(crate) struct UploadOptions {
     /// Wait until the audio is ready.
     #[arg(long)]
     wait: bool,
-    /// Wait, and download the audio into this folder.
+    /// Wait, and download the audio into this folder, as `get --to` does: of two with one name, as talk.mp3, the second
+    /// becomes talk-ID.mp3.
     #[arg(long, value_name = "FOLDER")]
     to: Option<PathBuf>,
-    /// Overwrite files that exist.
+    /// Overwrite files that exist, but none that this run has written.
     #[arg(long, requires = "to")]
     force: bool,
     /// A line of JSON for each video: {"file", "job"}, and when waited for {"file", "job", "saved"} with the whole job.
@@ -38,11 +40,35 @@ pub(crate) struct UploadOptions {
     quiet: bool,
     #[command(flatten)]
     wanted: Wanted,
+    #[command(flatten)]
+    filed: Filed,
+}
+
+/// What a server does besides.
+#[derive(Args)]
+pub(crate) struct Filed {
+    /// The folder at the server to file the job under: `GET /jobs?folder=` lists it.
+    #[arg(long, value_name = "NAME")]
+    folder: Option<String>,
+    /// How you hear of the end: mail or none.
+    #[arg(long, value_parser = ["mail", "none"])]
+    notify: Option<String>,
+    /// An https address that the server calls when the job has ended.
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
+}
+
+impl Filed {
+    /// What was given, by its name in a form.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let fields = [("folder", &self.folder), ("notify", &self.notify), ("webhook", &self.webhook)];
+        fields.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)))
+    }
 }
 
 /// All videos are sent first: they are converted while the next ones are on their way.
 pub(super) async fn upload(options: UploadOptions) -> Result<(), Error> {
-    let fields = options.wanted.fields();
+    let fields: Vec<_> = options.wanted.fields().into_iter().chain(options.filed.fields()).collect();
     // A mistake is told before anything is sent.
     contracts::Options::from_fields(fields.iter().map(|(name, value)| (*name, value.as_str())))?;
     let server = Server::chosen(&options.server)?;
@@ -62,7 +88,7 @@ pub(super) async fn upload(options: UploadOptions) -> Result<(), Error> {
             Ok(job) => sent.push((file, job)),
             Err(error) => {
                 let fatal = matches!(error, Error::NotLoggedIn(_) | Error::Away(_));
-                first.note(Err(error));
+                first.note(Err(error.about(&file.display().to_string())));
                 if fatal {
                     break;
                 }
@@ -78,25 +104,33 @@ pub(super) async fn upload(options: UploadOptions) -> Result<(), Error> {
         }
     }
     if options.wait || options.to.is_some() {
+        let mut saving = options.to.as_deref().map(|folder| Saving {
+            kept: Kept::of(folder),
+            force: options.force,
+            quiet: options.quiet,
+        });
         for (file, job) in &sent {
-            first.note(ended(&server, &options, file, job).await);
+            let ended = ended(&server, &options, (file, job), saving.as_mut()).await;
+            first.note(ended.map_err(|error| error.about(&file.display().to_string())));
         }
     }
     first.result()
 }
 
 /// Waits for the end of a job, and saves its audio.
-async fn ended(server: &Server, options: &UploadOptions, file: &Path, id: &str) -> Result<(), Error> {
+async fn ended(
+    server: &Server,
+    options: &UploadOptions,
+    (file, id): (&Path, &str),
+    saving: Option<&mut Saving>,
+) -> Result<(), Error> {
     let bar = bar::conversion(&file.display().to_string(), options.quiet);
     let job = jobs::ended(server, id, &bar).await;
     bar.finish_and_clear();
     let job = job?;
     let failed = jobs::failure(&job);
-    let saved = match (&options.to, &failed) {
-        (Some(folder), None) => {
-            let saving = Saving { folder, force: options.force, quiet: options.quiet };
-            Some(get::save(server, id, &saving).await?)
-        }
+    let saved = match (saving, &failed) {
+        (Some(saving), None) => Some(get::save(server, id, saving).await?),
         _ => None,
     };
     let state = job["state"].as_str().unwrap_or_default().to_owned();
@@ -106,5 +140,5 @@ async fn ended(server: &Server, options: &UploadOptions, file: &Path, id: &str) 
         (false, None) if failed.is_none() => println!("{}: job {id} is {state}", file.display()),
         (false, None) => {}
     }
-    failed.map_or(Ok(()), |why| Err(Error::JobFailed(format!("{}: {why}", file.display()))))
+    failed.map_or(Ok(()), |why| Err(Error::JobFailed(why)))
 }

@@ -16,32 +16,50 @@ pub(super) struct Pair {
     pub(super) output: PathBuf,
 }
 
-/// What names of audio and video end in that we don't write.
-const OTHERS: [&str; 39] = [
-    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "asf", "au", "avi", "caf", "dts",
-    "eac3", "flv", "m2ts", "m4r", "m4v", "mka", "mkv", "mov", "mp1", "mp2", "mp4", "mpeg", "mpg", "oma",
-    "ra", "rm", "snd", "spx", "ts", "w64", "wav64", "webm", "weba", "wma", "wv",
-];
-
-/// The format that the output's name asks for, where there is one output.
+/// The format that the output's name asks for, where there is one output. An ending that we don't write is a mistake; with
+/// --format too, if it promises another audio than that. Names have points for other reasons too: an ending is letters and
+/// digits, and not digits alone.
 pub(super) fn format_of(options: &ConvertOptions) -> Result<Option<String>, Error> {
     let [_, output] = &options.files[..] else { return Ok(None) };
-    let Some(extension) = output.extension().filter(|_| options.out.is_none()) else { return Ok(None) };
-    let extension = extension.to_string_lossy().to_lowercase();
+    if options.out.is_some() || is_folder(output) {
+        return Ok(None);
+    }
+    let Some(extension) = output.extension() else { return Ok(None) };
+    let ending = extension.to_string_lossy().to_lowercase();
+    let wanted = options.wanted.format();
     let formats =
         [Format::Mp3, Format::M4a, Format::M4b, Format::Opus, Format::Ogg, Format::Flac, Format::Wav];
-    if formats.iter().any(|format| format.extension() == extension) {
-        return Ok(Some(extension));
-    }
-    match extension.as_str() {
+    let named = match ending.as_str() {
         // The same under another name.
-        "oga" => Ok(Some("ogg".into())),
-        other if OTHERS.contains(&other) && !options.wanted.says_format() => Err(Error::Usage(format!(
-            "{other} is no format that we write: call the output .mp3, .m4a, .m4b, .opus, .ogg, .flac or .wav, or give --format"
+        "oga" => Some("ogg"),
+        // What becomes of chapters.
+        "zip" => return Ok(None),
+        other => formats.iter().map(|format| format.extension()).find(|known| *known == other),
+    };
+    match (named, wanted) {
+        // Opus is written in Ogg.
+        (Some("ogg"), Some("opus")) => Ok(None),
+        (Some(named), Some(wanted)) if named != wanted => Err(Error::Usage(format!(
+            "{} would hold {wanted}: call it {}, or leave --format out",
+            output.display(),
+            output.with_extension(wanted).display()
         ))),
-        // Names have points for other reasons too.
-        _ => Ok(None),
+        (Some(named), _) => Ok(Some(named.into())),
+        // Whoever says the format may call it what they like.
+        (None, None) if is_ending(&ending) => Err(Error::Usage(format!(
+            "{ending} is no format that we write: call the output .mp3, .m4a, .m4b, .opus, .ogg, .flac or .wav, or give --format"
+        ))),
+        (None, _) => Ok(None),
     }
+}
+
+fn is_ending(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    plain && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+fn is_folder(output: &Path) -> bool {
+    output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
 /// All that is to be done. `extension` is the outputs'.
@@ -50,13 +68,20 @@ pub(super) fn pairs(options: &ConvertOptions, extension: &str) -> Result<Vec<Pai
         (None, [input, output]) => {
             Ok(vec![Pair { input: input.clone(), output: output_file(input, output, extension)? }])
         }
-        (None, _) => Err(Error::Usage("give IN and OUT, or any number of files and --out FOLDER".into())),
+        (None, [input]) => {
+            let (name, input) = (input.with_extension(extension), input.display());
+            let name = name.file_name().unwrap_or_default().display();
+            let advice =
+                format!("`tapedeck convert {input} {name}`, or `tapedeck convert {input} --out FOLDER`");
+            Err(Error::Usage(format!("where shall the audio go? Try {advice}")))
+        }
+        (None, _) => Err(Error::Usage("several videos need a folder: give --out FOLDER".into())),
         (Some(folder), files) => into(folder, files, extension),
     }
 }
 
 fn output_file(input: &Path, output: &Path, extension: &str) -> Result<PathBuf, Error> {
-    if output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/") {
+    if is_folder(output) {
         let standard = is_standard(input, "/dev/stdin");
         let stem = input.file_stem().filter(|_| !standard).unwrap_or("sound".as_ref());
         return Ok(output.join(stem).with_added_extension(extension));

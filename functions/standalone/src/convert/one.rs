@@ -1,6 +1,8 @@
 //! One conversion: it appears whole or not at all.
 
 use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -34,6 +36,9 @@ pub(super) async fn convert(
     how: How,
     bar: &ProgressBar,
 ) -> Result<(), Error> {
+    if is_same(input, output) {
+        return Err(Error::Usage(format!("{} is the input: give the output another name", output.display())));
+    }
     let target = Target::of(output, how.force)?;
     let waveform = wanted.peaks.then(|| waveform(output, how.force)).transpose()?;
     let source = source(input).map_err(|error| Error::File(input.clone(), error))?;
@@ -55,6 +60,13 @@ pub(super) async fn convert(
         report(output, &summary, start.elapsed());
     }
     Ok(())
+}
+
+/// Whether both are one file, under whatever names.
+fn is_same(input: &Path, output: &Path) -> bool {
+    let about = |path| fs::metadata(path).ok().filter(fs::Metadata::is_file);
+    let pair = about(input).zip(about(output));
+    pair.is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
 /// Where the waveform goes: beside the audio.

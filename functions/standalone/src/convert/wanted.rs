@@ -5,17 +5,17 @@ use contracts::{InvalidOption, Options};
 
 #[derive(Args)]
 pub(crate) struct Wanted {
-    /// What it is for: music, podcast, lecture, audiobook, small or lossless; the other options go before it.
-    #[arg(long)]
+    /// What it is for. It sets what the other options leave open.
+    #[arg(long, value_parser = ["music", "podcast", "lecture", "audiobook", "small", "lossless"])]
     preset: Option<String>,
-    /// mp3, m4a, m4b, opus, ogg, flac or wav; if nothing is said, as the output's name ends, else mp3.
-    #[arg(long)]
+    /// The audio's format; mp3 if nothing is said. `convert` takes it from the output's name.
+    #[arg(long, value_parser = ["mp3", "m4a", "m4b", "opus", "ogg", "flac", "wav"])]
     format: Option<String>,
     /// Bitrate in kbit/s, as 192: for mp3 constant, if --bitrate-mode doesn't say otherwise.
     #[arg(long)]
     bitrate: Option<String>,
     /// How the bitrate is meant: constant or average.
-    #[arg(long)]
+    #[arg(long, value_parser = ["constant", "average"])]
     bitrate_mode: Option<String>,
     /// Quality, 0 (best) to 9 (smallest); 2 if nothing is said.
     #[arg(long)]
@@ -39,16 +39,17 @@ pub(crate) struct Wanted {
     #[arg(long)]
     track: Option<String>,
     /// Pauses: keep, trim (those at both ends), or shorten (all that are longer than a second).
-    #[arg(long)]
+    #[arg(long, value_parser = ["keep", "trim", "shorten"])]
     silence: Option<String>,
     /// Seconds to come up at the start and to go down at the end.
     #[arg(long)]
     fade: Option<String>,
-    /// Write the waveform, too, beside each output as OUTPUT.json: min and max of each pixel, as audiowaveform does.
+    /// Make the waveform, too: min and max of each pixel, as audiowaveform does. `convert` writes it beside each output as
+    /// OUTPUT.json, a server keeps it for its page.
     #[arg(long)]
     peaks: bool,
     /// keep or none.
-    #[arg(long)]
+    #[arg(long, value_parser = ["keep", "none"])]
     tags: Option<String>,
     /// Title tag.
     #[arg(long)]
@@ -60,22 +61,22 @@ pub(crate) struct Wanted {
     #[arg(long)]
     album: Option<String>,
     /// Cover picture: keep or none.
-    #[arg(long)]
+    #[arg(long, value_parser = ["keep", "none"])]
     cover: Option<String>,
     /// Chapters: keep, none, or split: a file for each of them, in a zip.
-    #[arg(long)]
+    #[arg(long, value_parser = ["keep", "none", "split"])]
     chapters: Option<String>,
 }
 
 impl Wanted {
-    /// Whether the format doesn't depend on the output's name.
-    pub(super) fn says_format(&self) -> bool {
-        self.format.is_some()
+    /// The format, if it doesn't depend on the output's name.
+    pub(super) fn format(&self) -> Option<&str> {
+        self.format.as_deref()
     }
 
     /// `format` is what the output's name says.
     pub(crate) fn options(&self, format: Option<String>) -> Result<Options, InvalidOption> {
-        let named = format.filter(|_| !self.says_format()).map(|format| ("format", format));
+        let named = format.filter(|_| self.format.is_none()).map(|format| ("format", format));
         let fields: Vec<_> = self.fields().into_iter().chain(named).collect();
         Options::from_fields(fields.iter().map(|(name, value)| (*name, value.as_str())))
     }

@@ -9,6 +9,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::{STATE, state};
+
 /// Endings of what somebody is still writing.
 const UNFINISHED: [&str; 6] = ["part", "partial", "crdownload", "download", "tmp", "filepart"];
 /// Deepest subfolder.
@@ -35,24 +37,40 @@ struct Seen {
 }
 
 /// The folder, again and again.
+#[derive(Default)]
 pub(super) struct Look {
     folder: PathBuf,
     /// Folders within that are none of its.
     apart: Vec<PathBuf>,
     settle: Duration,
     seen: HashMap<PathBuf, Seen>,
+    /// Audio that we have made, in this run or in an earlier one.
+    ours: HashSet<PathBuf>,
+    /// The states of earlier runs that were read for that.
+    read: HashSet<PathBuf>,
+}
+
+/// What is found in one look.
+#[derive(Default)]
+struct Found {
+    files: Vec<Ready>,
+    states: Vec<PathBuf>,
 }
 
 impl Look {
     pub(super) fn new(folder: &Path, apart: Vec<PathBuf>, settle: Duration) -> io::Result<Self> {
         fs::read_dir(folder)?;
-        Ok(Self { folder: folder.to_owned(), apart, settle, seen: HashMap::new() })
+        Ok(Self { folder: folder.to_owned(), apart, settle, ..Self::default() })
     }
 
     /// The files that have settled and are not done, in the order of their names.
     pub(super) fn again(&mut self) -> io::Result<Vec<Ready>> {
-        let (mut found, now) = (Vec::new(), Instant::now());
+        let now = Instant::now();
+        let mut found = Found::default();
         self.walk(&self.folder, 0, &mut found)?;
+        let Found { files: mut found, states } = found;
+        states.iter().for_each(|state| self.learn(state));
+        found.retain(|file| !self.is_ours(&file.path));
         found.sort_by(|one, other| one.path.cmp(&other.path));
         let there: HashSet<&PathBuf> = found.iter().map(|file| &file.path).collect();
         self.seen.retain(|path, _| there.contains(path));
@@ -70,6 +88,29 @@ impl Look {
             !seen.done && seen.settled_at <= now
         });
         Ok(found)
+    }
+
+    /// What an earlier run has made in a folder, to whatever end it was watched.
+    fn learn(&mut self, state: &Path) {
+        if self.read.contains(state) {
+            return;
+        }
+        // What can't be read now is read in the next look.
+        if let (Ok(outputs), Some(folder)) = (state::outputs(state), state.parent()) {
+            self.ours.extend(outputs.into_iter().map(|output| folder.join(output)));
+            self.read.insert(state.to_owned());
+        }
+    }
+
+    /// That is an audio of ours, and none to take.
+    pub(super) fn made(&mut self, output: PathBuf) {
+        self.ours.insert(output);
+    }
+
+    /// Whether we made it: an audio, or the waveform beside it.
+    fn is_ours(&self, path: &Path) -> bool {
+        let waveform = path.extension().is_some_and(|extension| extension == "json");
+        self.ours.contains(path) || (waveform && self.ours.contains(&path.with_extension("")))
     }
 
     /// Whether nothing is left to do.
@@ -92,11 +133,15 @@ impl Look {
     }
 
     /// Links to files are followed, links to folders are not: they may lead in a ring.
-    fn walk(&self, folder: &Path, depth: usize, found: &mut Vec<Ready>) -> io::Result<()> {
+    fn walk(&self, folder: &Path, depth: usize, found: &mut Found) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             // What goes away meanwhile is no longer ours to look at.
             let Ok(entry) = entry else { continue };
             let (path, name) = (entry.path(), entry.file_name());
+            if name == STATE {
+                found.states.push(path);
+                continue;
+            }
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
@@ -116,7 +161,7 @@ impl Look {
             let Ok(name) = path.strip_prefix(&self.folder).map(Path::to_owned) else { continue };
             let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             let changed = changed.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-            found.push(Ready { path, name, size: about.len(), changed });
+            found.files.push(Ready { path, name, size: about.len(), changed });
         }
         Ok(())
     }

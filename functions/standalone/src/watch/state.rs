@@ -1,8 +1,8 @@
 //! What was done: a line of JSON for each file, in a file that only grows. A line that was cut off by a crash is none.
 
 use std::{
-    collections::{HashMap, HashSet},
-    fs::{File, TryLockError},
+    collections::HashMap,
+    fs::{self, File, TryLockError},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -26,17 +26,37 @@ struct Line {
     /// Nanoseconds since 1970, as text: JSON's numbers are not for that.
     changed: String,
     outcome: Outcome,
+    /// What it becomes, relative to the folder of this state; none if it is sent.
+    output: Option<PathBuf>,
     /// The audio, the job, or what went wrong.
     said: String,
 }
 
-type Version = (u64, String);
+/// What became of one version of a file.
+struct Known {
+    size: u64,
+    changed: String,
+    outcome: Outcome,
+    said: String,
+}
 
 /// What was done, of this process alone.
 pub(super) struct State {
     file: File,
-    known: HashMap<PathBuf, (Version, Outcome)>,
-    outputs: HashSet<PathBuf>,
+    /// By the file, and what it was to become.
+    known: HashMap<(PathBuf, Option<PathBuf>), Known>,
+    /// What each audio was made from.
+    outputs: HashMap<PathBuf, PathBuf>,
+}
+
+/// The audio that is noted in a state, also in one that another process has open.
+pub(super) fn outputs(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let done = lines(&fs::read(path)?).filter(|line| line.outcome == Outcome::Done).collect::<Vec<_>>();
+    Ok(done.into_iter().filter_map(|line| line.output).collect())
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = Line> {
+    text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 impl State {
@@ -52,48 +72,48 @@ impl State {
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
-        let mut state = Self { file, known: HashMap::new(), outputs: HashSet::new() };
+        let mut state = Self { file, known: HashMap::new(), outputs: HashMap::new() };
         if text.last().is_some_and(|byte| *byte != b'\n') {
             state.file.write_all(b"\n")?;
         }
-        let lines = text.split(|byte| *byte == b'\n');
-        lines.filter_map(|line| serde_json::from_slice(line).ok()).for_each(|line| state.remember(line));
+        lines(&text).for_each(|line| state.remember(line));
         Ok(state)
     }
 
-    /// Whether this version of the file was dealt with.
-    pub(super) fn knows(&self, file: &Ready) -> bool {
-        self.outcome(file).is_some()
+    /// What became of this version of the file on its way to `output`, and what was said.
+    pub(super) fn known(&self, file: &Ready, output: Option<&Path>) -> Option<(Outcome, &str)> {
+        let known = self.known.get(&(file.name.clone(), output.map(Path::to_owned)))?;
+        let same = (known.size, &known.changed) == (file.size, &file.changed.to_string());
+        same.then_some((known.outcome, &known.said))
     }
 
-    pub(super) fn outcome(&self, file: &Ready) -> Option<Outcome> {
-        let (known, outcome) = self.known.get(&file.name)?;
-        (*known == version(file)).then_some(*outcome)
+    /// What we made that audio from.
+    pub(super) fn source(&self, output: &Path) -> Option<&Path> {
+        self.outputs.get(output).map(PathBuf::as_path)
     }
 
-    /// Whether we made that.
-    pub(super) fn is_output(&self, path: &Path) -> bool {
-        self.outputs.contains(path)
-    }
-
-    pub(super) fn note(&mut self, file: &Ready, outcome: Outcome, said: &str) -> io::Result<()> {
-        let (size, changed) = version(file);
-        let line = Line { name: file.name.clone(), size, changed, outcome, said: said.into() };
+    pub(super) fn note(
+        &mut self,
+        file: &Ready,
+        output: Option<&Path>,
+        outcome: Outcome,
+        said: &str,
+    ) -> io::Result<()> {
+        let (name, changed) = (file.name.clone(), file.changed.to_string());
+        let output = output.map(Path::to_owned);
+        let line = Line { name, size: file.size, changed, outcome, output, said: said.into() };
         let written = serde_json::to_vec(&line).map_err(io::Error::other);
         self.remember(line);
         self.file.write_all(&[&written?[..], b"\n"].concat())
     }
 
     fn remember(&mut self, line: Line) {
-        if line.outcome == Outcome::Done {
-            self.outputs.insert(line.said.into());
+        let Line { name, size, changed, outcome, output, said } = line;
+        if let Some(output) = output.clone().filter(|_| outcome == Outcome::Done) {
+            self.outputs.insert(output, name.clone());
         }
-        self.known.insert(line.name, ((line.size, line.changed), line.outcome));
+        self.known.insert((name, output), Known { size, changed, outcome, said });
     }
-}
-
-fn version(file: &Ready) -> Version {
-    (file.size, file.changed.to_string())
 }
 
 #[cfg(test)]
@@ -106,24 +126,27 @@ mod tests {
         let place = folder.path().join("state");
         let file =
             Ready { path: "in/a.mp4".into(), name: "a.mp4".into(), size: 1, changed: u128::from(u64::MAX) };
+        let mp3 = Some(Path::new("a.mp3"));
         let mut state = State::open(&place).unwrap();
-        state.note(&file, Outcome::Done, "out/a.mp3").unwrap();
+        state.note(&file, mp3, Outcome::Done, "out/a.mp3").unwrap();
         assert!(State::open(&place).is_err(), "one process at a time");
         drop(state);
-        let mut text = std::fs::read(&place).unwrap();
+        let mut text = fs::read(&place).unwrap();
         let line = text.clone();
         text.extend_from_slice(&line[..20]);
-        std::fs::write(&place, text).unwrap();
+        fs::write(&place, text).unwrap();
         let mut state = State::open(&place).unwrap();
-        assert!(state.knows(&file) && state.is_output(Path::new("out/a.mp3")));
+        assert_eq!(state.known(&file, mp3), Some((Outcome::Done, "out/a.mp3")));
+        assert_eq!(state.source(Path::new("a.mp3")), Some(Path::new("a.mp4")));
+        assert_eq!(outputs(&place).unwrap(), [Path::new("a.mp3")]);
         let other = Ready { name: "b.mp4".into(), ..file.clone() };
-        state.note(&other, Outcome::Failed, "no").unwrap();
+        state.note(&other, Some(Path::new("b.mp3")), Outcome::Failed, "no").unwrap();
         drop(state);
         let state = State::open(&place).unwrap();
-        assert_eq!(
-            (state.outcome(&file), state.outcome(&other)),
-            (Some(Outcome::Done), Some(Outcome::Failed))
-        );
-        assert!(!state.knows(&Ready { size: 2, ..file }), "it has changed");
+        assert_eq!(state.known(&other, Some(Path::new("b.mp3"))), Some((Outcome::Failed, "no")));
+        assert_eq!(state.source(Path::new("b.mp3")), None);
+        assert!(state.known(&file, mp3).is_some());
+        assert_eq!(state.known(&file, Some(Path::new("a.opus"))), None, "that is another audio");
+        assert_eq!(state.known(&Ready { size: 2, ..file }, mp3), None, "it has changed");
     }
 }
