@@ -1,5 +1,7 @@
 //! `knative/monitoring`: what rules and panels ask for.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;

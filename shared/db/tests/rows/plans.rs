@@ -161,7 +161,7 @@ async fn every_statement_finds_its_rows_by_an_index_among_100_000_jobs() {
     fill(&mut root, 100_000, (now.millis(), now.after(400 * DAY).millis())).await;
     root.execute(AssertSqlSafe(format!("ANALYZE TABLE {}", GROW.join(", ")))).await.unwrap();
     root.execute("SET GLOBAL log_output = 'TABLE', GLOBAL general_log = ON").await.unwrap();
-    scenario::all(&db).await;
+    Box::pin(scenario::all(&db)).await;
     root.execute("SET GLOBAL general_log = OFF").await.unwrap();
     let mut asked = asked(&mut root).await;
     asked.extend(RARELY_ASKED.map(|sql| (shape(sql), sql.to_owned())));
