@@ -113,6 +113,8 @@ class Account(PageTest):
         self.log_in(other, email)
         expect(other.locator("#to-admin")).to_be_visible()
         expect(page.get_by_text("Messages that were given up")).to_be_visible()
+        overview = page.locator("section", has=page.get_by_role("heading", name="How it goes"))
+        expect(overview).to_contain_text("Waiting for a converter")
         page.fill("#failed-since", "2026-01-01T00:00")
         page.get_by_role("button", name="Try all again").click()
         expect(page.locator(".toast").last).to_contain_text("0")

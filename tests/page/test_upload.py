@@ -1,10 +1,13 @@
 """Uploads: several files, folders, options, cancelling, and a reload in the middle."""
 
 import base64
+import http.server
+import threading
 
 from playwright.sync_api import expect
 
-from world import PHONE, PageTest, long_video, video
+from server import Server
+from world import ENDINGS, PHONE, PageTest, long_video, video
 
 # Drops files that the page makes itself, and a folder with one in it, as a mouse would: a list of names and contents.
 DROP = """([entries, base]) => {
@@ -26,7 +29,45 @@ DROP = """([entries, base]) => {
 }"""
 
 
+class Host(http.server.BaseHTTPRequestHandler):
+    """A host that has a video."""
+
+    def do_GET(self):
+        content = video("linked.mp4").read_bytes()
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
 class Upload(PageTest):
+    def test_a_guest_has_a_video_fetched_from_a_link(self):
+        host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
+        threading.Thread(target=host.serve_forever, daemon=True).start()
+        source = f"http://127.0.0.1:{host.server_port}"
+        server = Server(AUTH_GUEST_HOURS="2", UPLOAD_URL="true", UPLOAD_URL_TRUSTED=source)
+        ENDINGS.append(server.stop)
+        ENDINGS.append(host.shutdown)
+        page = self.open(server.home, size=PHONE)
+        page.get_by_role("button", name="Try it without an account").click()
+        expect(page.locator("#email")).to_have_text("Guest")
+        self.check_access(page, "the field for a link")
+        page.get_by_label("Or the link to a video").fill(f"{source}/linked.mp4")
+        page.get_by_role("button", name="Fetch it").click()
+        self.state(page, "linked.mp4", "done")
+        expect(page.get_by_label("Or the link to a video")).to_have_value("")
+
+    def test_neither_guests_nor_links_are_offered_where_there_are_none(self):
+        page = self.open()
+        expect(page.get_by_role("button", name="Sign up")).to_be_visible()
+        expect(page.locator("#guest")).to_be_hidden()
+        self.sign_up(page)
+        expect(page.locator("#work")).to_be_visible()
+        expect(page.locator("#link")).to_be_hidden()
+
     def slow(self, page, bytes_per_second):
         """A network that sends so much, or as much as it can for -1."""
         tools = page.context.new_cdp_session(page)

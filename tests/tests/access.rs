@@ -29,12 +29,13 @@ enum Needs {
 use Needs::{Admin, Login, Nothing, Own, Password, Read, Upload};
 
 /// Each route, what it takes, and a body that is taken. Those that end something come last.
-const TABLE: [(&str, Needs, &str); 68] = [
+const TABLE: [(&str, Needs, &str); 71] = [
     ("GET /.well-known/jwks.json", Nothing, ""),
     ("POST /register", Nothing, "{}"),
     ("POST /verify", Nothing, "{}"),
     ("POST /login", Password, ""),
     ("POST /session", Nothing, "{}"),
+    ("GET /guest", Nothing, ""),
     ("POST /guest", Nothing, ""),
     ("GET /auth/oidc", Nothing, ""),
     ("GET /auth/oidc/login", Nothing, ""),
@@ -57,10 +58,12 @@ const TABLE: [(&str, Needs, &str); 68] = [
     ("PATCH /admin/users/{id}", Admin, "{}"),
     ("GET /admin/classes", Admin, ""),
     ("PUT /admin/classes/{name}", Admin, "{}"),
+    ("GET /admin/overview", Admin, ""),
     ("GET /admin/deliveries", Admin, ""),
     ("POST /admin/deliveries/{id}/drop", Admin, ""),
     ("POST /admin/jobs/retry", Admin, r#"{"failed_since": "2100-01-01T00:00:00Z"}"#),
     ("POST /upload", Upload, ""),
+    ("GET /upload/url", Nothing, ""),
     ("POST /upload/url", Upload, r#"{"url": "https://video.example/a.mp4"}"#),
     ("OPTIONS /uploads", Nothing, ""),
     ("POST /uploads", Upload, ""),

@@ -7,6 +7,8 @@ use axum::{
 };
 use db::Quota;
 use runtime::{Client, Json, Problem};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     Auth,
@@ -17,6 +19,20 @@ use crate::{
     session::{SameOrigin, begin, device},
     tokens::NO_STORE,
 };
+
+/// Whether a try without an account is possible.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GuestOffer {
+    /// Hours that a guest's account lives; 0: this installation has no guests.
+    hours: u32,
+}
+
+/// Whether this installation takes guests.
+#[utoipa::path(get, path = "/guest", tag = "accounts",
+    responses((status = 200, description = "For how long, if at all", body = GuestOffer)))]
+pub(crate) async fn offer(State(auth): State<Auth>) -> Json<GuestOffer> {
+    Json(GuestOffer { hours: auth.config.guest_hours })
+}
 
 /// Makes an account for a few hours without address and password, of the class `guest`, and logs in with a cookie.
 ///

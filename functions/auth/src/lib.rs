@@ -102,24 +102,29 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(session::open, session::close))
         .routes(routes!(session::list))
         .routes(routes!(session::end))
-        .routes(routes!(guest::come))
+        .routes(routes!(guest::come, guest::offer))
         .routes(routes!(oidc::offer))
         .routes(routes!(oidc::leave))
         .routes(routes!(oidc::back))
         .routes(routes!(me::show, me::delete))
         .routes(routes!(classes::mine))
-        .routes(routes!(classes::list))
-        .routes(routes!(classes::put))
         .routes(routes!(webhook::secret, webhook::replace))
         .routes(routes!(password::change))
         .routes(routes!(reset::ask))
         .routes(routes!(reset::confirm))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::delete))
+        .routes(routes!(jwks::jwks))
+        .merge(administration());
+    Function::new().routes(routes.with_state(auth).layer(DefaultBodyLimit::max(LONGEST_BODY)))
+}
+
+fn administration() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
         .routes(routes!(admin::list))
         .routes(routes!(admin::change))
-        .routes(routes!(jwks::jwks));
-    Function::new().routes(routes.with_state(auth).layer(DefaultBodyLimit::max(LONGEST_BODY)))
+        .routes(routes!(classes::list))
+        .routes(routes!(classes::put))
 }
 
 /// The provider that is configured. [`AuthConfig`] has been checked, so only this machine's TLS could fail here: then nobody

@@ -1,20 +1,33 @@
-// For administrators: accounts, dead letters, failed jobs.
+// For administrators: how it goes, accounts, dead letters, failed jobs.
 
 import { json, offers } from "./api.js";
 import { deliveryList } from "./deliveries.js";
 import { $, button, el, toast } from "./dom.js";
-import { once, paged, section } from "./parts.js";
+import { once, paged, row, section } from "./parts.js";
 import { api } from "./session.js";
-import { day, t } from "./texts.js";
+import { clock, day, size, t } from "./texts.js";
 
 const query = (cursor) => (cursor ? `&cursor=${cursor}` : "");
 
 export async function showAdmin() {
   const parts = [];
+  if (offers("GET /admin/overview")) parts.push(await overview());
   if (offers("GET /admin/users")) parts.push(await users());
   if (offers("GET /admin/deliveries")) parts.push(await deadLetters());
   if (offers("POST /admin/jobs/retry")) parts.push(failures());
   $("admin").replaceChildren(el("h2", { class: "page-title" }, t("admin.title")), ...parts);
+}
+
+async function overview() {
+  const { waiting, next_waits, dead_deliveries, day } = await api("admin/overview");
+  const facts = [
+    [t("overview.waiting"), waiting ? t("overview.since", { count: waiting, time: clock(next_waits) }) : 0],
+    [t("overview.dead"), dead_deliveries],
+    ...Object.entries(day.jobs).map(([state, count]) => [t(`state.${state}`), count]),
+    [t("overview.bytes"), `${size(day.video_bytes)} / ${size(day.audio_bytes)}`],
+  ];
+  return section("overview.title", el("p", { class: "quiet" }, t("overview.hint")),
+    el("dl", {}, facts.flatMap(([name, value]) => row(name, value))));
 }
 
 async function users() {

@@ -55,6 +55,7 @@ async function enter() {
   restoreUploads();
   jobs = await import("./jobs.js");
   if (session) jobs.startJobs();
+  (await import("./link.js")).offerLinks();
   learn();
 }
 
@@ -94,7 +95,7 @@ async function show() {
   $("menu").hidden = !session;
   $("to-admin").hidden = me?.role !== "admin" || !offers("GET /admin/users");
   $("verify-hint").hidden = !me || Boolean(me.verified_at);
-  put($("email"), session?.email ?? "");
+  put($("email"), session?.email.replace(/.*@guest[.]invalid$/, t("entry.guest.name")) ?? "");
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash.slice(2) === (view === "home" ? "" : view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -16,7 +16,10 @@ export function startEntry({ onEnter, show, leave, onVerified }) {
   $("credentials").addEventListener("submit", submit);
   $("forgot").addEventListener("click", forgot);
   $("renew").addEventListener("submit", (event) => renew(event, show));
-  if (!session) offerProvider();
+  if (!session) {
+    offerProvider();
+    offerGuest();
+  }
   addEventListener("hashchange", () => openMail(leave, onVerified));
   return openMail(leave, onVerified);
 }
@@ -80,6 +83,22 @@ async function offerProvider() {
   link.href = at("auth/oidc/login");
   put(link, t("entry.provider", { name: provider }));
   link.hidden = false;
+}
+
+// A try without an account, where the service takes guests.
+async function offerGuest() {
+  if (!offers("GET /guest")) return;
+  const { hours } = await call("guest").catch(() => ({}));
+  $("guest").hidden = !hours;
+  $("guest").addEventListener("click", async () => {
+    try {
+      setSession({ email: (await call("guest", { method: "POST" })).email });
+      toast(t("entry.guest.hint", { hours }));
+      entered();
+    } catch (error) {
+      put($("entry-error"), said(error));
+    }
+  });
 }
 
 // From the provider: there is a session now, or a word for why not.

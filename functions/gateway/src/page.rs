@@ -16,7 +16,7 @@ macro_rules! files {
 }
 
 /// What stands at the top: a service worker sees nothing above itself, and what the manifest names is relative to it.
-const FILES: [(&str, &str, &[u8]); 38] = files! {
+const FILES: [(&str, &str, &[u8]); 39] = files! {
     "/", "text/html; charset=utf-8", "index.html";
     "/sw.js", SCRIPT, "sw.js";
     "/icon.svg", "image/svg+xml", "icon.svg";
@@ -37,6 +37,7 @@ const FILES: [(&str, &str, &[u8]); 38] = files! {
     "/page/events.js", SCRIPT, "events.js";
     "/page/jobs.js", SCRIPT, "jobs.js";
     "/page/labels.js", SCRIPT, "labels.js";
+    "/page/link.js", SCRIPT, "link.js";
     "/page/options.js", SCRIPT, "options.js";
     "/page/parts.js", SCRIPT, "parts.js";
     "/page/player.js", SCRIPT, "player.js";

@@ -1,7 +1,8 @@
 //! A user's jobs: list, look (with a long poll), listen (SSE), name, cancel, retry, delete; their deliveries.
 //!
-//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs`, `label.rs` and `deliveries.rs` are the routes; `stream.rs`
-//! are the event streams, `listen.rs` what they send, `cursor.rs` their `Last-Event-ID`, `seats.rs` their limits.
+//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs`, `label.rs`, `deliveries.rs` and `overview.rs` are the
+//! routes; `stream.rs` are the event streams, `listen.rs` what they send, `cursor.rs` their `Last-Event-ID`, `seats.rs` their
+//! limits.
 //! `watch.rs` is the poller behind them and behind long polls. A job of somebody else does not exist: 404, never 403.
 
 mod change;
@@ -9,6 +10,7 @@ mod cursor;
 mod deliveries;
 mod label;
 mod listen;
+mod overview;
 mod process;
 mod read;
 mod seats;
@@ -66,7 +68,8 @@ pub fn function(deps: Jobs) -> Function {
         .routes(routes!(deliveries::repeat))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::put_aside))
-        .routes(routes!(deliveries::retry_failed));
+        .routes(routes!(deliveries::retry_failed))
+        .routes(routes!(overview::show));
     Function::new().routes(routes.with_state(deps))
 }
 

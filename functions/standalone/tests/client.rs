@@ -328,6 +328,16 @@ fn a_link_becomes_a_job_where_links_are_switched_on() {
     let job = world.curl(&["-H", &bearer, &format!("{}/jobs/{id}?wait=50", world.home)]);
     let job: Value = serde_json::from_str(&job).unwrap();
     assert_eq!((&job["state"], &job["source"]["name"]), (&json!("done"), &json!("talk.mp4")), "{job}");
+    let link = format!("{source}/more.mp4");
+    let told = world.good(&["upload", &link, "--wait", "--json", "--quality", "9", "--quiet"]);
+    let told: Value = serde_json::from_str(told.trim()).unwrap();
+    assert_eq!((&told["file"], &told["job"]["state"]), (&json!(link), &json!("done")), "{told}");
+    assert_eq!(
+        (&told["job"]["source"]["name"], &told["job"]["options"]["quality"]),
+        (&json!("more.mp4"), &json!(9))
+    );
+    let (code, _, why) = world.run(&["upload", &format!("{source}:1/x.mp4"), "--quiet"]);
+    assert!(code != 0 && !why.is_empty());
 }
 
 #[test]

@@ -24,7 +24,7 @@ use contracts::Options;
 use identity::{Begun, Caller, Once, Scope, Verifier};
 use outbound::{Outbound, Rules, Trust, Untrusted};
 use runtime::{CancellationToken, Cause, Json, OpenApiRouter, Problem, routes};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -72,7 +72,7 @@ impl axum::extract::FromRef<FromLinks> for Verifier {
 /// The route. With `links` none it only says that it is switched off.
 pub(crate) fn routes(deps: Upload, links: Option<Links>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(create_from_url))
+        .routes(routes!(create_from_url, offer))
         .with_state(FromLinks { deps, links: links.map(Arc::new) })
 }
 
@@ -88,6 +88,20 @@ pub(crate) struct Link {
     #[serde(flatten)]
     #[schema(value_type = BTreeMap<String, Value>)]
     options: BTreeMap<String, Value>,
+}
+
+/// Whether videos are fetched from links.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LinkOffer {
+    /// If not, `POST /upload/url` is 403.
+    on: bool,
+}
+
+/// Whether videos are fetched from links here.
+#[utoipa::path(get, path = "/upload/url", tag = "upload",
+    responses((status = 200, body = LinkOffer)))]
+async fn offer(State(FromLinks { links, .. }): State<FromLinks>) -> Json<LinkOffer> {
+    Json(LinkOffer { on: links.is_some() })
 }
 
 /// Upload a video from a link.

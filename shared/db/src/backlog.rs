@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use contracts::{Outcome, Timestamp};
+use contracts::{JobId, Outcome, State, Timestamp};
 use sqlx::Row as _;
 
-use crate::{Db, Result, row::time};
+use crate::{
+    Db, Result,
+    row::{count_or_null, parsed, time},
+};
 
 /// What waits now. Asked from indexes alone, by ranges that hold only what waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,39 @@ impl Db {
             overdue: earliest.map(|(kind, due)| (kind, since(due, now))).collect(),
             dead_deliveries: count(&self.fetch_one(dead.bind(Outcome::Dead.as_str())).await?)?,
         })
+    }
+}
+
+/// What became of the jobs that were uploaded since a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Course {
+    /// How many are in each state; states without any are left out.
+    pub states: Vec<(State, u64)>,
+    /// Bytes of their videos.
+    pub video_bytes: u64,
+    /// Bytes of their audios.
+    pub audio_bytes: u64,
+}
+
+impl Db {
+    /// What became of the jobs that were uploaded since `since`: a range of the primary key.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn course(&self, since: Timestamp) -> Result<Course> {
+        let sums = sqlx::query(
+            "SELECT state, COUNT(*) AS n, CAST(SUM(source_bytes) AS SIGNED) AS video_bytes, CAST(SUM(audio_bytes) AS SIGNED) AS audio_bytes \
+             FROM jobs WHERE id > ? GROUP BY state",
+        );
+        let mut course = Course::default();
+        for row in &self.fetch_all(sums.bind(JobId::first_of(since).to_string())).await? {
+            // One that a newer version knows is none of ours to tell.
+            let Ok(state) = parsed(row, "state") else { continue };
+            course.states.push((state, count(row)?));
+            course.video_bytes += count_or_null(row, "video_bytes")?.unwrap_or(0);
+            course.audio_bytes += count_or_null(row, "audio_bytes")?.unwrap_or(0);
+        }
+        Ok(course)
     }
 }
 

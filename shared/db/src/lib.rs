@@ -44,7 +44,7 @@ mod user_changes;
 mod users;
 
 pub use administrators::LastAdmin;
-pub use backlog::Backlog;
+pub use backlog::{Backlog, Course};
 pub use classes::{Allowance, Class, GUEST, STANDARD};
 pub use costs::MonthlyCost;
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};

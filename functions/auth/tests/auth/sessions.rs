@@ -179,6 +179,7 @@ async fn there_are_no_guests_unless_somebody_says_so() {
     let house = House::open().await;
     let answer = send(&house, (Method::POST, "/guest"), "", &[], Value::Null).await;
     assert_eq!(answer.problem(), (403, "no-guests".into()));
+    assert_eq!(house.get("/guest", "").await.json(), json!({"hours": 0}));
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ const ARCHIVE: &str = "archive";
 /// `/me/...` that is about audio.
 const FEEDS: &str = "feeds";
 /// `/admin/...` that is not about accounts.
-const ADMIN_JOBS: [&str; 2] = ["deliveries", "jobs"];
+const ADMIN_JOBS: [&str; 3] = ["deliveries", "jobs", "overview"];
 
 impl Upstream {
     pub(super) const ALL: [Self; 4] = [Self::Auth, Self::Upload, Self::Jobs, Self::Download];

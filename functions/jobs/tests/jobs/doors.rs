@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// Each call, with a body if it takes one; `{job}` and `{delivery}` are to be filled in. The scope that it needs.
-const CALLS: [(&str, &str, &str); 11] = [
+const CALLS: [(&str, &str, &str); 12] = [
     ("GET /jobs", "", "read"),
     ("GET /jobs/{job}", "", "read"),
     ("GET /jobs/{job}/deliveries", "", "read"),
@@ -15,6 +15,7 @@ const CALLS: [(&str, &str, &str); 11] = [
     ("POST /jobs/{job}/retry", "", "upload"),
     ("DELETE /jobs/{job}", "", "upload"),
     ("POST /deliveries/{delivery}/repeat", "", "upload"),
+    ("GET /admin/overview", "", "admin"),
     ("GET /admin/deliveries", "", "admin"),
     ("POST /admin/deliveries/{delivery}/drop", "", "admin"),
     ("POST /admin/jobs/retry", r#"{"failed_since": "2026-01-01T00:00:00Z"}"#, "admin"),

@@ -33,6 +33,18 @@ async fn the_list_has_my_jobs_newest_first_in_pages() {
 }
 
 #[tokio::test]
+async fn an_administrator_sees_what_waits_and_what_became_of_the_day() {
+    let world = World::new().await;
+    world.failed(world.anna).await;
+    world.queued(world.eve).await;
+    let overview = world.call(world.root, "GET /admin/overview").await;
+    assert_eq!(overview.status, 200);
+    assert_eq!((&overview.json["waiting"], &overview.json["dead_deliveries"]), (&json!(1), &json!(0)));
+    assert_eq!(overview.json["day"]["jobs"], json!({"failed": 1, "queued": 1}));
+    assert_eq!(overview.json["day"]["video_bytes"], 20);
+}
+
+#[tokio::test]
 async fn a_failed_job_says_why() {
     let world = World::new().await;
     let (job, _) = world.failed(world.anna).await;

@@ -25,6 +25,9 @@ use super::{
 
 /// For the head of an answer: a long poll is answered earlier.
 const PATIENCE: Duration = Duration::from_secs(100);
+/// Seconds between tries to make something.
+const PAUSES: [u64; 4] = [1, 2, 5, 10];
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest answer that is read whole.
 const LONGEST: usize = 4 * 1024 * 1024;
 
@@ -91,15 +94,40 @@ impl Server {
         path: &str,
         headers: &[(HeaderName, String)],
     ) -> Result<Answer, Error> {
-        let answer = self.send(method.clone(), path, headers, nothing()).await;
+        self.call_with(method, path, headers, "").await
+    }
+
+    async fn call_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(HeaderName, String)],
+        body: &str,
+    ) -> Result<Answer, Error> {
+        let answer = self.send(method.clone(), path, headers, whole(body.to_owned())).await;
         match answer {
             // The token may have been ended by the server: a new one tells.
             Err(Error::NotLoggedIn(_)) if self.key.is_empty() => {
                 self.renew().await?;
-                self.send(method, path, headers, nothing()).await
+                self.send(method, path, headers, whole(body.to_owned())).await
             }
             answer => answer,
         }
+    }
+
+    /// `POST` of JSON that makes something, and the JSON of the answer. While the server is away it is tried again, with the
+    /// key by which the server knows it.
+    pub(super) async fn make<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Error> {
+        let key = identity::new_secret("").map_err(|error| Error::Usage(error.to_string()))?;
+        let headers = [(CONTENT_TYPE, "application/json".to_owned()), (IDEMPOTENCY_KEY, key)];
+        let body = body.to_string();
+        for pause in PAUSES {
+            match self.call_with(Method::POST, path, &headers, &body).await {
+                Err(Error::Away(_)) => tokio::time::sleep(Duration::from_secs(pause)).await,
+                answer => return parsed(answer?).await,
+            }
+        }
+        parsed(self.call_with(Method::POST, path, &headers, &body).await?).await
     }
 
     /// The same with a body, once.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     Error, First, HELP, Sending, Server, ServerOptions, bar,
@@ -13,12 +14,13 @@ use super::{
 };
 use crate::convert::Wanted;
 
-/// Send videos to a server. An upload that is cut off goes on where it was when you run the same command again.
+/// Send videos to a server, or have it fetch them from links, where it does that. An upload that is cut off goes on where it
+/// was when you run the same command again.
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct UploadOptions {
-    /// The videos.
-    #[arg(required = true, value_name = "FILE")]
+    /// The videos: files, or https links.
+    #[arg(required = true, value_name = "FILE|URL")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     server: ServerOptions,
@@ -74,15 +76,9 @@ pub(super) async fn upload(options: UploadOptions) -> Result<(), Error> {
     let server = Server::chosen(&options.server)?;
     let (mut sent, mut first) = (Vec::new(), First::default());
     for file in &options.files {
-        let sending = Sending::of(&server, file, &fields);
-        let result = match sending {
-            Ok(sending) => {
-                let bar = bar::bytes(&file.display().to_string(), sending.size(), options.quiet);
-                let result = sending.send(&server, &bar).await;
-                bar.finish_and_clear();
-                result
-            }
-            Err(error) => Err(error),
+        let result = match link(file) {
+            Some(link) => fetched(&server, link, &fields).await,
+            None => sent_whole(&server, file, &fields, options.quiet).await,
         };
         match result {
             Ok(job) => sent.push((file, job)),
@@ -115,6 +111,39 @@ pub(super) async fn upload(options: UploadOptions) -> Result<(), Error> {
         }
     }
     first.result()
+}
+
+/// A link, if this is none of a file.
+fn link(file: &Path) -> Option<&str> {
+    file.to_str().filter(|name| name.starts_with("https://") || name.starts_with("http://"))
+}
+
+/// The job of a file.
+async fn sent_whole(
+    server: &Server,
+    file: &Path,
+    fields: &[(&'static str, String)],
+    quiet: bool,
+) -> Result<String, Error> {
+    let sending = Sending::of(server, file, fields)?;
+    let bar = bar::bytes(&file.display().to_string(), sending.size(), quiet);
+    let result = sending.send(server, &bar).await;
+    bar.finish_and_clear();
+    result
+}
+
+/// The job of a link: the server answers when it has all of the video.
+async fn fetched(server: &Server, link: &str, fields: &[(&'static str, String)]) -> Result<String, Error> {
+    let mut wanted: Map<String, Value> =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    wanted.insert("url".into(), json!(link));
+    let accepted: Accepted = server.make("/upload/url", &wanted.into()).await?;
+    Ok(accepted.id)
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    id: String,
 }
 
 /// Waits for the end of a job, and saves its audio.

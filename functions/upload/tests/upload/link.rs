@@ -371,6 +371,15 @@ async fn a_server_that_says_nothing_or_hardly_anything_is_given_up() {
 }
 
 #[tokio::test]
+async fn whether_links_are_fetched_is_told() {
+    for (config, told) in [(on(), r#"{"on":true}"#), (UploadConfig::default(), r#"{"on":false}"#)] {
+        let world = World::with(config).await;
+        let response = world.call(Request::get("/upload/url").body(Body::empty()).unwrap()).await;
+        assert_eq!(axum::body::to_bytes(response.into_body(), 100).await.unwrap(), told);
+    }
+}
+
+#[tokio::test]
 async fn a_link_that_is_sent_again_is_fetched_once() {
     let server = Server::saying(file("", &video())).await;
     let world = World::with(trusting(&server)).await;

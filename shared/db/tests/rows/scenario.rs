@@ -237,6 +237,7 @@ async fn reads(db: &Db, ada: UserId) {
     jobs.known_audios(&many).await.unwrap();
     db.next_due().await.unwrap();
     db.backlog().await.unwrap();
+    assert!(!db.course(Timestamp::now().before(DAY)).await.unwrap().states.is_empty());
 }
 
 /// By clocks of other days: an upload dies, converters crash, a job loses its video, its audio and its row.
