@@ -231,6 +231,6 @@ mod tests {
 
     #[test]
     fn every_variable_is_described() {
-        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 18);
+        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 19);
     }
 }

@@ -110,9 +110,13 @@ impl Row {
                 self.change_all(&["expires_at", "lease_until", "look_at"], past);
                 self.change("finished_at", |time| settled(time, FAR));
                 self.change("queue_rank", |rank| rank - virtual_time);
-                let (progress, stage) = (self.place("progress"), self.place("stage"));
+                let progress = self.place("progress");
                 self.cells[progress] = 0.0.into();
-                self.cells[stage] = Value::Null;
+                // What attempts have cost grows without end, and nothing depends on it.
+                for column in ["stage", "cost"] {
+                    let place = self.place(column);
+                    self.cells[place] = Value::Null;
+                }
                 let look_at = self.int("look_at");
                 match (self.text("state"), look_at) {
                     ("uploading", Some(dies)) => self.change("updated_at", |_| dies - UPLOAD_DIES_AFTER),
