@@ -172,7 +172,7 @@ pub(crate) async fn retry_failed(
 ) -> Result<Json<Retried>, Problem> {
     caller.require(Scope::Admin)?;
     let db = deps.db.caused_by(&trace);
-    let tickets = db.jobs().retry_failed(wanted.failed_since).await.map_err(Problem::of)?;
+    let tickets = db.jobs().retry_failed(wanted.failed_since, |_| true).await.map_err(Problem::of)?;
     let envelopes: Vec<_> = tickets.into_iter().map(|ticket| ticket.envelope).collect();
     deps.broker.publish_all(&envelopes).await;
     Ok(Json(Retried { retried: envelopes.len() as u64 }))

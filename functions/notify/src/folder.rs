@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use crate::Mail;
 
-/// Writes `mail`, whose wire form is `content`, into the directory, and prints its link.
+/// Writes `mail`, whose wire form is `content`, into the directory, and prints its link on a terminal.
 pub(crate) async fn store(directory: &Path, mail: &Mail, content: Vec<u8>) -> io::Result<()> {
     let path = directory.join(format!("{}.eml", mail.id.replace('.', "-")));
     tokio::task::spawn_blocking(move || write(&path, &content)).await.map_err(io::Error::other)??;
@@ -33,8 +33,11 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 /// The one exception to "no token in what we print": this mailer is for the person at this terminal, and the
-/// link is what they wait for. It goes to stdout, never to the log.
+/// link is what they wait for. It goes to stdout, never to the log; and to none that is kept in a file.
 fn print_line(mail: &Mail) {
+    if !io::stdout().is_terminal() {
+        return;
+    }
     // A closed stdout loses the line, not the mail.
     let _ = writeln!(io::stdout(), "mail: {} {}", mail.subject, mail.link.as_deref().unwrap_or_default());
 }

@@ -30,7 +30,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Video to audio: a service in one process, and a converter.
 #[derive(Parser)]
-#[command(name = "tapedeck", version, about, disable_help_subcommand = true)]
+#[command(name = "tapedeck", version, about)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -63,7 +63,7 @@ enum Command {
     Deliveries(operate::Deliveries),
     /// Say what conversions have cost, by month and user.
     Cost(cost::CostOptions),
-    /// List your jobs on a server.
+    /// List your jobs on a server. Operator: `jobs retry` repeats failed jobs of all accounts.
     Jobs(JobsOptions),
     /// Convert what is put into a folder, or send it to a server.
     Watch(Box<watch::WatchOptions>),
@@ -77,7 +77,7 @@ enum Command {
     Get(client::GetOptions),
     /// Print the completions of a shell.
     Completions(shell::CompletionsOptions),
-    /// Print the man pages.
+    /// Print the man pages: `tapedeck man | man -l -` shows them.
     Man,
     /// Print the variables of the environment that `serve` reads, as a Markdown table.
     Variables,

@@ -130,11 +130,15 @@ pub(crate) async fn deliveries(what: Deliveries) -> Result {
 /// What is to be done with jobs.
 #[derive(Subcommand)]
 pub(crate) enum Jobs {
-    /// Try failed jobs again whose video is kept.
+    /// Operator: try failed jobs of all accounts of the database again whose video is kept. Those that timed out or failed
+    /// inside; the others would fail again.
     Retry {
         /// Those that were uploaded since then, as 2026-11-26T08:00:00Z.
         #[arg(long, value_parser = time)]
         failed_since: Timestamp,
+        /// Those too that fail by their video or options: no sound, unreadable, protected, too long, too large.
+        #[arg(long)]
+        all: bool,
         #[command(flatten)]
         place: Place,
     },
@@ -146,8 +150,8 @@ fn time(text: &str) -> std::result::Result<Timestamp, String> {
 
 /// Events that this writes are published by the sweep of the platform.
 pub(crate) async fn jobs(what: Jobs) -> Result {
-    let Jobs::Retry { failed_since, place } = what;
-    let retried = place.open()?.jobs().retry_failed(failed_since).await?;
+    let Jobs::Retry { failed_since, all, place } = what;
+    let retried = place.open()?.jobs().retry_failed(failed_since, |code| all || code.may_pass()).await?;
     println!("{} again.", counted(retried.len(), "job waits", "jobs wait"));
     Ok(())
 }

@@ -63,6 +63,8 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
 }
 
+const NAME_IT: &str = "Set PUBLIC_URL to the address that people use, as https://tapedeck.example.org.";
+
 /// Connections to the database. SQLite has one writer; a few readers keep long polls out of its way.
 const CONNECTIONS: u32 = 4;
 
@@ -73,6 +75,12 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
     start_traces(&settings.traces, "tapedeck")?;
     for variable in &settings.unused {
         tracing::warn!(variable, "is set, but `tapedeck serve` does not read it");
+    }
+    for variable in &settings.unknown {
+        tracing::warn!(
+            variable,
+            "is set, but there is no such variable; `tapedeck variables` lists those that there are"
+        );
     }
     let data = Data::open(&options.data)?;
     let db = open_database(&settings.parts, &data).await?;
@@ -96,6 +104,10 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
         shutdown: shutdown.clone(),
     };
     let function = platform(parts, &settings)?;
+    if options.host.is_unspecified() && settings.parts.public_url.is_none() {
+        println!("Links in mails and feeds begin with {home}, which nobody can open. {NAME_IT}");
+        tracing::warn!(address = %home, "links begin with an address that nobody can open. {NAME_IT}");
+    }
     greet(&home, &data, &settings.mail.url);
     run(function, (local, db), listener, settings, shutdown).await
 }

@@ -1,6 +1,6 @@
 //! The environment of `tapedeck serve`: each component's part.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use auth::AuthConfig;
 use broker::{BrokerConfig, ClockConfig, LocalConfig};
@@ -11,6 +11,7 @@ use runtime::{
     Config, ConfigError, LogConfig, MetricsConfig, PartsConfig, ServeConfig, TracesConfig, Variable, changed,
     variables,
 };
+use serde::{Deserialize, Serialize};
 use sweep::SweepConfig;
 use upload::UploadConfig;
 
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) traces: TracesConfig,
     /// Variables that are set for nothing, because this process is all functions.
     pub(crate) unused: Vec<String>,
+    /// Variables that begin as ours, and are none: misspelt.
+    pub(crate) unknown: Vec<String>,
 }
 
 impl Settings {
@@ -39,6 +42,7 @@ impl Settings {
         let parts = PartsConfig::from_env()?;
         Ok(Self {
             unused: unused(&parts, &BrokerConfig::from_env()?, &GatewayConfig::from_env()?)?,
+            unknown: unknown(Everything::from_env()?.set.into_keys().map(|name| name.to_uppercase()))?,
             gateway: GatewayConfig::from_env()?,
             parts,
             serve: ServeConfig::from_env()?,
@@ -76,6 +80,43 @@ fn unused(
     let read = ["GATEWAY_TRUST_FORWARDED", "GATEWAY_REQUESTS_PER_MINUTE"];
     let gateway = changed(gateway)?.into_iter().filter(|variable| !read.contains(&variable.as_str()));
     Ok(public_key.into_iter().chain(changed(broker)?).chain(gateway).collect())
+}
+
+/// The whole environment.
+#[derive(Default, Serialize, Deserialize)]
+struct Everything {
+    #[serde(flatten)]
+    set: BTreeMap<String, String>,
+}
+
+impl Config for Everything {
+    const PREFIX: &'static str = "";
+    const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[];
+}
+
+/// What the names of components begin with. OTEL_ is left out: others read variables of that name too.
+const PREFIXES: [&str; 12] = [
+    ServeConfig::PREFIX,
+    AuthConfig::PREFIX,
+    UploadConfig::PREFIX,
+    ConvertConfig::PREFIX,
+    MailConfig::PREFIX,
+    WebhookConfig::PREFIX,
+    SweepConfig::PREFIX,
+    ClockConfig::PREFIX,
+    LocalConfig::PREFIX,
+    LogConfig::PREFIX,
+    MetricsConfig::PREFIX,
+    GatewayConfig::PREFIX,
+];
+
+fn unknown(set: impl Iterator<Item = String>) -> Result<Vec<String>, ConfigError> {
+    let mut known = Vec::new();
+    for component in SERVE.iter().chain(&SEPARATE) {
+        known.extend(component().map_err(|error| ConfigError::new("*", error))?);
+    }
+    let ours = |name: &String| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    Ok(set.filter(|name| ours(name) && !known.iter().any(|known| known.name == *name)).collect())
 }
 
 type Rows = fn() -> Result<Vec<Variable>, String>;
@@ -135,6 +176,13 @@ mod tests {
         assert!(error.starts_with("BROKER_URL: is set, but") && error.contains("Unset it"), "{error}");
         let knative = BrokerConfig { k_sink: Some("http://broker".into()), ..BrokerConfig::default() };
         assert!(told(knative).unwrap_err().starts_with("K_SINK: "));
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_told() {
+        let set =
+            ["UPLOAD_MAX_BYTE", "UPLOAD_MAX_BYTES", "GATEWAY_TRUST_FORWARDED", "HOME", "OTEL_X", "MAIL"];
+        assert_eq!(unknown(set.into_iter().map(str::to_owned)).unwrap(), ["UPLOAD_MAX_BYTE"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _};
 use clap_complete::Shell;
 
 use crate::Cli;
@@ -25,9 +25,13 @@ pub(crate) fn man() -> io::Result<()> {
     let mut text = Vec::new();
     let mut program = Cli::command();
     program.build();
-    clap_mangen::Man::new(program.clone()).render(&mut text)?;
-    for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
-        clap_mangen::Man::new(command.clone()).render(&mut text)?;
-    }
+    pages(&program, &mut text)?;
     io::stdout().write_all(&text)
+}
+
+/// The page of a command, and those of its own commands. `help` says what they say.
+fn pages(command: &Command, text: &mut Vec<u8>) -> io::Result<()> {
+    clap_mangen::Man::new(command.clone()).render(text)?;
+    let told = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
+    command.get_subcommands().filter(told).try_for_each(|command| pages(command, text))
 }

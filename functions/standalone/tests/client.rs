@@ -364,13 +364,16 @@ fn the_command_line_tells_of_itself_to_shells_and_readers() {
         String::from_utf8(output.stdout).unwrap()
     };
     let man = world(&["man"]);
-    for told in ["upload", "watch", "password\\-stdin", "serve", "completions"] {
+    for told in ["upload", "watch", "password\\-stdin", "serve", "completions", "failed\\-since", "man \\-l"]
+    {
         assert!(man.contains(told), "{told}");
     }
     for shell in ["bash", "zsh", "fish"] {
         assert!(world(&["completions", shell]).contains("upload"), "{shell}");
     }
+    assert!(world(&["help", "convert"]).contains("--bitrate-mode"));
     let completions = world(&["completions", "bash"]);
+    assert!(completions.contains("podcast") && completions.contains("flac"), "values, not files");
     let mut bash = Command::new("bash").args(["-n"]).stdin(Stdio::piped()).spawn().unwrap();
     bash.stdin.take().unwrap().write_all(completions.as_bytes()).unwrap();
     assert!(bash.wait().unwrap().success());

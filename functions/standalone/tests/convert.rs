@@ -286,6 +286,8 @@ fn an_input_is_never_its_own_output() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("is the input"), "{output:?}");
     }
     assert_eq!(fs::read(folder.path().join("talk.mp3")).unwrap(), fs::read(fixture("moov-end.mp4")).unwrap());
+    let (code, output) = tapedeck(&folder, &["convert", "talk.mp3", "a.mp3", "--bitrate", "192k"]);
+    assert!(code == 2 && String::from_utf8_lossy(&output.stderr).contains("without a unit"), "{output:?}");
     let (code, output) = tapedeck(&folder, &["convert", "in/talk.mp4"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(code == 2 && said.contains("`tapedeck convert in/talk.mp4 talk.mp3`"), "{said}");

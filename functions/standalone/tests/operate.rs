@@ -5,9 +5,10 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Command, Output},
-    time::Duration,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use contracts::{Cost, JobId, Options, VideoId};
@@ -154,4 +155,37 @@ async fn what_a_month_has_cost_is_told_for_each_user_at_the_prices_given() {
     let output = tapedeck(&folder, &url, &["cost", "--month", "1999-12", "--json"]);
     assert_eq!((output.status.success(), output.stdout.len()), (true, 0));
     assert!(!tapedeck(&folder, &url, &["cost", "--month", "December"]).status.success());
+}
+
+#[test]
+fn a_server_for_others_says_what_its_links_need_and_prints_none_that_opens_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapedeck"));
+    command.args(["serve", "--host", "0.0.0.0", "--port", "0"]).current_dir(&folder);
+    command.env("UPLOAD_MAX_BYTE", "1").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let warning = lines.find(|line| line.contains("http")).unwrap();
+    let home = lines.find_map(|line| Some(line.strip_prefix("Tapedeck is ready at ")?.to_owned())).unwrap();
+    let account = r#"{"email": "ann@example.org", "password": "correct horse battery"}"#;
+    let register = ["-sS", "-H", "Content-Type: application/json", "-d", account];
+    let url = format!("{}/register", home.replace("0.0.0.0", "127.0.0.1"));
+    assert!(Command::new("curl").args(register).arg(url).status().unwrap().success());
+    let mails = || {
+        fs::read_dir(folder.path().join("data/mails")).map_or(0, |mails| {
+            mails
+                .filter(|mail| mail.as_ref().unwrap().path().extension().is_some_and(|end| end == "eml"))
+                .count()
+        })
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while mails() == 0 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    let rest: Vec<_> = lines.collect();
+    let log = String::from_utf8(server.wait_with_output().unwrap().stderr).unwrap();
+    assert_eq!((mails(), rest), (1, vec![]), "{log}");
+    assert!(warning.contains("Set PUBLIC_URL to the address"), "{warning}");
+    assert!(log.contains("Set PUBLIC_URL to the address") && log.contains("UPLOAD_MAX_BYTE\""), "{log}");
 }

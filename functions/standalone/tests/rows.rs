@@ -70,14 +70,14 @@ impl Place {
         self.db.deliveries().get(id).await.unwrap().unwrap().outcome
     }
 
-    async fn failed_job(&self) -> JobId {
+    async fn failed_job(&self, code: FailureCode) -> JobId {
         let new =
             NewJob { id: JobId::generate(), user_id: UserId::generate(), video_id: VideoId::generate() };
         let jobs = self.db.jobs();
         jobs.create(&new).await.unwrap();
         jobs.queue(new.id, &Source::default(), &Options::default()).await.unwrap().unwrap();
         let claimed = jobs.claim_next(DAY).await.unwrap().unwrap();
-        jobs.fail(&claimed, FailureCode::Internal, "").await.unwrap().unwrap();
+        jobs.fail(&claimed, code, "").await.unwrap().unwrap();
         new.id
     }
 
@@ -133,12 +133,13 @@ async fn what_can_not_be_done_to_a_delivery_is_told_and_changes_nothing() {
 #[tokio::test]
 async fn jobs_that_failed_since_a_time_wait_again() {
     let place = Place::new().await;
-    let early = place.failed_job().await;
+    let early = place.failed_job(FailureCode::Internal).await;
     // Ids tell the time in milliseconds.
     tokio::time::sleep(Duration::from_millis(5)).await;
     let since = Timestamp::now();
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let late = [place.failed_job().await, place.failed_job().await];
+    let late = [place.failed_job(FailureCode::Internal).await, place.failed_job(FailureCode::TimedOut).await];
+    let hopeless = place.failed_job(FailureCode::NoAudio).await;
     let tickets = place.events(VideoUploaded::TYPE).await;
     let retry = format!("jobs retry --failed-since {since}");
     assert_eq!(place.done(&retry), "2 jobs wait again.\n");
@@ -148,7 +149,9 @@ async fn jobs_that_failed_since_a_time_wait_again() {
     for id in late {
         assert_eq!(state(id).await, State::Queued);
     }
+    assert_eq!(state(hopeless).await, State::Failed, "it has no sound the next time either");
     assert_eq!(place.events(VideoUploaded::TYPE).await, tickets + 2, "for the sweep of the platform");
     assert_eq!(place.done("jobs retry --failed-since 2020-01-01T00:00:00Z"), "1 job waits again.\n");
+    assert_eq!(place.done("jobs retry --all --failed-since 2020-01-01T00:00:00Z"), "1 job waits again.\n");
     assert!(place.refused("jobs retry --failed-since yesterday").contains("expected RFC 3339"));
 }

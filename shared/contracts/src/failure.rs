@@ -52,6 +52,20 @@ impl FailureCode {
         }
     }
 
+    /// Whether the same video with the same options may succeed another time.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::TimedOut | Self::Internal => true,
+            Self::NoAudio
+            | Self::Unreadable
+            | Self::UnsupportedCodec
+            | Self::Encrypted
+            | Self::TooLong
+            | Self::TooLarge => false,
+        }
+    }
+
     /// What went wrong and what to do, for the owner of the job.
     #[must_use]
     pub fn sentence(self) -> &'static str {

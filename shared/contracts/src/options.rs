@@ -357,7 +357,7 @@ fn one_of(name: &str, value: Option<u32>, allowed: &[u32]) -> Result<(), Invalid
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, InvalidOption> {
-    value.parse().map_err(|_| InvalidOption::new(name, "must be a whole number in its range"))
+    value.parse().map_err(|_| InvalidOption::new(name, "must be a whole number, without a unit"))
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, InvalidOption> {

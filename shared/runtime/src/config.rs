@@ -38,6 +38,11 @@ pub trait Config: Default + Serialize + DeserializeOwned {
             // It ends with the variable's name, without the prefix.
             let text = error.to_string();
             let (problem, field) = text.rsplit_once(" provided by ").unwrap_or((&text, "*"));
+            // The words of the parser say nothing about what to write.
+            let problem = problem.replace(
+                "invalid digit found in string",
+                "must be a whole number, without a unit or separators, as 1000000",
+            );
             ConfigError::new(variable::<Self>(field), problem)
         })?;
         config.check().map_err(|(field, problem)| ConfigError::new(variable::<Self>(field), problem))?;
@@ -138,7 +143,10 @@ mod tests {
                 refused::<ServeConfig>("SERVE_DRAIN_SECONDS", "99999999999"),
                 "SERVE_DRAIN_SECONDS: 99999999999 is not",
             ),
-            (refused::<ServeConfig>("SERVE_DRAIN_SECONDS", "soon"), "SERVE_DRAIN_SECONDS: invalid digit"),
+            (
+                refused::<ServeConfig>("SERVE_DRAIN_SECONDS", "soon"),
+                "SERVE_DRAIN_SECONDS: must be a whole number, without a unit",
+            ),
             (refused::<LogConfig>("LOG_FILTER", "info,convert=lots"), "LOG_FILTER: "),
             (refused::<LogConfig>("LOG_FILTER", "inof"), "LOG_FILTER: `inof` is no level"),
             (refused::<LogConfig>("LOG_FORMAT", "xml"), "LOG_FORMAT: `xml`"),

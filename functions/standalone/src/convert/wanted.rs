@@ -12,19 +12,19 @@ pub(crate) struct Wanted {
     #[arg(long, value_parser = ["mp3", "m4a", "m4b", "opus", "ogg", "flac", "wav"])]
     format: Option<String>,
     /// Bitrate in kbit/s, as 192: for mp3 constant, if --bitrate-mode doesn't say otherwise.
-    #[arg(long)]
+    #[arg(long, value_parser = whole)]
     bitrate: Option<String>,
     /// How the bitrate is meant: constant or average.
     #[arg(long, value_parser = ["constant", "average"])]
     bitrate_mode: Option<String>,
     /// Quality, 0 (best) to 9 (smallest); 2 if nothing is said.
-    #[arg(long)]
+    #[arg(long, value_parser = whole)]
     quality: Option<String>,
     /// Sample rate in Hz.
-    #[arg(long)]
+    #[arg(long, value_parser = whole)]
     sample_rate: Option<String>,
     /// 1 or 2.
-    #[arg(long)]
+    #[arg(long, value_parser = whole)]
     channels: Option<String>,
     /// Where to begin: seconds or h:mm:ss.
     #[arg(long)]
@@ -66,6 +66,14 @@ pub(crate) struct Wanted {
     /// Chapters: keep, none, or split: a file for each of them, in a zip.
     #[arg(long, value_parser = ["keep", "none", "split"])]
     chapters: Option<String>,
+}
+
+/// Which numbers there are depends on the format: that is said when all options are known.
+fn whole(text: &str) -> Result<String, String> {
+    match text.parse::<u32>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected a whole number without a unit".into()),
+    }
 }
 
 impl Wanted {

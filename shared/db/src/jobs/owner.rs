@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{EventId, JobId, Recorded, Timestamp, UserId, VideoUploaded};
+use contracts::{EventId, FailureCode, JobId, Recorded, Timestamp, UserId, VideoUploaded};
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Job, Jobs, changes, chapters, labels, queue, read};
@@ -74,22 +74,28 @@ impl Jobs<'_> {
         Ok(Some(recorded))
     }
 
-    /// [`Jobs::retry`] for all failed jobs that were uploaded since `since` and whose video is kept.
+    /// [`Jobs::retry`] for all jobs that failed so, were uploaded since `since` and whose video is kept.
     ///
     /// # Errors
     /// As the database fails; those that were retried before are.
-    pub async fn retry_failed(&self, since: Timestamp) -> Result<Vec<Recorded<VideoUploaded>>> {
+    pub async fn retry_failed(
+        &self,
+        since: Timestamp,
+        so: impl Fn(FailureCode) -> bool,
+    ) -> Result<Vec<Recorded<VideoUploaded>>> {
         let mut tickets = Vec::new();
         // Ids are in the order of time: a range of the primary key.
         let mut after = JobId::first_of(since).to_string();
         loop {
             let failed = sqlx::query(
-                "SELECT id FROM jobs WHERE id > ? AND state = 'failed' AND video_removed_at IS NULL ORDER BY id LIMIT ?",
+                "SELECT id, error_code FROM jobs WHERE id > ? AND state = 'failed' AND video_removed_at IS NULL ORDER BY id LIMIT ?",
             );
             let rows = self.db.fetch_all(failed.bind(&after).bind(AT_ONCE)).await?;
             let Some(last) = rows.last() else { return Ok(tickets) };
             after = last.try_get("id")?;
-            for id in rows.iter().filter_map(|row| parsed(row, "id").ok()) {
+            // A code that a newer version has written may mean anything.
+            let fits = |row: &&AnyRow| parsed_or_null(row, "error_code").ok().flatten().is_none_or(&so);
+            for id in rows.iter().filter(fits).filter_map(|row| parsed(row, "id").ok()) {
                 tickets.extend(self.retry(id).await?);
             }
         }

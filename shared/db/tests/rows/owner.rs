@@ -114,7 +114,7 @@ async fn all_jobs_that_failed_since_a_time_are_retried_and_no_others() {
         let mut retried: Vec<_> = world
             .db
             .jobs()
-            .retry_failed(since)
+            .retry_failed(since, |_| true)
             .await
             .unwrap()
             .into_iter()
@@ -127,6 +127,6 @@ async fn all_jobs_that_failed_since_a_time_are_retried_and_no_others() {
         assert_eq!(world.state(before).await, State::Failed);
         assert_eq!(world.state(done.job.id).await, State::Done);
         world.clock.advance(MINUTE);
-        assert!(world.db.jobs().retry_failed(since).await.unwrap().is_empty());
+        assert!(world.db.jobs().retry_failed(since, |_| true).await.unwrap().is_empty());
     }
 }

@@ -208,7 +208,7 @@ async fn owner(db: &Db, ada: UserId) {
     jobs.delete(id).await.unwrap();
     let one = claimed(db, ada).await;
     jobs.fail(&one, FailureCode::NoAudio, "").await.unwrap().unwrap();
-    jobs.retry_failed(since).await.unwrap();
+    jobs.retry_failed(since, |_| true).await.unwrap();
 }
 
 async fn reads(db: &Db, ada: UserId) {
