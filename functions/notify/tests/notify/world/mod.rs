@@ -165,7 +165,7 @@ impl World {
             warning: warning.map(str::to_owned),
             keep: Duration::from_secs(7 * 86_400),
         };
-        self.db.jobs().finish(&claimed, &finished, "1").await.unwrap().unwrap()
+        self.db.jobs().finish(claimed, &finished, "1").await.unwrap().unwrap()
     }
 
     /// The mails of so many finished jobs of Anna's.
@@ -204,7 +204,7 @@ impl World {
         code: FailureCode,
         detail: &str,
     ) -> Ended<ConversionFailed> {
-        self.db.jobs().fail(&claimed, code, detail).await.unwrap().unwrap()
+        self.db.jobs().fail(claimed, code, detail).await.unwrap().unwrap()
     }
 
     /// Nobody can read the user's row any more.
