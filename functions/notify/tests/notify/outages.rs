@@ -338,7 +338,7 @@ fn numbers_that_can_not_be_meant_are_refused_with_their_variable() {
     for (read, said) in [
         (mail("MAIL_AT_ONCE", "0"), "MAIL_AT_ONCE: 0 is not between 1 and 1000"),
         (mail("MAIL_AT_ONCE", "1001"), "MAIL_AT_ONCE: 1001 is not between 1 and 1000"),
-        (mail("MAIL_AT_ONCE", "-1"), "MAIL_AT_ONCE: invalid digit"),
+        (mail("MAIL_AT_ONCE", "-1"), "MAIL_AT_ONCE: must be a whole number"),
         (mail("MAIL_LINK_DAYS", "0"), "MAIL_LINK_DAYS: 0 is not between 1 and 36500"),
         (mail("MAIL_LINK_DAYS", "99999"), "MAIL_LINK_DAYS: 99999 is not between"),
         (webhook("WEBHOOK_AT_ONCE", "0"), "WEBHOOK_AT_ONCE: 0 is not between 1 and 1000"),
