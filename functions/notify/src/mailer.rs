@@ -50,7 +50,7 @@ pub enum Error {
     #[error("mail refused: {0}")]
     Refused(String),
     /// The mail server is there, but will not take this mail yet.
-    #[error("deferred: {0}")]
+    #[error("mail deferred: {0}")]
     Deferred(String),
     /// Could not be sent this time; trying again later may help.
     #[error("mail can't be sent: {0}")]

@@ -16,6 +16,7 @@ mod convert;
 mod cost;
 mod data;
 mod function;
+mod notes;
 mod operate;
 mod platform;
 mod probe;

@@ -1,7 +1,7 @@
 //! The local broker: one consumer per event type claims due outbox rows and delivers them to the subscribers.
 //!
 //! A row is claimed for half a minute and goes when its event is delivered. One whose process died is due again then; so is
-//! one whose handler takes longer, the second one then finds the job claimed. How often something is tried stands in the
+//! one whose handler takes longer: the second delivery then finds the job claimed. How often something is tried stands in the
 //! rows of jobs and deliveries, not here.
 
 use std::time::Duration;

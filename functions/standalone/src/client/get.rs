@@ -141,35 +141,60 @@ async fn put(server: &Server, audio: &Audio<'_>, saving: &mut Saving) -> Result<
     fs::create_dir_all(&folder).map_err(|error| Error::File(folder.clone(), error))?;
     for name in &names {
         let target = folder.join(name);
-        let wrong = |error| Error::File(target.clone(), error);
-        let found = fs::metadata(&target).ok();
-        let replaced = saving.force && !saving.kept.is_of_this_run(name);
-        if let Some(found) = found.filter(|_| !replaced) {
-            // The same length says nothing: the same bytes do.
-            let part = match found.is_file() && found.len() == audio.size {
-                true => Some(download(server, audio, &folder, saving.quiet).await?),
-                false => None,
-            };
-            let same = part.as_ref().is_some_and(|part| same(part, &target).unwrap_or(false));
-            if !same && saving.kept.is_of_another(name, audio.job) {
-                continue;
+        match there(server, audio, saving, &target, name).await? {
+            There::Nothing => {
+                let part = download(server, audio, &folder, saving.quiet).await?;
+                fs::rename(&part, &target).map_err(|error| Error::File(target.clone(), error))?;
             }
-            if let Some(part) = part {
-                fs::remove_file(part).map_err(wrong)?;
+            There::TheSame => {}
+            There::AnotherJobs => continue,
+            There::Unknown => {
+                let detail = format!("{} exists and is another one; --force overwrites it", target.display());
+                return Err(Error::Usage(detail));
             }
-            if same {
-                saving.kept.note(name, audio.job, &audio.etag)?;
-                return Ok(target);
-            }
-            let detail = format!("{} exists and is another one; --force overwrites it", target.display());
-            return Err(Error::Usage(detail));
         }
-        let part = download(server, audio, &folder, saving.quiet).await?;
-        fs::rename(&part, &target).map_err(wrong)?;
         saving.kept.note(name, audio.job, &audio.etag)?;
         return Ok(target);
     }
     Err(Error::Usage(format!("{} and {} are other jobs'", names[0], names[1])))
+}
+
+/// What is at a place for an audio.
+enum There {
+    /// Nothing, or what may be overwritten.
+    Nothing,
+    TheSame,
+    /// The audio of another job.
+    AnotherJobs,
+    /// Something that is not known to be of any job.
+    Unknown,
+}
+
+async fn there(
+    server: &Server,
+    audio: &Audio<'_>,
+    saving: &Saving,
+    target: &Path,
+    name: &str,
+) -> Result<There, Error> {
+    let Ok(found) = fs::metadata(target) else { return Ok(There::Nothing) };
+    if saving.force && !saving.kept.is_of_this_run(name) {
+        return Ok(There::Nothing);
+    }
+    // The same length says nothing: the same bytes do.
+    let part = match found.is_file() && found.len() == audio.size {
+        true => Some(download(server, audio, &saving.kept.folder, saving.quiet).await?),
+        false => None,
+    };
+    let same = part.as_ref().is_some_and(|part| same(part, target).unwrap_or(false));
+    if !same && saving.kept.is_of_another(name, audio.job) {
+        // What was downloaded goes to the next place.
+        return Ok(There::AnotherJobs);
+    }
+    if let Some(part) = part {
+        fs::remove_file(part).map_err(|error| Error::File(target.to_owned(), error))?;
+    }
+    Ok(if same { There::TheSame } else { There::Unknown })
 }
 
 /// `talk-ID.mp3` for `talk.mp3`.

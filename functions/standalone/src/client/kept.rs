@@ -1,23 +1,22 @@
-//! Which job each audio in a folder is from: a line of JSON for each, in `.tapedeck-get` there. A line that was cut off by a
-//! crash is none.
+//! Which job each audio in a folder is from, noted in `.tapedeck-get` there.
 
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::notes;
 
 /// A file as it was when it was saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Version {
     size: u64,
-    /// Nanoseconds since 1970, as text: JSON's numbers are not for that.
+    /// As [`notes::changed`] says.
     changed: String,
 }
 
@@ -41,8 +40,7 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn of(folder: &Path) -> Self {
         let text = fs::read(folder.join(".tapedeck-get")).unwrap_or_default();
-        let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        let lines = lines.map(|line: Line| (line.file.clone(), line)).collect();
+        let lines = notes::lines(&text).map(|line: Line| (line.file.clone(), line)).collect();
         Self { folder: folder.to_owned(), lines, saved: HashSet::new() }
     }
 
@@ -87,8 +85,7 @@ impl Kept {
 
 fn version(path: &Path) -> io::Result<Version> {
     let about = fs::metadata(path)?;
-    let changed = about.modified()?.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-    Ok(Version { size: about.len(), changed: changed.to_string() })
+    Ok(Version { size: about.len(), changed: notes::changed(&about).to_string() })
 }
 
 #[cfg(test)]

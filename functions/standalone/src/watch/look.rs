@@ -4,12 +4,13 @@ use std::{
     collections::{HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use tokio::time::Instant;
 
 use super::{STATE, state};
+use crate::notes;
 
 /// Endings of what somebody is still writing.
 const UNFINISHED: [&str; 6] = ["part", "partial", "crdownload", "download", "tmp", "filepart"];
@@ -159,9 +160,7 @@ impl Look {
                 continue;
             }
             let Ok(name) = path.strip_prefix(&self.folder).map(Path::to_owned) else { continue };
-            let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            let changed = changed.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-            found.files.push(Ready { path, name, size: about.len(), changed });
+            found.files.push(Ready { path, name, size: about.len(), changed: notes::changed(&about) });
         }
         Ok(())
     }

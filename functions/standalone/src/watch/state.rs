@@ -1,4 +1,4 @@
-//! What was done: a line of JSON for each file, in a file that only grows. A line that was cut off by a crash is none.
+//! What was done with each file.
 
 use std::{
     collections::HashMap,
@@ -10,6 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::look::Ready;
+use crate::notes;
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub(super) enum Outcome {
 struct Line {
     name: PathBuf,
     size: u64,
-    /// Nanoseconds since 1970, as text: JSON's numbers are not for that.
+    /// As [`notes::changed`] says.
     changed: String,
     outcome: Outcome,
     /// What it becomes, relative to the folder of this state; none if it is sent.
@@ -51,12 +52,10 @@ pub(super) struct State {
 
 /// The audio that is noted in a state, also in one that another process has open.
 pub(super) fn outputs(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let done = lines(&fs::read(path)?).filter(|line| line.outcome == Outcome::Done).collect::<Vec<_>>();
+    let done = notes::lines(&fs::read(path)?)
+        .filter(|line: &Line| line.outcome == Outcome::Done)
+        .collect::<Vec<_>>();
     Ok(done.into_iter().filter_map(|line| line.output).collect())
-}
-
-fn lines(text: &[u8]) -> impl Iterator<Item = Line> {
-    text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 impl State {
@@ -76,7 +75,7 @@ impl State {
         if text.last().is_some_and(|byte| *byte != b'\n') {
             state.file.write_all(b"\n")?;
         }
-        lines(&text).for_each(|line| state.remember(line));
+        notes::lines(&text).for_each(|line| state.remember(line));
         Ok(state)
     }
 

@@ -33,8 +33,8 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts `program` as a worker, with nothing of ours: no environment, no descriptor but the socket.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place where child processes are started")]
     /// Its CPU time is added to `cpu` at its end.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where child processes are started")]
     pub(crate) fn start(program: &Path, cpu: &CpuTime) -> io::Result<Self> {
         let (ours, theirs) = StdStream::pair()?;
         ours.set_nonblocking(true)?;

@@ -1,5 +1,7 @@
 //! A real database file, a real blob directory, the real routes.
 
+pub(crate) mod origin;
+
 use std::time::Duration;
 
 use axum::{
