@@ -217,7 +217,7 @@ async fn failing_webhook(platform: &Platform, job: &str) -> DeliveryId {
     }
 }
 
-/// As a rolling update has it. Once the second one took all leases, uploads, mails and webhooks for those of the dead.
+/// As a rolling update has it. Once the second one took all leases, uploads, mails and webhooks for those of a process that had died.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_on_the_same_servers_leaves_the_first_ones_work_and_the_times_of_webhooks_alone() {
     let setup = Setup::default().set("WEBHOOK_UNSAFE_TARGETS_FOR_TESTS", true).on_servers().await;

@@ -49,7 +49,7 @@ impl Auth {
 }
 
 /// One try to know an account's password. It counts as wrong until it was right.
-pub(crate) struct Guess {
+pub(crate) struct PasswordAttempt {
     /// From this address.
     here: (String, Limit),
     /// From anywhere; none where it was not taken from.
@@ -57,7 +57,7 @@ pub(crate) struct Guess {
     known: String,
 }
 
-impl Guess {
+impl PasswordAttempt {
     /// Before the password is looked at: of many at once, no more are looked at than may be wrong.
     pub(crate) async fn begin(auth: &Auth, client: Client, email: &str) -> Result<Self, Problem> {
         let limit = |policy, amount| Limit {
@@ -82,8 +82,8 @@ impl Guess {
     }
 
     /// It was right, so it was no guess. What can't be written down is only missing next time.
-    pub(crate) async fn right(self, auth: &Auth) {
-        self.put_back(auth).await;
+    pub(crate) async fn succeeded(self, auth: &Auth) {
+        self.refund(auth).await;
         let quota = Quota { amount: KNOWN, window: Duration::from_secs(KNOWN * 60) };
         if let Err(error) = auth.db.take(&self.known, KNOWN, quota).await {
             tracing::warn!(%error, "the known address could not be saved");
@@ -91,10 +91,10 @@ impl Guess {
     }
 
     /// The password was not looked at.
-    pub(crate) async fn put_back(&self, auth: &Auth) {
+    pub(crate) async fn refund(&self, auth: &Auth) {
         for (name, limit) in std::iter::once(&self.here).chain(&self.anywhere) {
             if limit.quota.amount > 0
-                && let Err(error) = auth.db.put_back(name, 1, limit.quota).await
+                && let Err(error) = auth.db.refund(name, 1, limit.quota).await
             {
                 tracing::warn!(%error, "a password attempt was not refunded");
             }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::{
     Auth,
     guard::Limit,
-    hasher::NOBODY,
+    hasher::DUMMY_HASH,
     me::{Profile, gone},
     problem::forbidden,
     session::{SameOrigin, begin, device},
@@ -43,7 +43,7 @@ pub(crate) async fn offer(State(auth): State<Auth>) -> Json<GuestOffer> {
         (status = 403, description = "This installation has no guests, or a page of another site has sent this"),
         (status = 429, description = "Too many guests from this address; `Retry-After` says when to come again"),
     ))]
-pub(crate) async fn come(
+pub(crate) async fn create_guest(
     State(auth): State<Auth>,
     _: SameOrigin,
     client: Client,
@@ -59,7 +59,7 @@ pub(crate) async fn come(
     };
     auth.count(&limit, &client.network()).await?;
     let until = auth.db.now().await.map_err(Problem::of)?.after(auth.config.guest_lifetime());
-    let id = auth.db.create_guest(until, NOBODY).await.map_err(Problem::of)?;
+    let id = auth.db.create_guest(until, DUMMY_HASH).await.map_err(Problem::of)?;
     let cookie = begin(&auth, id, device(client, &headers)).await?;
     let user = auth.db.user(id).await.map_err(Problem::of)?.ok_or_else(gone)?;
     let headers = AppendHeaders([(header::SET_COOKIE, cookie)]);

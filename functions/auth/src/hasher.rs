@@ -12,7 +12,7 @@ use argon2::{
 use tokio::sync::Semaphore;
 
 /// A hash that no password has, so that an unknown user takes as long as a known one.
-pub(crate) const NOBODY: &str =
+pub(crate) const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$dGFwZWRlY2stbm9ib2R5$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes and checks passwords.
@@ -55,7 +55,7 @@ impl Hasher {
     /// Whether the password has this hash. Without a hash (an unknown user): no, after the same time.
     pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError> {
         self.work(move || {
-            let hash = hash.as_deref().unwrap_or(NOBODY);
+            let hash = hash.as_deref().unwrap_or(DUMMY_HASH);
             match Argon2::default().verify_password(password.as_bytes(), hash) {
                 Ok(()) => Ok(true),
                 Err(PasswordError::PasswordInvalid) => Ok(false),
@@ -83,7 +83,7 @@ impl Hasher {
 
 /// Whether a password's hash was made with other parameters than today's.
 pub(crate) fn is_outdated(hash: &str) -> bool {
-    parameters(hash) != parameters(NOBODY)
+    parameters(hash) != parameters(DUMMY_HASH)
 }
 
 /// Algorithm, version and costs: everything before salt and hash in PHC string format.
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn nobody_costs_as_much_as_anybody() {
-        let nobody = Params::try_from(&PasswordHash::new(NOBODY).unwrap()).unwrap();
+        let nobody = Params::try_from(&PasswordHash::new(DUMMY_HASH).unwrap()).unwrap();
         let anybody = Params::default();
         let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
         assert_eq!(cost(&nobody), cost(&anybody));

@@ -7,7 +7,9 @@ use axum::{
 };
 use contracts::{KeyId, Timestamp};
 use db::{ApiKey, Quota};
-use identity::{Begun, Caller, KEY_PREFIX, Once, Scope, Scopes, hash_secret, new_secret, unmade, used_up};
+use identity::{
+    Caller, IdempotencyKey, Idempotent, KEY_PREFIX, Scope, Scopes, hash_secret, new_secret, not_made, used_up,
+};
 use runtime::{Json, Path, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -98,14 +100,14 @@ pub(crate) async fn list(State(auth): State<Auth>, caller: Caller) -> Result<Jso
 pub(crate) async fn create(
     State(auth): State<Auth>,
     caller: Caller,
-    once: Once,
+    once: IdempotencyKey,
     Json(new): Json<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require_login()?;
     let (name, scopes) = checked(&caller, new)?;
     let db = match once.begin::<KeyId>(&auth.db, caller.user_id, &[&name, &scopes.to_string()]).await? {
-        Begun::First(db) => db,
-        Begun::Again(id) => return Err(made_before(id)),
+        Idempotent::First(db) => db,
+        Idempotent::Again(id) => return Err(made_before(id)),
     };
     if auth.db.keys(caller.user_id).await.map_err(Problem::of)?.len() >= MOST_KEYS {
         return Err(Problem::conflict(format!("An account has at most {MOST_KEYS} keys. Delete one first.")));
@@ -118,7 +120,7 @@ pub(crate) async fn create(
     auth.count(&limit, &caller.user_id.to_string()).await?;
     let secret = new_secret(KEY_PREFIX).map_err(token)?;
     let stored = db.create_key(caller.user_id, &name, &scopes.to_string(), &hash_secret(&secret)).await;
-    let key = KeyView::from(stored.map_err(unmade)?);
+    let key = KeyView::from(stored.map_err(not_made)?);
     let location = [(header::LOCATION, format!("/keys/{}", key.id))];
     Ok((StatusCode::CREATED, NO_STORE, location, Json(CreatedKey { key, secret })))
 }

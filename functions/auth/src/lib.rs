@@ -1,5 +1,8 @@
 //! Accounts: register, log in, tokens, API keys, mails that prove an address or set a new password.
 //!
+//! Start with `login.rs`: a password is checked under the limits of `guard.rs`, and becomes tokens (`tokens.rs`) or a
+//! session (`session.rs`).
+//!
 //! - `register.rs`, `verify.rs`, `login.rs`, `tokens.rs`, `password.rs`, `reset.rs`, `me.rs`, `keys.rs`, `webhook.rs`,
 //!   `admin.rs`, `jwks.rs`: the routes. The mails themselves are `notify`'s.
 //! - `session.rs`, `guest.rs`: cookies, and who has no account. `classes.rs`: what accounts may use.
@@ -8,7 +11,7 @@
 //! - `hasher.rs`: Argon2id, never on an async thread and never more at once than the machine can bear.
 //! - `address.rs`, `rules.rs`: which addresses and passwords are taken.
 //!
-//! Architecture invariants: this function alone holds the private key. Passwords, refresh tokens and API keys are
+//! Architecture invariants: it sends no mail itself, it records deliveries. This function alone holds the private key. Passwords, refresh tokens and API keys are
 //! stored as hashes and never logged. An unknown address can't be told from a wrong password at
 //! `/login`, and from a known one at `/password/reset`.
 
@@ -102,9 +105,9 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(session::open, session::close))
         .routes(routes!(session::list))
         .routes(routes!(session::end))
-        .routes(routes!(guest::come, guest::offer))
+        .routes(routes!(guest::create_guest, guest::offer))
         .routes(routes!(oidc::offer))
-        .routes(routes!(oidc::leave))
+        .routes(routes!(oidc::start_login))
         .routes(routes!(oidc::back))
         .routes(routes!(me::show, me::delete))
         .routes(routes!(classes::mine))

@@ -11,7 +11,7 @@ use runtime::{Client, Json, Problem};
 
 use crate::{
     Auth, address,
-    guard::{Guess, Limit},
+    guard::{Limit, PasswordAttempt},
     hasher::is_outdated,
     problem::{forbidden, hashing},
     session::device,
@@ -73,13 +73,13 @@ pub(crate) async fn authenticate(
     };
     auth.count(&logins, &client.network()).await?;
     let email = address::normal(email);
-    let guess = Guess::begin(auth, client, &email).await?;
+    let guess = PasswordAttempt::begin(auth, client, &email).await?;
     let user = auth.db.user_by_email(&email).await.map_err(Problem::of)?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let right = match auth.hasher.verify(password.clone(), hash).await {
         Ok(right) => right,
         Err(error) => {
-            guess.put_back(auth).await;
+            guess.refund(auth).await;
             return Err(hashing(error));
         }
     };
@@ -87,7 +87,7 @@ pub(crate) async fn authenticate(
         Wrong::Basic => unauthorized(WRONG),
         Wrong::Form => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", WRONG),
     })?;
-    guess.right(auth).await;
+    guess.succeeded(auth).await;
     may_log_in(auth, &user)?;
     if is_outdated(&user.password_hash) {
         rehash(auth, &user, password).await;

@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use self::provider::Provider;
-use self::provider::{Flow, Person, ProviderError};
+use self::provider::{Flow, ProviderError, ProviderUser};
 use crate::{
     Auth, address,
     guard::Limit,
-    hasher::NOBODY,
+    hasher::DUMMY_HASH,
     login::may_log_in,
     problem::{forbidden, token},
     session::{begin, device},
@@ -45,7 +45,7 @@ pub(crate) struct Offer {
 /// What the provider sends back with the browser.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Returned {
+pub(crate) struct CallbackQuery {
     /// Exchanged for tokens, if the provider knows the person.
     code: Option<String>,
     /// As it was sent there.
@@ -70,7 +70,7 @@ pub(crate) async fn offer(State(auth): State<Auth>) -> Json<Offer> {
         (status = 404, description = "This installation has no provider"),
         (status = 502, description = "The provider is away, or its answer is not good"),
     ))]
-pub(crate) async fn leave(
+pub(crate) async fn start_login(
     State(auth): State<Auth>,
     client: Client,
     headers: HeaderMap,
@@ -90,7 +90,7 @@ async fn start(auth: &Auth, client: Client) -> Result<(String, HeaderValue), Pro
 }
 
 /// Ends a log-in at the provider: the browser has a session then, as from `POST /session`.
-#[utoipa::path(get, path = "/auth/oidc/callback", tag = "accounts", params(Returned),
+#[utoipa::path(get, path = "/auth/oidc/callback", tag = "accounts", params(CallbackQuery),
     responses(
         (status = 303, description = "Logged in, to the page. With `Accept: text/html` also if it has failed: then the address ends with `#oidc=` and the kind of the problem", headers(("Location" = String), ("Set-Cookie" = String))),
         (status = 400, description = "The log-in was not begun by this browser, or too long ago, or the code is used up"),
@@ -103,7 +103,7 @@ pub(crate) async fn back(
     State(auth): State<Auth>,
     client: Client,
     headers: HeaderMap,
-    Query(returned): Query<Returned>,
+    Query(returned): Query<CallbackQuery>,
 ) -> Result<Response, Problem> {
     let forget = cookie(&auth, None)?;
     match finish(&auth, client, &headers, returned).await {
@@ -120,7 +120,7 @@ async fn finish(
     auth: &Auth,
     client: Client,
     headers: &HeaderMap,
-    returned: Returned,
+    returned: CallbackQuery,
 ) -> Result<HeaderValue, Problem> {
     let provider = provider(auth)?;
     count(auth, client).await?;
@@ -147,7 +147,7 @@ async fn finish(
 }
 
 /// Whose account it is: linked before, or found by a proven address, or new.
-async fn account(auth: &Auth, client: Client, person: Person) -> Result<User, Problem> {
+async fn account(auth: &Auth, client: Client, person: ProviderUser) -> Result<User, Problem> {
     if let Some(user) = auth.db.user_by_identity(&person.identity).await.map_err(Problem::of)? {
         may_log_in(auth, &user)?;
         return Ok(user);
@@ -185,7 +185,7 @@ async fn create(auth: &Auth, client: Client, email: String) -> Result<User, Prob
     auth.count(&limit, &client.network()).await?;
     let new = NewUser {
         email: email.clone(),
-        password_hash: NOBODY.into(),
+        password_hash: DUMMY_HASH.into(),
         admin_if_first: auth.config.first_is_admin,
         verified: true,
     };

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Auth,
-    guard::Guess,
+    guard::PasswordAttempt,
     me::account,
     problem::{forbidden, hashing},
     rules,
@@ -44,12 +44,12 @@ pub(crate) async fn change(
 ) -> Result<StatusCode, Problem> {
     caller.require_login()?;
     let user = account(&auth, &caller).await?;
-    let guess = Guess::begin(&auth, client, &user.email).await?;
+    let guess = PasswordAttempt::begin(&auth, client, &user.email).await?;
     let old = user.password_hash;
     if !auth.hasher.verify(wanted.old_password, Some(old.clone())).await.map_err(hashing)? {
         return Err(wrong());
     }
-    guess.right(&auth).await;
+    guess.succeeded(&auth).await;
     rules::check(&wanted.new_password, &user.email)?;
     let hash = auth.hasher.hash(wanted.new_password).await.map_err(hashing)?;
     // Of two who change it at once, one finds the old password gone.

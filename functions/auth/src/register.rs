@@ -68,7 +68,7 @@ pub(crate) async fn register(
             Profile::from(user)
         }
         Err(db::Error::Exists) => {
-            tokio::spawn(tell(auth.clone(), email.clone()));
+            tokio::spawn(mail_owner(auth.clone(), email.clone()));
             Profile::of_nobody(email, auth.db.clock().now())
         }
         Err(error) => return Err(Problem::of(error)),
@@ -77,7 +77,7 @@ pub(crate) async fn register(
 }
 
 /// Who has the account learns that somebody tried to register with its address; who tried learns nothing.
-async fn tell(auth: Auth, email: String) {
+async fn mail_owner(auth: Auth, email: String) {
     match auth.db.tell_already_registered(&email).await {
         Ok(Some(due)) => auth.broker.publish(&due.envelope).await,
         Ok(None) => {}

@@ -28,7 +28,7 @@ const ANSWER_AFTER: Duration = Duration::from_millis(300);
 /// Who has forgotten the password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Forgotten {
+pub(crate) struct ResetRequest {
     /// The address of the account.
     email: String,
 }
@@ -46,14 +46,14 @@ pub(crate) struct Replacement {
 
 /// Sends a mail that sets a new password, if there is such an account. The answer is the same if there is none, and if
 /// the last such mail is less than ten minutes old (then there is no other).
-#[utoipa::path(post, path = "/password/reset", tag = "accounts", request_body = Forgotten,
+#[utoipa::path(post, path = "/password/reset", tag = "accounts", request_body = ResetRequest,
     responses((status = 202, description = "If there is such an account, a mail is on its way"),
         (status = 429, description = "Too many mails were asked for from this address; `Retry-After` says when to come again")))]
 pub(crate) async fn ask(
     State(auth): State<Auth>,
     Cause(trace): Cause,
     client: Client,
-    Json(forgotten): Json<Forgotten>,
+    Json(forgotten): Json<ResetRequest>,
 ) -> Result<StatusCode, Problem> {
     let email = address::normal(&forgotten.email);
     let auth = auth.caused_by(&trace);

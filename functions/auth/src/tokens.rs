@@ -35,13 +35,13 @@ pub(crate) struct Tokens {
 /// A refresh token to exchange or to end.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Presented {
+pub(crate) struct PresentedToken {
     /// As `/login` or `/token/refresh` gave it.
     refresh_token: String,
 }
 
 /// Exchanges a refresh token for new tokens.
-#[utoipa::path(post, path = "/token/refresh", tag = "accounts", request_body = Presented,
+#[utoipa::path(post, path = "/token/refresh", tag = "accounts", request_body = PresentedToken,
     responses(
         (status = 200, description = "New tokens; the old refresh token is spent", body = Tokens),
         (status = 401, description = "The refresh token is unknown, too old, or was used before: log in again"),
@@ -51,7 +51,7 @@ pub(crate) async fn refresh(
     State(auth): State<Auth>,
     client: Client,
     headers: HeaderMap,
-    Json(presented): Json<Presented>,
+    Json(presented): Json<PresentedToken>,
 ) -> Result<impl IntoResponse, Problem> {
     let (secret, next) = new_refresh_token(&auth, device(client, &headers)).await?;
     let hash = hash_secret(&presented.refresh_token);
@@ -70,11 +70,11 @@ pub(crate) async fn refresh(
 }
 
 /// Ends the log-in that a refresh token belongs to. The access token ends by itself within minutes.
-#[utoipa::path(post, path = "/logout", tag = "accounts", request_body = Presented,
+#[utoipa::path(post, path = "/logout", tag = "accounts", request_body = PresentedToken,
     responses((status = 204, description = "Logged out, or was not logged in")))]
 pub(crate) async fn logout(
     State(auth): State<Auth>,
-    Json(presented): Json<Presented>,
+    Json(presented): Json<PresentedToken>,
 ) -> Result<StatusCode, Problem> {
     // Known or not, it is good for nothing now, which is what the client wants (RFC 7009, section 2.2).
     let hash = hash_secret(&presented.refresh_token);

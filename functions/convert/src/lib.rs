@@ -1,4 +1,4 @@
-//! Makes audio of a video: `VideoUploaded` -> `AudioReady` | `ConversionFailed`.
+//! Makes audio of a video: `VideoUploaded` -> `AudioReady` | `ConversionFailed`. Start with `convert.rs`.
 //!
 //! - `process.rs`: the roles of its own processes. `intake.rs`: event -> queue of tickets, on Knative.
 //! - `convert.rs`: the handler. Claim the fairest waiting job, convert under its lease, settle the outcome.
@@ -6,6 +6,8 @@
 //! - `lease.rs`: the heartbeat. Without lease or progress the attempt stops.
 //! - `run.rs`: blob -> engine -> blob. `produce.rs`: the engine, with the job's options. `zip.rs`: a result in parts.
 //! - `outcome.rs`: what each end of a conversion means for the job: done, failed, or try again.
+//!
+//! Architecture invariant: this process never parses a byte of a video; [`media`]'s sandboxed worker does.
 //!
 //! Idempotent: the job is claimed by compare-and-set, each attempt writes to an audio id of its own, and `done` is
 //! set only while the lease is still ours.

@@ -34,7 +34,7 @@ const MOST: usize = 100;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Asked {
+pub(crate) struct ArchiveQuery {
     /// The jobs: 1 to 100 ids with commas between.
     #[param(pattern = "^[0-9a-z]{26}(,[0-9a-z]{26}){0,99}$")]
     ids: String,
@@ -45,7 +45,7 @@ pub(crate) struct Asked {
 /// All of it must be there: if one job has no audio, nothing is sent and the member `job` of the answer names it. Of two
 /// with one name the second becomes `name (2)`. The length is not known before the end; a download that breaks off has no
 /// end.
-#[utoipa::path(get, path = "/jobs/archive", tag = "download", security(("bearer" = [])), params(Asked),
+#[utoipa::path(get, path = "/jobs/archive", tag = "download", security(("bearer" = [])), params(ArchiveQuery),
     responses((status = 200, description = "The zip", content((Vec<u8> = "application/zip"))),
         (status = 404, description = "One is no job of yours; the member `job` names it"),
         (status = 409, description = "One is not ready; the members `job` and `state` say which, and where it is"),
@@ -54,7 +54,7 @@ pub(crate) struct Asked {
 pub(crate) async fn archive(
     State(deps): State<Download>,
     caller: Caller,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<ArchiveQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Scope::Read)?;
     let (mut entries, mut names) = (Vec::new(), HashSet::new());

@@ -7,7 +7,7 @@ use axum::{
 };
 use contracts::{FeedId, Timestamp, is_folder};
 use db::Feed;
-use identity::{Begun, Caller, Once, unmade, used_up};
+use identity::{Caller, IdempotencyKey, Idempotent, not_made, used_up};
 use runtime::{Json, Path, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -85,7 +85,7 @@ pub(crate) async fn list(State(deps): State<Download>, caller: Caller) -> Result
 pub(crate) async fn create(
     State(deps): State<Download>,
     caller: Caller,
-    once: Once,
+    once: IdempotencyKey,
     Json(new): Json<NewFeed>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require_login()?;
@@ -96,13 +96,13 @@ pub(crate) async fn create(
     }
     let folder = new.folder.as_deref();
     let feed = match once.begin(&deps.db, caller.user_id, &[folder.unwrap_or_default()]).await? {
-        Begun::First(db) => {
-            let made = db.create_feed(caller.user_id, folder, MOST).await.map_err(unmade)?;
+        Idempotent::First(db) => {
+            let made = db.create_feed(caller.user_id, folder, MOST).await.map_err(not_made)?;
             made.ok_or_else(|| {
                 Problem::conflict(format!("You have {MOST} feeds. Remove one with DELETE /me/feeds/{{id}}."))
             })?
         }
-        Begun::Again(id) => deps.db.feed(id).await.map_err(Problem::of)?.ok_or_else(|| {
+        Idempotent::Again(id) => deps.db.feed(id).await.map_err(Problem::of)?.ok_or_else(|| {
             used_up("The feed that was made with this Idempotency-Key is removed. Send a new key.")
         })?,
     };

@@ -19,7 +19,7 @@ use crate::{
     conditions::Validators,
     find::{self, Ready},
     name,
-    range::{Asked, asked},
+    range::{RequestedRange, asked},
 };
 
 /// Which audio, and perhaps by which right.
@@ -132,16 +132,17 @@ pub(crate) async fn answer(
     // `Range` is for GET alone.
     let range =
         headers.get(header::RANGE).filter(|_| method == Method::GET && validators.allow_range(headers));
-    let range =
-        range.and_then(|range| range.to_str().ok()).map_or(Asked::Whole, |range| asked(range, audio.size()));
+    let range = range
+        .and_then(|range| range.to_str().ok())
+        .map_or(RequestedRange::Whole, |range| asked(range, audio.size()));
     let described = [
         (header::CONTENT_TYPE, ready.job.options.media_type().to_owned()),
         (header::CONTENT_DISPOSITION, name::disposition(&ready.job)),
     ];
     let content = match range {
-        Asked::Whole => whole(&audio),
-        Asked::Part(range) => part(&audio, range),
-        Asked::Nothing => return Err(not_there(audio.size())),
+        RequestedRange::Whole => whole(&audio),
+        RequestedRange::Part(range) => part(&audio, range),
+        RequestedRange::Nothing => return Err(not_there(audio.size())),
     };
     Ok((validators.headers(), common, described, content).into_response())
 }

@@ -1,4 +1,5 @@
 //! Download: the audio of a finished job, whole or in ranges, for its owner or for whoever has a signed link.
+//! Start with `get.rs`.
 //!
 //! - `find.rs`: whose job it is, and whether its audio is there.
 //! - `get.rs`: `GET` and `HEAD` of `/download` and `/jobs/{id}/audio`.
@@ -8,6 +9,8 @@
 //! - `link.rs`: `POST /jobs/{id}/link`.
 //! - `feeds.rs`: `/me/feeds`. `podcast.rs`: what podcast apps get of a feed, which `xml.rs` writes; `picture.rs`: the cover
 //!   in an MP3.
+//!
+//! Architecture invariant: it changes no job.
 //!
 //! The audio is streamed in pieces of at most [`blobs::CHUNK`], read when the client takes them: memory stays
 //! flat, and a client that hangs up drops the stream and with it the open file.

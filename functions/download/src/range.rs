@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a `Range` header asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum RequestedRange {
     /// Everything: no range, none that we understand, or several at once (the RFC lets us ignore those).
     Whole,
     /// These bytes.
@@ -14,12 +14,12 @@ pub(crate) enum Asked {
 }
 
 /// What `header` asks of a file of `size` bytes.
-pub(crate) fn asked(header: &str, size: u64) -> Asked {
-    parse(header, size).unwrap_or(Asked::Whole)
+pub(crate) fn asked(header: &str, size: u64) -> RequestedRange {
+    parse(header, size).unwrap_or(RequestedRange::Whole)
 }
 
 /// `None` if it is malformed: then the header counts as absent.
-fn parse(header: &str, size: u64) -> Option<Asked> {
+fn parse(header: &str, size: u64) -> Option<RequestedRange> {
     let (unit, spec) = header.split_once('=')?;
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return None;
@@ -31,7 +31,7 @@ fn parse(header: &str, size: u64) -> Option<Asked> {
         (first, last) if number(last)? < number(first)? => return None,
         (first, last) => (number(first)?, number(last)?.saturating_add(1).min(size)),
     };
-    Some(if first < last { Asked::Part(first..last) } else { Asked::Nothing })
+    Some(if first < last { RequestedRange::Part(first..last) } else { RequestedRange::Nothing })
 }
 
 /// A number too large for us is larger than any file.
@@ -55,17 +55,17 @@ mod tests {
             ("bytes=990-99999999999999999999999", 990..1000),
             ("Bytes = 1-2 ", 1..3),
         ] {
-            assert_eq!(asked(header, 1000), Asked::Part(range), "{header}");
+            assert_eq!(asked(header, 1000), RequestedRange::Part(range), "{header}");
         }
     }
 
     #[test]
     fn bytes_that_are_not_there_are_told() {
         for header in ["bytes=1000-", "bytes=1000-1001", "bytes=-0", "bytes=99999999999999999999999-"] {
-            assert_eq!(asked(header, 1000), Asked::Nothing, "{header}");
+            assert_eq!(asked(header, 1000), RequestedRange::Nothing, "{header}");
         }
-        assert_eq!(asked("bytes=0-", 0), Asked::Nothing);
-        assert_eq!(asked("bytes=-5", 0), Asked::Nothing);
+        assert_eq!(asked("bytes=0-", 0), RequestedRange::Nothing);
+        assert_eq!(asked("bytes=-5", 0), RequestedRange::Nothing);
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
             "bytes=1--2",
             "bytes= 1 - 2",
         ] {
-            assert_eq!(asked(header, 1000), Asked::Whole, "{header}");
+            assert_eq!(asked(header, 1000), RequestedRange::Whole, "{header}");
         }
     }
 }

@@ -27,7 +27,7 @@ export function watchUploads({ isReady, refusal, onFinish }) {
       event.target.value = "";
     });
   }
-  // What waits for an option to be put right.
+  // What waits until an option is corrected.
   $("options").addEventListener("change", begin);
   $("pick-folder").addEventListener("click", () => $("folder").click());
   $("pick-folder").hidden = !("webkitdirectory" in $("folder")) || matchMedia("(pointer: coarse)").matches;

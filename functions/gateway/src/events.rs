@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::asset::Asset;
 
 const DESCRIPTION: &str = "The events of Tapedeck: CloudEvents 1.0 with JSON data.\n\n\
-    An event carries ids only; whoever hears it reads the rest from the API. It may come twice, under the same id, and \
+    An event carries ids only; a subscriber reads the rest from the API. It may come twice, under the same id, and \
     in another order than it happened.\n\n\
     The headers are the attributes of CloudEvents in binary mode: over HTTP (a Knative Trigger's subscriber) they have \
     the prefix `ce-`, on RabbitMQ none. On Knative, subscribe with a Trigger on the broker `tapedeck` that filters by \

@@ -1,15 +1,17 @@
-//! Gateway: the one public address. The web page and the description of the API.
+//! Gateway: the one public address. The web page and the description of the API. Start with [`function`] and
+//! [`mod@proxy`].
 //!
 //! - `page.rs` and `page/`: the web page: small files that use nothing but the public API.
 //! - `describe.rs`: `/openapi.json`, the descriptions of all functions as one. `events.rs`: `/asyncapi.json`, that of the
 //!   events.
 //! - `docs.rs`: `/docs`, the same for people, and `/docs/errors`.
 //! - `asset.rs`: how a file that never changes while the process runs is served.
-//!
 //! - `proxy.rs` and `proxy/`: the way to functions that run on their own; `config.rs`: where they are.
 //!
 //! In one process the other functions' routes stand beside these, merged by `standalone`: [`function`]. In front of
 //! separate processes requests are passed on: [`mod@proxy`].
+//!
+//! Architecture invariant: it holds no state, no secret and no connection to a store, and checks no token.
 
 mod asset;
 mod config;

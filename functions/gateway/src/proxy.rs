@@ -98,24 +98,24 @@ impl Proxy {
     }
 
     /// The request as the function gets it.
-    fn prepare(&self, mut request: Request) -> Result<(Request, Pulse), Problem> {
+    fn prepare(&self, mut request: Request) -> Result<(Request, Activity), Problem> {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         *request.uri_mut() = self.uri(&request)?;
         *request.version_mut() = Version::HTTP_11;
         request.extensions_mut().clear();
         headers::remove_hop_by_hop(request.headers_mut());
         headers::add_forwarded(request.headers_mut(), peer, self.trust_forwarded);
-        let pulse = Pulse::default();
-        Ok((request.map(|body| pulse.watch(body)), pulse))
+        let activity = Activity::default();
+        Ok((request.map(|body| activity.watch(body)), activity))
     }
 }
 
 async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Result<Response, Problem> {
     let patience = routes::patience(request.uri().path(), proxy.answer);
-    let (request, pulse) = proxy.prepare(request)?;
+    let (request, activity) = proxy.prepare(request)?;
     let answer = tokio::select! {
         answer = proxy.client.request(request) => answer,
-        () = pulse.lost(patience) => return Err(too_late()),
+        () = activity.idle_for(patience) => return Err(too_late()),
     };
     let mut response = answer.map_err(|error| unreachable(&error))?.into_response();
     headers::remove_hop_by_hop(response.headers_mut());
@@ -124,9 +124,9 @@ async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Result<Respo
 
 /// Counts what passes of a request's body, so that a long upload is not taken for a silent function.
 #[derive(Clone, Default)]
-struct Pulse(Arc<AtomicU64>);
+struct Activity(Arc<AtomicU64>);
 
-impl Pulse {
+impl Activity {
     fn watch(&self, body: Body) -> Body {
         if body.is_end_stream() {
             return body;
@@ -138,7 +138,7 @@ impl Pulse {
     }
 
     /// Ends when nothing has passed for `time`, or a little later.
-    async fn lost(&self, time: Duration) {
+    async fn idle_for(&self, time: Duration) {
         let mut seen = None;
         while seen != Some(self.0.load(Ordering::Relaxed)) {
             seen = Some(self.0.load(Ordering::Relaxed));

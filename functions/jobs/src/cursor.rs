@@ -17,14 +17,14 @@ const MARKS: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cursor {
     /// All up to here is told, but for what is committed later than [`WINDOW`] after its time.
-    told: Timestamp,
+    sent_until: Timestamp,
     /// These are told too: when they were, and their marks, in the order of time.
     marks: Vec<(Timestamp, u64)>,
 }
 
 impl Cursor {
     /// Nothing after `told` is told.
-    pub(crate) fn after(told: Timestamp) -> Self {
+    pub(crate) fn after(sent_until: Timestamp) -> Self {
         Self { told, marks: Vec::new() }
     }
 
@@ -35,39 +35,39 @@ impl Cursor {
         let marks = marks.split('.').filter(|mark| !mark.is_empty());
         let marks: Option<Vec<_>> =
             marks.take(MARKS + 1).map(|mark| Some((now, u64::from_str_radix(mark, 16).ok()?))).collect();
-        Some(Self { told: told.min(now), marks: marks.filter(|marks| marks.len() <= MARKS)? })
+        Some(Self { sent_until: told.min(now), marks: marks.filter(|marks| marks.len() <= MARKS)? })
     }
 
     /// From when on changes may not be told.
     pub(crate) fn since(&self) -> Timestamp {
-        self.told
+        self.sent_until
     }
 
     pub(crate) fn is_new(&self, change: &Change) -> bool {
         let mark = mark(change.id, change.at);
-        change.at > self.told && !self.marks.iter().any(|(_, told)| *told == mark)
+        change.at > self.sent_until && !self.marks.iter().any(|(_, told)| *told == mark)
     }
 
     /// Notes that this is told.
-    pub(crate) fn tell(&mut self, id: JobId, at: Timestamp) {
+    pub(crate) fn mark_sent(&mut self, id: JobId, at: Timestamp) {
         let place = self.marks.partition_point(|(before, _)| *before <= at);
         self.marks.insert(place, (at, mark(id, at)));
         if self.marks.len() > MARKS {
-            self.told = self.told.max(self.marks.remove(0).0);
+            self.sent_until = self.sent_until.max(self.marks.remove(0).0);
         }
     }
 
     /// All that was known at `now` is told.
     pub(crate) fn advance(&mut self, now: Timestamp) {
-        self.told = self.told.max(now.before(WINDOW));
-        let told = self.told;
+        self.sent_until = self.sent_until.max(now.before(WINDOW));
+        let told = self.sent_until;
         self.marks.retain(|(at, _)| *at > told);
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-", self.told.millis())?;
+        write!(f, "{:x}-", self.sent_until.millis())?;
         for (number, (_, mark)) in self.marks.iter().enumerate() {
             let dot = if number == 0 { "" } else { "." };
             write!(f, "{dot}{mark:x}")?;
@@ -110,14 +110,14 @@ mod tests {
         let (early, late, next) = (change(5), change(4), change(6));
         let mut cursor = Cursor::after(at(0));
         assert!(cursor.is_new(&early));
-        cursor.tell(early.id, early.at);
+        cursor.mark_sent(early.id, early.at);
         cursor.advance(at(10));
         for cursor in [cursor.clone(), resumed(&cursor, 12)] {
             assert!(!cursor.is_new(&early));
             assert!(cursor.is_new(&late) && cursor.is_new(&next));
         }
         let mut cursor = resumed(&cursor, 12);
-        cursor.tell(late.id, late.at);
+        cursor.mark_sent(late.id, late.at);
         assert!(!resumed(&cursor, 13).is_new(&late));
         // The next change of the same job is another one.
         assert!(cursor.is_new(&Change { at: at(13), ..early }));
@@ -131,7 +131,7 @@ mod tests {
         let changes: Vec<Change> = (0..500).map(|number| change(number / 50)).collect();
         let mut cursor = Cursor::after(at(-1));
         for change in &changes {
-            cursor.tell(change.id, change.at);
+            cursor.mark_sent(change.id, change.at);
         }
         assert!(cursor.to_string().len() < 800, "{cursor}");
         let resumed = resumed(&cursor, 20);

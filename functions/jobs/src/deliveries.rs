@@ -133,7 +133,7 @@ pub(crate) async fn list(
 #[utoipa::path(post, path = "/admin/deliveries/{id}/drop", tag = "admin", security(("bearer" = [])), params(("id" = DeliveryId, Path)),
     responses((status = 204, description = "Dropped"), (status = 403, description = "Not an administrator"),
         (status = 404, description = "No such dead letter")))]
-pub(crate) async fn put_aside(
+pub(crate) async fn drop_dead_letter(
     State(deps): State<Jobs>,
     caller: Caller,
     Path(id): Path<DeliveryId>,

@@ -1,9 +1,13 @@
-//! A user's jobs: list, look (with a long poll), listen (SSE), name, cancel, retry, delete; their deliveries.
+//! A user's jobs: list, get (with a long poll), listen (SSE), name, cancel, retry, delete; their deliveries.
 //!
-//! `view.rs` is what the world sees of a job; `read.rs`, `change.rs`, `label.rs`, `deliveries.rs` and `overview.rs` are the
-//! routes; `stream.rs` are the event streams, `listen.rs` what they send, `cursor.rs` their `Last-Event-ID`, `seats.rs` their
-//! limits.
-//! `watch.rs` is the poller behind them and behind long polls. A job of somebody else does not exist: 404, never 403.
+//! - `read.rs`, `change.rs`, `label.rs`, `deliveries.rs`, `overview.rs`: the routes; start with `read.rs`. `view.rs` is what
+//!   clients see of a job.
+//! - `stream.rs`: the event streams; `listen.rs`: what they send; `cursor.rs`: their `Last-Event-ID`; `slots.rs`: how many
+//!   there may be.
+//! - `watch.rs`: the one poller of a process, behind streams and long polls.
+//!
+//! Architecture invariants: it opens no blob; the audio is `download`'s, and what a deleted job leaves is removed by `sweep`.
+//! A job of somebody else does not exist: 404, never 403.
 
 mod change;
 mod cursor;
@@ -13,7 +17,7 @@ mod listen;
 mod overview;
 mod process;
 mod read;
-mod seats;
+mod slots;
 mod stream;
 mod view;
 mod watch;
@@ -67,7 +71,7 @@ pub fn function(deps: Jobs) -> Function {
         .routes(routes!(deliveries::of_job))
         .routes(routes!(deliveries::repeat))
         .routes(routes!(deliveries::list))
-        .routes(routes!(deliveries::put_aside))
+        .routes(routes!(deliveries::drop_dead_letter))
         .routes(routes!(deliveries::retry_failed))
         .routes(routes!(overview::show));
     Function::new().routes(routes.with_state(deps))

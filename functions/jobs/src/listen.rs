@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse as _, sse::Event},
 };
 use contracts::{JobId, Stage, State, Timestamp, UserId};
-use db::{Change, Glance};
+use db::{Change, JobSummary};
 use identity::{Caller, Scope};
 use runtime::Problem;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     Jobs,
     cursor::Cursor,
-    seats::Seat,
+    slots::StreamSlot,
     watch::{Place, Round, View, views},
 };
 
@@ -33,7 +33,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(15);
 /// A listener that has not seen a round for so long may have missed what only that round had: it ends, and resumes.
 const MISSED: Duration = Duration::from_secs(15);
 /// How long a client waits before it comes again.
-const COME_AGAIN: Duration = Duration::from_secs(2);
+const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 /// Jobs that are read at once for somebody who was away.
 const AT_ONCE: usize = 100;
 
@@ -63,11 +63,11 @@ pub(crate) struct Listener {
     ask_again: Instant,
     ready: VecDeque<Event>,
     over: bool,
-    _seat: Seat,
+    _slot: StreamSlot,
 }
 
 /// The progress that was told last.
-type Told = Option<(f64, Option<Stage>)>;
+type LastProgress = Option<(f64, Option<Stage>)>;
 
 /// What is listened to.
 pub(crate) enum Subject {
@@ -80,7 +80,7 @@ pub(crate) struct One {
     id: JobId,
     /// When the state that was told last began.
     told: Option<Timestamp>,
-    progress: Told,
+    progress: LastProgress,
     _place: Place,
 }
 
@@ -91,18 +91,18 @@ pub(crate) struct All {
     /// What happened before, in the order of time.
     behind: VecDeque<Change>,
     /// Jobs that are being converted, and what was told of them last.
-    converting: HashMap<JobId, (Place, Told)>,
+    converting: HashMap<JobId, (Place, LastProgress)>,
     /// By the database's clock: when the last round was.
     seen: Timestamp,
     _place: Place,
 }
 
 impl Listener {
-    pub(crate) fn new(deps: Jobs, parts: Parts, user: UserId, seat: Seat, subject: Subject) -> Self {
+    pub(crate) fn new(deps: Jobs, parts: Parts, user: UserId, slot: StreamSlot, subject: Subject) -> Self {
         let rounds = deps.watch.rounds();
-        let ready = VecDeque::from([Event::default().retry(COME_AGAIN)]);
+        let ready = VecDeque::from([Event::default().retry(RECONNECT_AFTER)]);
         let ask_again = Instant::now() + ASK_AGAIN;
-        Self { deps, parts, user, subject, rounds, ask_again, ready, over: false, _seat: seat }
+        Self { deps, parts, user, subject, rounds, ask_again, ready, over: false, _slot: slot }
     }
 
     /// The next event; `None` at the end.
@@ -130,7 +130,7 @@ impl Listener {
                 () = sleep_until(self.ask_again) => self.over = !self.may_listen().await,
                 () = self.deps.shutdown.cancelled() => {
                     // Not all at once.
-                    self.ready.push_back(Event::default().retry(COME_AGAIN + spread(self.user)));
+                    self.ready.push_back(Event::default().retry(RECONNECT_AFTER + spread(self.user)));
                     self.over = true;
                 }
             }
@@ -207,7 +207,7 @@ impl All {
     async fn catch_up(&mut self, deps: &Jobs) -> Result<Vec<Event>, Problem> {
         let some: Vec<Change> = self.behind.drain(..self.behind.len().min(AT_ONCE)).collect();
         let views = views(&deps.db, &some).await.map_err(Problem::of)?;
-        Ok(self.tell(deps, &some, &views))
+        Ok(self.new_events(deps, &some, &views))
     }
 
     /// What is new, and whether the stream can go on.
@@ -218,7 +218,7 @@ impl All {
         self.seen = self.seen.max(round.now);
         // If not, this round began before we came.
         let Some(changes) = round.users.get(&self.user) else { return (Vec::new(), true) };
-        let mut events = self.tell(deps, changes, &round.views);
+        let mut events = self.new_events(deps, changes, &round.views);
         self.cursor.advance(round.now);
         let id = self.cursor.to_string();
         self.converting.retain(|job, (_, told)| match round.jobs.get(job) {
@@ -233,21 +233,26 @@ impl All {
     }
 
     /// The new ones of these changes.
-    fn tell(&mut self, deps: &Jobs, changes: &[Change], views: &HashMap<JobId, Arc<View>>) -> Vec<Event> {
+    fn new_events(
+        &mut self,
+        deps: &Jobs,
+        changes: &[Change],
+        views: &HashMap<JobId, Arc<View>>,
+    ) -> Vec<Event> {
         let mut events = Vec::new();
         for change in changes {
             if !self.cursor.is_new(change) {
                 continue;
             }
             if change.deleted {
-                self.cursor.tell(change.id, change.at);
+                self.cursor.mark_sent(change.id, change.at);
                 self.converting.remove(&change.id);
                 events.push(event("deleted", &self.cursor, &DeletedEvent { id: change.id }));
             } else if let Some(view) = views.get(&change.id) {
                 // It may have changed again meanwhile: that is told with it.
-                self.cursor.tell(change.id, change.at);
+                self.cursor.mark_sent(change.id, change.at);
                 if view.changed_at != change.at {
-                    self.cursor.tell(change.id, view.changed_at);
+                    self.cursor.mark_sent(change.id, view.changed_at);
                 }
                 self.watch(deps, view);
                 events.push(state(view, &self.cursor));
@@ -276,7 +281,7 @@ fn state(view: &View, id: impl ToString) -> Event {
 }
 
 /// An event if there is progress. It repeats the id of the state: whoever resumes after it hears of progress anyway.
-fn progress(glance: &Glance, told: &mut Told, id: impl ToString) -> Option<Event> {
+fn progress(glance: &JobSummary, told: &mut LastProgress, id: impl ToString) -> Option<Event> {
     let now = (glance.progress, glance.stage);
     if glance.state != State::Converting || *told == Some(now) {
         return None;

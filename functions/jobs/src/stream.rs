@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Between two keep-alive comments of an idle stream: less than proxies wait for.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long ago a stream may have ended that is resumed: deletions are known for a day.
 const RESUMED: Duration = Duration::from_secs(86_400);
 /// Jobs that a fresh stream looks at.
@@ -80,9 +80,9 @@ pub(crate) async fn job(
     if job.state.is_final() && told == Some(job.changed_at) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let seat = deps.watch.seats.take(caller.user_id)?;
+    let slot = deps.watch.slots.take(caller.user_id)?;
     let one = One::new(&deps, id, told);
-    Ok(answer(Listener::new(deps, parts, caller.user_id, seat, Subject::One(one))))
+    Ok(answer(Listener::new(deps, parts, caller.user_id, slot, Subject::One(one))))
 }
 
 /// Listen to all your jobs
@@ -102,7 +102,7 @@ pub(crate) async fn all(
     parts: Parts,
 ) -> Result<Response, Problem> {
     caller.require(Scope::Read)?;
-    let seat = deps.watch.seats.take(caller.user_id)?;
+    let slot = deps.watch.slots.take(caller.user_id)?;
     let now = deps.db.now().await.map_err(Problem::of)?;
     let resumed = resume.id(&parts).and_then(|id| Cursor::read(&id, now));
     let resumed = resumed.filter(|cursor| cursor.since() > now.before(RESUMED));
@@ -116,7 +116,7 @@ pub(crate) async fn all(
     let mut behind: Vec<Change> = behind.into_iter().filter(|change| cursor.is_new(change)).collect();
     behind.sort_by_key(|change| change.at);
     let all = All::new(&deps, caller.user_id, (cursor, now), behind);
-    Ok(answer(Listener::new(deps, parts, caller.user_id, seat, Subject::All(Box::new(all)))))
+    Ok(answer(Listener::new(deps, parts, caller.user_id, slot, Subject::All(Box::new(all)))))
 }
 
 /// What a fresh stream tells first. What it passes over counts as told.
@@ -137,6 +137,6 @@ fn answer(listener: Listener) -> Response {
         let event = listener.next().await?;
         Some((Ok::<_, Infallible>(event), listener))
     });
-    let alive = KeepAlive::new().interval(SIGN_OF_LIFE);
+    let alive = KeepAlive::new().interval(KEEP_ALIVE);
     ([UNBUFFERED], Sse::new(events).keep_alive(alive)).into_response()
 }

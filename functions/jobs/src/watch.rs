@@ -11,11 +11,11 @@ use std::{
 };
 
 use contracts::{JobId, State, Timestamp, UserId};
-use db::{Change, Db, Glance, Job};
+use db::{Change, Db, Job, JobSummary};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    seats::{Seats, one_less},
+    slots::{StreamSlots, one_less},
     view::JobView,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Round {
     /// By the database's clock, before it was asked.
     pub(crate) now: Timestamp,
     /// Each watched job, `None` if it is gone.
-    pub(crate) jobs: HashMap<JobId, Option<Glance>>,
+    pub(crate) jobs: HashMap<JobId, Option<JobSummary>>,
     /// What became of the jobs of each watched user, in the order of time.
     pub(crate) users: HashMap<UserId, Vec<Change>>,
     /// Jobs that are watched, or have changed.
@@ -69,7 +69,7 @@ impl From<Job> for View {
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
     pub(crate) db: Db,
-    pub(crate) seats: Seats,
+    pub(crate) slots: StreamSlots,
     shared: Arc<Shared>,
 }
 
@@ -108,7 +108,7 @@ impl Shared {
 
 impl Watch {
     pub(crate) fn new(db: Db) -> Self {
-        Self { db, seats: Seats::default(), shared: Arc::default() }
+        Self { db, slots: StreamSlots::default(), shared: Arc::default() }
     }
 
     /// Returns when the job has ended or is gone.
@@ -131,17 +131,17 @@ impl Watch {
     }
 
     /// Watches a job as long as the place is held.
-    pub(crate) fn job(&self, id: JobId) -> Place {
+    pub(crate) fn job(&self, id: JobId) -> Watcher {
         self.take(Watched::Job(id))
     }
 
     /// Watches the jobs of a user as long as the place is held.
-    pub(crate) fn user(&self, id: UserId) -> Place {
+    pub(crate) fn user(&self, id: UserId) -> Watcher {
         self.take(Watched::User(id))
     }
 
     /// Who finds no poller starts one; it ends when nobody watches.
-    fn take(&self, watched: Watched) -> Place {
+    fn take(&self, watched: Watched) -> Watcher {
         let mut wanted = self.shared.wanted();
         if wanted.polled {
             self.shared.came.notify_one();
@@ -153,7 +153,7 @@ impl Watch {
             Watched::Job(id) => *wanted.jobs.entry(id).or_default() += 1,
             Watched::User(id) => *wanted.users.entry(id).or_default() += 1,
         }
-        Place { shared: self.shared.clone(), watched }
+        Watcher { shared: self.shared.clone(), watched }
     }
 }
 
@@ -165,12 +165,12 @@ enum Watched {
 
 /// One who watches.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Watcher {
     shared: Arc<Shared>,
     watched: Watched,
 }
 
-impl Drop for Place {
+impl Drop for Watcher {
     fn drop(&mut self) {
         let mut wanted = self.shared.wanted();
         match self.watched {

@@ -36,7 +36,7 @@ pub(crate) struct Message {
 
 /// What became of a call.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Called {
+pub(crate) enum CallOutcome {
     /// The receiver has it.
     Taken,
     /// The receiver wants no more (410).
@@ -68,18 +68,18 @@ impl Webhooks {
         Ok(Self { outbound: Outbound::new(rules, trust).map_err(wrong)? })
     }
 
-    pub(crate) async fn call(&self, message: &Message) -> Called {
+    pub(crate) async fn call(&self, message: &Message) -> CallOutcome {
         match tokio::time::timeout(LIMIT, self.post(message)).await {
-            Ok(Ok(status)) if status.is_success() => Called::Taken,
-            Ok(Ok(StatusCode::GONE)) => Called::Unwanted,
+            Ok(Ok(status)) if status.is_success() => CallOutcome::Taken,
+            Ok(Ok(StatusCode::GONE)) => CallOutcome::Unwanted,
             Ok(Ok(status)) => {
                 let cause = format!("the receiver answered {}", status.as_u16());
                 let busy = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-                if busy { Called::Failed(cause) } else { Called::Declined(cause) }
+                if busy { CallOutcome::Failed(cause) } else { CallOutcome::Declined(cause) }
             }
-            Ok(Err(outbound::Error::Forbidden(_) | outbound::Error::Private)) => Called::Forbidden,
-            Ok(Err(error)) => Called::Failed(error.to_string()),
-            Err(_) => Called::Failed(format!("no answer within {} s", LIMIT.as_secs())),
+            Ok(Err(outbound::Error::Forbidden(_) | outbound::Error::Private)) => CallOutcome::Forbidden,
+            Ok(Err(error)) => CallOutcome::Failed(error.to_string()),
+            Err(_) => CallOutcome::Failed(format!("no answer within {} s", LIMIT.as_secs())),
         }
     }
 

@@ -13,27 +13,33 @@ use crate::{
 const NO_TITLE: &str = "your video";
 
 /// A template, as text and as HTML.
-struct Letter {
+struct MailTemplate {
     text: &'static str,
     html: &'static str,
 }
 
-const READY: Letter =
-    Letter { text: include_str!("../templates/ready.txt"), html: include_str!("../templates/ready.html") };
-const FAILED: Letter =
-    Letter { text: include_str!("../templates/failed.txt"), html: include_str!("../templates/failed.html") };
-const WELCOME: Letter = Letter {
+const READY: MailTemplate = MailTemplate {
+    text: include_str!("../templates/ready.txt"),
+    html: include_str!("../templates/ready.html"),
+};
+const FAILED: MailTemplate = MailTemplate {
+    text: include_str!("../templates/failed.txt"),
+    html: include_str!("../templates/failed.html"),
+};
+const WELCOME: MailTemplate = MailTemplate {
     text: include_str!("../templates/welcome.txt"),
     html: include_str!("../templates/welcome.html"),
 };
-const ALREADY_REGISTERED: Letter = Letter {
+const ALREADY_REGISTERED: MailTemplate = MailTemplate {
     text: include_str!("../templates/already-registered.txt"),
     html: include_str!("../templates/already-registered.html"),
 };
-const RESET: Letter =
-    Letter { text: include_str!("../templates/reset.txt"), html: include_str!("../templates/reset.html") };
+const RESET: MailTemplate = MailTemplate {
+    text: include_str!("../templates/reset.txt"),
+    html: include_str!("../templates/reset.html"),
+};
 
-impl Letter {
+impl MailTemplate {
     fn write(&self, to: &str, id: String, subject: String, values: &Values<'_>) -> Mail {
         Mail {
             to: to.to_owned(),

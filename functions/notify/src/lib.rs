@@ -2,7 +2,8 @@
 //!
 //! - `deliver.rs`: the handler of `DeliveryDue`. A delivery is a row; the event is a hint that one is due. Claim it, send
 //!   it, note what became of it, and go on with what else is due.
-//! - `gate.rs`: who may send now, so that mails and webhooks don't wait for each other, nor for a receiver that is away.
+//! - `receivers.rs`: how many may be called at once, so that mails and webhooks don't wait for each other, nor for a receiver
+//!   that is away.
 //! - `subject.rs`: whether a delivery is still wanted. `mails.rs`: which mail; `webhook.rs`: which call.
 //! - `caller.rs`: how a webhook is called; `shared/outbound` knows which addresses are none to call.
 //! - `letters.rs`: what the mails say; `template.rs` and `templates/`: how they look.
@@ -18,11 +19,11 @@ mod caller;
 mod config;
 mod deliver;
 mod folder;
-mod gate;
 mod letters;
 mod mailer;
 mod mails;
 mod process;
+mod receivers;
 mod smtp;
 mod subject;
 mod template;
@@ -34,9 +35,9 @@ use runtime::Function;
 
 use caller::Webhooks;
 pub use config::{MailConfig, WebhookConfig};
-use gate::Gate;
 pub use mailer::{Error, Mail, Mailer};
 pub use process::run;
+use receivers::Receivers;
 
 /// What this function needs.
 #[derive(Clone)]
@@ -52,7 +53,7 @@ pub struct Notify {
     public_url: String,
     /// How many days a link in a mail works.
     link_days: u32,
-    gate: Gate,
+    gate: Receivers,
 }
 
 impl Notify {
@@ -74,7 +75,7 @@ impl Notify {
             webhooks: Webhooks::new(webhook)?,
             public_url: public_url.to_owned(),
             link_days: mail.link_days,
-            gate: Gate::new(mail.at_once, webhook.at_once),
+            gate: Receivers::new(mail.at_once, webhook.at_once),
         })
     }
 }

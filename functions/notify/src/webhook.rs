@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     Notify,
-    caller::{Called, Message},
+    caller::{CallOutcome, Message},
     subject::subject,
 };
 
@@ -34,16 +34,16 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
     let time = cx.db.clock().now();
     let message = Message { url, id: delivery.id.to_string(), body, secret, time };
     let called = cx.webhooks.call(&message).await;
-    if matches!(called, Called::Failed(_)) {
+    if matches!(called, CallOutcome::Failed(_)) {
         visit.failed();
     } else {
         visit.answered();
     }
     Ok(match called {
-        Called::Taken => Attempt::Sent,
-        Called::Unwanted => Attempt::Refused("the receiver wants no more (410)".into()),
-        Called::Forbidden => Attempt::Refused("private addresses are not called".into()),
-        Called::Declined(cause) | Called::Failed(cause) => Attempt::Failed(cause),
+        CallOutcome::Taken => Attempt::Sent,
+        CallOutcome::Unwanted => Attempt::Refused("the receiver wants no more (410)".into()),
+        CallOutcome::Forbidden => Attempt::Refused("private addresses are not called".into()),
+        CallOutcome::Declined(cause) | CallOutcome::Failed(cause) => Attempt::Failed(cause),
     })
 }
 

@@ -9,9 +9,9 @@
 mod bar;
 mod get;
 mod jobs;
-mod kept;
 mod login;
 mod place;
+mod saved;
 mod server;
 mod session;
 mod tus;
@@ -129,9 +129,9 @@ fn ended(result: Result<(), Error>) -> ExitCode {
 
 /// Of many things the first error, when all were tried; the others are told here.
 #[derive(Default)]
-struct First(Option<Error>);
+struct FirstError(Option<Error>);
 
-impl First {
+impl FirstError {
     fn note(&mut self, result: Result<(), Error>) {
         let Err(error) = result else { return };
         match self.0 {

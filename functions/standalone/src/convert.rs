@@ -22,7 +22,7 @@ use indicatif::ProgressBar;
 use media::Engine;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use self::{names::Pair, one::How};
+use self::{names::Pair, one::OutputOptions};
 pub(crate) use self::{place::source, wanted::Wanted};
 
 /// Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound, 4 not a readable video,
@@ -42,7 +42,7 @@ pub(crate) struct ConvertOptions {
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    how: How,
+    how: OutputOptions,
     #[command(flatten)]
     wanted: Wanted,
 }
@@ -85,7 +85,7 @@ impl Error {
 pub(crate) async fn convert(options: ConvertOptions) -> ExitCode {
     match run(&options).await {
         Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(told(&error)),
+        Err(error) => ExitCode::from(exit_code(&error)),
     }
 }
 
@@ -97,12 +97,12 @@ pub(crate) async fn into(
     force: bool,
 ) -> Result<(), (u8, String)> {
     let pair = Pair { input: input.to_owned(), output: output.to_owned() };
-    let how = How { force, quiet: true };
+    let how = OutputOptions { force, quiet: true };
     let converted = one::convert(engine, wanted, &pair, how, &ProgressBar::hidden()).await;
     converted.map_err(|error| (error.exit_code(), error.to_string()))
 }
 
-fn told(error: &Error) -> u8 {
+fn exit_code(error: &Error) -> u8 {
     eprintln!("tapedeck: {error}");
     error.exit_code()
 }
@@ -121,7 +121,7 @@ async fn run(options: &ConvertOptions) -> Result<u8, Error> {
     }
 }
 
-/// As many at once as there are cores; each error is told, and the first one's code is the result.
+/// As many at once as there are cores; each error is exit_code, and the first one's code is the result.
 async fn all(engine: Engine, wanted: Options, pairs: Vec<Pair>, options: &ConvertOptions) -> u8 {
     let at_once = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
     let how = options.how;
@@ -136,7 +136,7 @@ async fn all(engine: Engine, wanted: Options, pairs: Vec<Pair>, options: &Conver
     let mut first: Option<(usize, u8)> = None;
     while let Some(ended) = jobs.join_next().await {
         let (place, code) = match ended {
-            Ok((place, Err(error))) => (place, told(&error)),
+            Ok((place, Err(error))) => (place, exit_code(&error)),
             Ok((_, Ok(()))) => continue,
             Err(_) => (usize::MAX, 7),
         };

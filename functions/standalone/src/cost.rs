@@ -7,7 +7,7 @@ use contracts::Cost;
 use db::{Db, MonthlyCost};
 use serde_json::json;
 
-use crate::operate::Place;
+use crate::operate::DatabaseOptions;
 
 /// Users that are read at once.
 const PAGE: u32 = 500;
@@ -24,7 +24,7 @@ pub(crate) struct CostOptions {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: DatabaseOptions,
 }
 
 #[derive(Args)]

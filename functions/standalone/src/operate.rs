@@ -31,13 +31,13 @@ pub(crate) async fn migrate() -> Result {
 
 /// Which database.
 #[derive(Args)]
-pub(crate) struct Place {
+pub(crate) struct DatabaseOptions {
     /// The folder in which `serve` keeps everything; not read if DATABASE_URL is set. The service may be running.
     #[arg(long, default_value = "data")]
     data: PathBuf,
 }
 
-impl Place {
+impl DatabaseOptions {
     /// Opens it; one that is not there is not made.
     pub(crate) fn open(&self) -> std::result::Result<Db, Box<dyn Error>> {
         let in_folder = || format!("sqlite:{}", self.data.join("tapedeck.db").display());
@@ -57,7 +57,7 @@ pub(crate) struct AdminOptions {
     /// The mail address of the account.
     email: String,
     #[command(flatten)]
-    place: Place,
+    place: DatabaseOptions,
 }
 
 pub(crate) async fn admin(options: AdminOptions) -> Result {
@@ -80,21 +80,21 @@ pub(crate) enum Deliveries {
         #[arg(long, default_value_t = 100)]
         limit: u32,
         #[command(flatten)]
-        place: Place,
+        place: DatabaseOptions,
     },
     /// Make one again.
     Repeat {
         /// Its id, as `list` says.
         id: DeliveryId,
         #[command(flatten)]
-        place: Place,
+        place: DatabaseOptions,
     },
     /// Drop a dead letter.
     Drop {
         /// Its id, as `list` says.
         id: DeliveryId,
         #[command(flatten)]
-        place: Place,
+        place: DatabaseOptions,
     },
 }
 
@@ -140,7 +140,7 @@ pub(crate) enum Jobs {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        place: Place,
+        place: DatabaseOptions,
     },
 }
 

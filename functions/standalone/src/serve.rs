@@ -63,7 +63,8 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
 }
 
-const NAME_IT: &str = "Set PUBLIC_URL to the address that people use, as https://tapedeck.example.org.";
+const SET_PUBLIC_URL: &str =
+    "Set PUBLIC_URL to the address that people use, as https://tapedeck.example.org.";
 
 /// Connections to the database. SQLite has one writer; a few readers keep long polls out of its way.
 const CONNECTIONS: u32 = 4;
@@ -105,8 +106,8 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
     };
     let function = platform(parts, &settings)?;
     if options.host.is_unspecified() && settings.parts.public_url.is_none() {
-        println!("Links in mails and feeds begin with {home}, which nobody can open. {NAME_IT}");
-        tracing::warn!(address = %home, "links begin with an address that nobody can open. {NAME_IT}");
+        println!("Links in mails and feeds begin with {home}, which nobody can open. {SET_PUBLIC_URL}");
+        tracing::warn!(address = %home, "links begin with an address that nobody can open. {SET_PUBLIC_URL}");
     }
     greet(&home, &data, &settings.mail.url);
     run(function, (local, db), listener, settings, shutdown).await

@@ -23,7 +23,7 @@ use media::Engine;
 use tokio::time::Instant;
 
 use self::{
-    look::{Look, Ready},
+    look::{FolderScan, Ready},
     state::{Outcome, State},
 };
 use crate::{
@@ -85,11 +85,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(crate) async fn watch(options: WatchOptions) -> ExitCode {
     let shutdown = match runtime::shutdown_signal() {
         Ok(shutdown) => shutdown,
-        Err(error) => return told(&error.to_string(), 1),
+        Err(error) => return fail(&error.to_string(), 1),
     };
     let mut watch = match Watch::new(options) {
         Ok(watch) => watch,
-        Err((why, code)) => return told(&why, code),
+        Err((why, code)) => return fail(&why, code),
     };
     // What is in hand is dropped: an unfinished audio leaves nothing, and an upload goes on the next time.
     tokio::select! {
@@ -98,7 +98,7 @@ pub(crate) async fn watch(options: WatchOptions) -> ExitCode {
     }
 }
 
-fn told(why: &str, code: u8) -> ExitCode {
+fn fail(why: &str, code: u8) -> ExitCode {
     eprintln!("tapedeck: {why}");
     ExitCode::from(code)
 }
@@ -107,7 +107,7 @@ struct Watch {
     options: WatchOptions,
     wanted: Options,
     way: Way,
-    look: Look,
+    look: FolderScan,
     state: State,
     /// How often something passing came in between, and what.
     troubles: HashMap<PathBuf, (u32, String)>,
@@ -135,7 +135,7 @@ impl Watch {
         // What comes out is not to go in again.
         let apart = [&options.to, &options.done].into_iter().flatten();
         let apart = apart.filter_map(|folder| folder.canonicalize().ok()).collect();
-        let look = Look::new(&options.folder, apart, Duration::from_secs(options.settle));
+        let look = FolderScan::new(&options.folder, apart, Duration::from_secs(options.settle));
         let look = look.map_err(|error| wrong(&options.folder, &error))?;
         let place = options.to.as_ref().unwrap_or(&options.folder).join(STATE);
         let state = State::open(&place).map_err(|error| wrong(&place, &error))?;

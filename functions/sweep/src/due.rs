@@ -51,7 +51,7 @@ async fn tickets(cx: &Sweep) -> Result<(), Failure> {
 /// events stay in the outbox.
 async fn look(cx: &Context<Sweep>) -> Result<(), Failure> {
     cx.broker.publish_pending().await;
-    let parts = [pages(cx).await, deliveries(cx).await, forget(cx).await];
+    let parts = [pages(cx).await, deliveries(cx).await, delete_expired(cx).await];
     parts.into_iter().collect()
 }
 
@@ -69,7 +69,7 @@ async fn pages(cx: &Context<Sweep>) -> Result<(), Failure> {
 
 /// What a page has written to the outbox is published before the next one is asked for. Returns how many jobs were due.
 async fn jobs(cx: &Sweep) -> Result<usize, Failure> {
-    let looked = cx.db.jobs().look(cx.config.keep(), PAGE).await.or_retry()?;
+    let looked = cx.db.jobs().look(cx.config.retention(), PAGE).await.or_retry()?;
     if !looked.events.is_empty() {
         tracing::info!(jobs = looked.jobs, events = looked.events.len(), "jobs were due");
         cx.broker.publish_all(&looked.events).await;
@@ -86,13 +86,13 @@ async fn deliveries(cx: &Sweep) -> Result<(), Failure> {
 }
 
 /// Removes expired rows.
-async fn forget(cx: &Sweep) -> Result<(), Failure> {
-    cx.db.forget_expired_tokens(PAGE).await.or_retry()?;
-    cx.db.uploads().forget_expired(PAGE).await.or_retry()?;
-    cx.db.forget_request_keys(PAGE).await.or_retry()?;
-    cx.db.forget_guests(PAGE).await.or_retry()?;
+async fn delete_expired(cx: &Sweep) -> Result<(), Failure> {
+    cx.db.delete_expired_tokens(PAGE).await.or_retry()?;
+    cx.db.uploads().delete_expired_uploads(PAGE).await.or_retry()?;
+    cx.db.delete_expired_request_keys(PAGE).await.or_retry()?;
+    cx.db.delete_expired_guests(PAGE).await.or_retry()?;
     let before = cx.db.now().await.or_retry()?.before(days(cx.config.keep_deliveries_days));
-    cx.db.deliveries().forget(before, PAGE).await.or_retry()?;
+    cx.db.deliveries().delete_ended(before, PAGE).await.or_retry()?;
     Ok(())
 }
 

@@ -6,7 +6,10 @@
 //! | `sweep.due` | `due.rs`: expired leases, retention, events that nobody published, lost tickets, deliveries, garbage |
 //! | `sweep.blobs` | `walk.rs`: compares the blob store with the rows, a part at a time |
 //!
-//! One call does each at a time: the one that has its lease.
+//! One call does each at a time: the one that has its lease. `backlog.rs` counts what waits, for metrics.
+//!
+//! Architecture invariants: it decides nothing by age alone, each change is a compare-and-set on the state that it was decided
+//! on; and it sends nothing to users: it makes deliveries due, which are `notify`'s.
 
 mod backlog;
 mod due;
@@ -17,7 +20,7 @@ use std::time::Duration;
 
 use blobs::Blobs;
 use broker::Broker;
-use db::{Db, Keep};
+use db::{Db, Retention};
 use runtime::{Checked, Config, Function, within};
 use serde::{Deserialize, Serialize};
 
@@ -94,8 +97,8 @@ impl Config for SweepConfig {
 }
 
 impl SweepConfig {
-    fn keep(&self) -> Keep {
-        Keep { videos: Duration::from_secs(self.keep_videos_seconds), jobs: days(self.keep_jobs_days) }
+    fn retention(&self) -> Retention {
+        Retention { videos: Duration::from_secs(self.keep_videos_seconds), jobs: days(self.keep_jobs_days) }
     }
 }
 

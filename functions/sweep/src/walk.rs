@@ -39,14 +39,14 @@ const STAGES: [Stage; 6] = [
 
 /// How far the walk is.
 #[derive(Debug, PartialEq)]
-struct Place {
+struct WalkPosition {
     /// Of [`STAGES`]; their number at the end.
     stage: usize,
     /// The id that was looked at last.
     after: Option<String>,
 }
 
-impl Place {
+impl WalkPosition {
     /// From `STAGE/ID`, as the last walk has noted it. The beginning if it came to its end.
     fn noted(progress: &str) -> Self {
         let (name, id) = progress.split_once('/').unwrap_or_default();
@@ -67,7 +67,7 @@ pub(crate) async fn walk(cx: Context<Sweep>, _: SweepBlobs) -> Result<(), Failur
     let Some(progress) = cx.db.take_lease(Task::Blobs, owner, LEASE).await.or_retry()? else {
         return Ok(());
     };
-    let mut place = Place::noted(&progress);
+    let mut place = WalkPosition::noted(&progress);
     let walked = go_on(&cx, &mut place).await;
     // After an error too: the next walk goes on with the page that failed.
     let released = cx.db.release_lease(Task::Blobs, owner, &place.note()).await.or_retry();
@@ -75,15 +75,15 @@ pub(crate) async fn walk(cx: Context<Sweep>, _: SweepBlobs) -> Result<(), Failur
 }
 
 /// Walks to the end, or until the time is up.
-async fn go_on(cx: &Context<Sweep>, place: &mut Place) -> Result<(), Failure> {
+async fn go_on(cx: &Context<Sweep>, place: &mut WalkPosition) -> Result<(), Failure> {
     let until = Instant::now() + BUDGET;
     while let Some(stage) = STAGES.get(place.stage) {
         if Instant::now() >= until || cx.call.shutdown.is_cancelled() {
             break;
         }
         *place = match page(cx, stage, place.after.as_deref()).await? {
-            Some(last) => Place { stage: place.stage, after: Some(last) },
-            None => Place { stage: place.stage + 1, after: None },
+            Some(last) => WalkPosition { stage: place.stage, after: Some(last) },
+            None => WalkPosition { stage: place.stage + 1, after: None },
         };
     }
     Ok(())
@@ -133,13 +133,13 @@ mod tests {
 
     #[test]
     fn a_walk_goes_on_where_the_last_one_has_ended() {
-        let place = |stage, after: Option<&str>| Place { stage, after: after.map(str::to_owned) };
+        let place = |stage, after: Option<&str>| WalkPosition { stage, after: after.map(str::to_owned) };
         for (note, stage, after) in
             [("", 0, None), ("audios/01h", 1, Some("01h")), ("video-partials/", 2, None)]
         {
-            assert_eq!(Place::noted(note), place(stage, after));
+            assert_eq!(WalkPosition::noted(note), place(stage, after));
         }
-        assert_eq!(Place::noted("of an older version/01h"), place(0, None));
+        assert_eq!(WalkPosition::noted("of an older version/01h"), place(0, None));
         assert_eq!(place(1, Some("01h")).note(), "audios/01h");
         assert_eq!(place(2, None).note(), "video-partials/");
         assert_eq!(place(6, None).note(), "");

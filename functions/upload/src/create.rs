@@ -8,7 +8,7 @@ use axum::{
 };
 use contracts::{JobId, State as JobState, UserId};
 use db::Source;
-use identity::{Begun, Caller, Once, Scope};
+use identity::{Caller, IdempotencyKey, Idempotent, Scope};
 use runtime::{Cause, Json, Problem, drain};
 use serde::Serialize;
 use tracing::Instrument as _;
@@ -18,7 +18,7 @@ use crate::{
     Upload,
     allowance::narrowed,
     form, raw,
-    receive::{Arrival, Receiver, Stored},
+    receive::{ReceivedVideo, Receiver, Stored},
     refusal::Refusal,
 };
 
@@ -71,14 +71,14 @@ pub(crate) struct AcceptedLinks {
 pub(crate) async fn create(
     State(deps): State<Upload>,
     caller: Result<Caller, Problem>,
-    once: Result<Once, Problem>,
+    once: Result<IdempotencyKey, Problem>,
     Cause(trace): Cause,
     request: Request,
 ) -> Response {
     let deps = deps.caused_by(&trace);
     match allowed(deps, caller, once, announced(&request)).await {
         Ok(Allowed::First(deps, user_id)) => {
-            to_its_end(accept(*deps, user_id, request)).await.into_response()
+            run_to_completion(accept(*deps, user_id, request)).await.into_response()
         }
         Ok(Allowed::Again(id)) => answer_unread(Accepted::new(id), request.into_body()).await,
         Err(problem) => answer_unread(problem, request.into_body()).await,
@@ -95,7 +95,7 @@ enum Allowed {
 
 /// Works in a task of its own: when the client hangs up the handler is dropped, and what has come must still be noted or
 /// removed.
-pub(crate) async fn to_its_end<T: Send + 'static>(
+pub(crate) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::spawn(work.in_current_span()).await {
@@ -108,14 +108,14 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
 async fn allowed(
     deps: Upload,
     caller: Result<Caller, Problem>,
-    once: Result<Once, Problem>,
+    once: Result<IdempotencyKey, Problem>,
     announced: Option<u64>,
 ) -> Result<Allowed, Problem> {
     let caller = caller?;
     caller.require(Scope::Upload)?;
     let db = match once?.begin(&deps.db, caller.user_id, &[]).await? {
-        Begun::First(db) => db,
-        Begun::Again(id) => return Ok(Allowed::Again(id)),
+        Idempotent::First(db) => db,
+        Idempotent::Again(id) => return Ok(Allowed::Again(id)),
     };
     let deps = narrowed(Upload { db, ..deps }, caller.user_id).await?;
     match announced.and_then(|announced| too_long(announced, &deps)) {
@@ -153,8 +153,8 @@ async fn accept(deps: Upload, user_id: UserId, request: Request) -> Result<Accep
 }
 
 /// The moment of acceptance: job and event in one transaction.
-pub(crate) async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, Refusal> {
-    let Arrival { stored, options } = arrival;
+pub(crate) async fn queue(deps: &Upload, arrival: ReceivedVideo) -> Result<Accepted, Refusal> {
+    let ReceivedVideo { stored, options } = arrival;
     let source = Source {
         name: stored.name.clone(),
         bytes: stored.bytes,
@@ -165,10 +165,10 @@ pub(crate) async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, R
     let recorded = match deps.db.jobs().queue(stored.job_id, &source, &options).await {
         Ok(Some(recorded)) => recorded,
         Ok(None) => {
-            stored.give_up(deps).await;
+            stored.abandon(deps).await;
             return Err(Refusal::Gone);
         }
-        Err(error) => return unsure(deps, stored, error).await,
+        Err(error) => return after_failed_commit(deps, stored, error).await,
     };
     deps.broker.publish(&recorded.envelope).await;
     tracing::info!(job = %stored.job_id, bytes = stored.bytes, container = stored.container, "accepted");
@@ -176,9 +176,9 @@ pub(crate) async fn queue(deps: &Upload, arrival: Arrival) -> Result<Accepted, R
 }
 
 /// The transaction failed, perhaps after its commit: then the job is queued, and its event in the outbox.
-async fn unsure(deps: &Upload, stored: Stored, error: db::Error) -> Result<Accepted, Refusal> {
+async fn after_failed_commit(deps: &Upload, stored: Stored, error: db::Error) -> Result<Accepted, Refusal> {
     let id = stored.job_id;
-    stored.give_up(deps).await;
+    stored.abandon(deps).await;
     match deps.db.jobs().get(id).await {
         Ok(Some(job)) if job.state != JobState::Uploading => Ok(Accepted::new(id)),
         _ => Err(error.into()),

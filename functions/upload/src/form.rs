@@ -20,8 +20,8 @@ use self::{
     part::{Part, text},
 };
 use crate::{
-    pace::{Broken, Paced},
-    receive::{Arrival, Receiver, Stored},
+    pace::{Broken, PacedBody},
+    receive::{ReceivedVideo, Receiver, Stored},
     refusal::Refusal,
 };
 
@@ -38,10 +38,10 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/form-data"))
 }
 
-pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<Arrival, Problem> {
+pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<ReceivedVideo, Problem> {
     let boundary = boundary(request.headers());
     let mut body =
-        Framed::new(Paced::new(request.into_body().into_data_stream(), receiver.deps.config.pace()));
+        Framed::new(PacedBody::new(request.into_body().into_data_stream(), receiver.deps.config.pace()));
     let mut form = Form::new(body.frame());
     let read = match boundary {
         Ok(boundary) => form.read(&receiver, Multipart::new(&mut body, boundary)).await,
@@ -50,7 +50,7 @@ pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<Arri
     match read {
         Ok(()) => form.finish(&receiver).await,
         Err(refusal) => {
-            form.give_up(&receiver).await;
+            form.abandon(&receiver).await;
             drain(body.into_body()).await;
             Err(refusal.into())
         }
@@ -135,20 +135,20 @@ impl Form {
         Options::from_fields(self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
-    async fn finish(mut self, receiver: &Receiver) -> Result<Arrival, Problem> {
+    async fn finish(mut self, receiver: &Receiver) -> Result<ReceivedVideo, Problem> {
         match (self.options(), self.file.take()) {
-            (Ok(options), Some(stored)) => Ok(Arrival { stored, options }),
+            (Ok(options), Some(stored)) => Ok(ReceivedVideo { stored, options }),
             (_, None) => Err(Refusal::NoFile.into()),
             (Err(error), Some(stored)) => {
-                stored.give_up(&receiver.deps).await;
+                stored.abandon(&receiver.deps).await;
                 Err(Refusal::from(error).into())
             }
         }
     }
 
-    async fn give_up(&mut self, receiver: &Receiver) {
+    async fn abandon(&mut self, receiver: &Receiver) {
         if let Some(stored) = self.file.take() {
-            stored.give_up(&receiver.deps).await;
+            stored.abandon(&receiver.deps).await;
         }
     }
 }

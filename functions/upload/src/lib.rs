@@ -1,7 +1,7 @@
 //! Takes a video and makes it a job: `POST /upload`, as a form or as a raw body.
 //!
 //! 1. `allowance.rs`: may it begin. `create.rs`: the route. Bearer + body stream -> stored video -> one transaction {job, outbox} -> 202.
-//! 2. `form.rs` and `raw.rs`: the two ways in. Both end in a [`receive::Arrival`].
+//! 2. `form.rs` and `raw.rs`: the two ways in. Both end in a [`receive::ReceivedVideo`].
 //! 3. `pace.rs`: a body must keep coming.
 //! 4. `receive.rs`: first bytes sniffed, the stream stored and digested, a job row that names the blob before its first
 //!    byte.

@@ -34,7 +34,7 @@ pub(crate) struct Pace {
 
 /// A body that ends with [`Broken::Stalled`] if it comes slower than [`Pace`]. Only the time that we wait for the client
 /// counts, not the time that the client waits for us.
-pub(crate) struct Paced<S = BodyDataStream> {
+pub(crate) struct PacedBody<S = BodyDataStream> {
     body: S,
     pace: Pace,
     deadline: Pin<Box<Sleep>>,
@@ -45,7 +45,7 @@ pub(crate) struct Paced<S = BodyDataStream> {
     ended: bool,
 }
 
-impl<S> Paced<S> {
+impl<S> PacedBody<S> {
     pub(crate) fn new(body: S, pace: Pace) -> Self {
         let deadline = Box::pin(sleep(pace.time));
         Self { body, pace, deadline, came: 0, handed: Some(Instant::now()), ended: false }
@@ -62,7 +62,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S, E> Stream for Paced<S>
+impl<S, E> Stream for PacedBody<S>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
@@ -102,12 +102,12 @@ mod tests {
     const PACE: Pace = Pace { time: Duration::from_secs(60), bytes: 100 };
 
     /// A body that sends `bytes` each `seconds`.
-    fn paced(bytes: usize, seconds: u64) -> Paced<impl Stream<Item = Result<Bytes, Infallible>> + Unpin> {
+    fn paced(bytes: usize, seconds: u64) -> PacedBody<impl Stream<Item = Result<Bytes, Infallible>> + Unpin> {
         let body = stream::unfold((), move |()| async move {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             Some((Ok(Bytes::from(vec![0; bytes])), ()))
         });
-        Paced::new(Box::pin(body), PACE)
+        PacedBody::new(Box::pin(body), PACE)
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,12 +5,12 @@ use contracts::Options;
 use runtime::{Problem, Query, drain};
 
 use crate::{
-    pace::Paced,
-    receive::{Arrival, Receiver},
+    pace::PacedBody,
+    receive::{ReceivedVideo, Receiver},
     refusal::Refusal,
 };
 
-pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<Arrival, Problem> {
+pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<ReceivedVideo, Problem> {
     let (mut parts, body) = request.into_parts();
     let parsed = match Query::<Vec<(String, String)>>::from_request_parts(&mut parts, &()).await {
         Ok(Query(fields)) => named(&fields).map_err(Problem::from),
@@ -23,9 +23,9 @@ pub(crate) async fn receive(receiver: Receiver, request: Request) -> Result<Arri
             return Err(problem);
         }
     };
-    let mut body = Paced::new(body.into_data_stream(), receiver.deps.config.pace());
+    let mut body = PacedBody::new(body.into_data_stream(), receiver.deps.config.pace());
     match receiver.store(name, &mut body).await {
-        Ok(stored) => Ok(Arrival { stored, options }),
+        Ok(stored) => Ok(ReceivedVideo { stored, options }),
         Err(refusal) => {
             drain(body).await;
             Err(refusal.into())

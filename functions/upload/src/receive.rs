@@ -12,7 +12,7 @@ use ring::digest::{Context, SHA256};
 use crate::{Upload, refusal::Refusal, sniff};
 
 /// A video that has arrived with valid options: all that is missing is the yes.
-pub(crate) struct Arrival {
+pub(crate) struct ReceivedVideo {
     pub(crate) stored: Stored,
     pub(crate) options: Options,
 }
@@ -29,19 +29,19 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Abandons the upload: the sweep removes its blob. A job that is no longer `uploading` is left alone.
-    pub(crate) async fn give_up(self, deps: &Upload) {
-        forget(deps, self.job_id).await;
+    pub(crate) async fn abandon(self, deps: &Upload) {
+        abandon_job(deps, self.job_id).await;
     }
 }
 
-async fn forget(deps: &Upload, job_id: JobId) {
+async fn abandon_job(deps: &Upload, job_id: JobId) {
     if let Err(error) = deps.db.jobs().abandon_upload(job_id).await {
         tracing::warn!(job = %job_id, %error, "a refused upload is forgotten when its heartbeat is missed");
     }
 }
 
 /// How often an upload sends its heartbeat, and learns whether its job still exists.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Receives one video for one user.
 pub(crate) struct Receiver {
@@ -63,17 +63,17 @@ impl Receiver {
         let (head, container) = sniffed_head(&mut stream).await?;
         let (job_id, video_id) = (JobId::generate(), VideoId::generate());
         self.deps.db.jobs().create(&NewJob { id: job_id, user_id: self.user_id, video_id }).await?;
-        match self.pour(job_id, video_id, head, stream).await {
+        match self.store_body(job_id, video_id, head, stream).await {
             Ok((bytes, digest)) => Ok(Stored { job_id, name, bytes, container, digest }),
             Err(refusal) => {
-                forget(&self.deps, job_id).await;
+                abandon_job(&self.deps, job_id).await;
                 Err(refusal)
             }
         }
     }
 
     /// Returns the size and the digest.
-    async fn pour<S, E>(
+    async fn store_body<S, E>(
         &self,
         job_id: JobId,
         video_id: VideoId,
@@ -95,8 +95,8 @@ impl Receiver {
             }
             digest.update(&bytes);
             upload.write(bytes).await?;
-            if sign.elapsed() > SIGN_OF_LIFE {
-                self.sign_of_life(job_id).await?;
+            if sign.elapsed() > HEARTBEAT {
+                self.heartbeat(job_id).await?;
                 sign = Instant::now();
             }
             next = stream.next().await.transpose().map_err(Into::into)?;
@@ -105,7 +105,7 @@ impl Receiver {
     }
 
     /// An upload whose job was removed ends; one that can't reach the database goes on, it will need it only at its end.
-    pub(crate) async fn sign_of_life(&self, job_id: JobId) -> Result<(), Refusal> {
+    pub(crate) async fn heartbeat(&self, job_id: JobId) -> Result<(), Refusal> {
         match self.deps.db.jobs().touch_upload(job_id).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Refusal::Gone),

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use contracts::InvalidOption;
-use identity::unmade;
+use identity::not_made;
 use runtime::Problem;
 
 use crate::pace::Broken;
@@ -77,7 +77,7 @@ impl From<Refusal> for Problem {
                 "The service has no room left. Try again later.",
             )
             .cause("the blob store is full"),
-            Refusal::Database(error) => unmade(error),
+            Refusal::Database(error) => not_made(error),
             Refusal::Storage(error) => Self::of(error),
         }
     }

@@ -17,8 +17,8 @@ mod end;
 mod header;
 mod metadata;
 mod part;
-mod pour;
-mod turn;
+mod part_writer;
+mod write_lock;
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use axum::{
 };
 use contracts::{JobId, UserId};
 use db::PartialUpload;
-use identity::{Begun, Caller, Once, Scope};
+use identity::{Caller, IdempotencyKey, Idempotent, Scope};
 use runtime::{Cause, OpenApiRouter, Path, Problem, routes};
 
 use self::{
@@ -42,7 +42,7 @@ use self::{
 use crate::{
     Upload,
     allowance::{bounded, narrowed},
-    create::{answer_unread, to_its_end},
+    create::{answer_unread, run_to_completion},
 };
 
 /// How long an upload is kept that nobody goes on with.
@@ -115,7 +115,7 @@ async fn about(State(deps): State<Upload>) -> Response {
         ("Upload-Metadata" = Option<String>, Header, description = "Pairs of a key and its value in Base64, with commas between: `filename`, and the options"),
     ),
     responses(
-        (status = 201, description = "Begun; `Location` is where the parts go", headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Expires" = String), ("Job-Location" = String))),
+        (status = 201, description = "Idempotent; `Location` is where the parts go", headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Expires" = String), ("Job-Location" = String))),
         (status = 400, description = "A header can't be read, or the length is 0"),
         (status = 401, description = "No valid credentials"),
         (status = 408, description = "Too little came for too long"),
@@ -131,7 +131,7 @@ async fn about(State(deps): State<Upload>) -> Response {
 async fn create(
     State(deps): State<Upload>,
     caller: Result<Caller, Problem>,
-    once: Result<Once, Problem>,
+    once: Result<IdempotencyKey, Problem>,
     Cause(trace): Cause,
     request: Request,
 ) -> Response {
@@ -140,8 +140,8 @@ async fn create(
     let asked = async {
         let user_id = allowed(caller?)?;
         let db = match once?.begin(&deps.db, user_id, &create::said(&head.headers)).await? {
-            Begun::First(db) => db,
-            Begun::Again(id) => return create::again(&deps, id).await,
+            Idempotent::First(db) => db,
+            Idempotent::Again(id) => return create::again(&deps, id).await,
         };
         let deps = narrowed(Upload { db, ..deps }, user_id).await?;
         let wanted = create::wanted(&deps, user_id, &head.headers)?;
@@ -150,7 +150,7 @@ async fn create(
     match asked.await {
         Ok(Asked::New(new)) => {
             let (deps, wanted) = *new;
-            to_its_end(async move { create::create(&deps, wanted, body).await }).await.into_response()
+            run_to_completion(async move { create::create(&deps, wanted, body).await }).await.into_response()
         }
         Ok(Asked::Again(upload)) => answer_unread(create::created(&upload), body).await,
         Err(problem) => answer_unread(problem, body).await,
@@ -159,7 +159,7 @@ async fn create(
 
 /// How far a resumable upload is.
 ///
-/// Once all has come, `Job-Location` is its job.
+/// IdempotencyKey all has come, `Job-Location` is its job.
 #[utoipa::path(
     head,
     path = "/uploads/{id}",
@@ -182,9 +182,9 @@ async fn look(
     Path(id): Path<JobId>,
 ) -> Response {
     let deps = deps.caused_by(&trace);
-    to_its_end(async move {
+    run_to_completion(async move {
         let upload = own(&deps, allowed(caller?)?, id).await?;
-        let mut upload = turn::settled(&deps, upload).await?;
+        let mut upload = write_lock::settled(&deps, upload).await?;
         if upload.part.is_none() {
             upload = end::if_complete(&deps, upload).await?;
         }
@@ -242,13 +242,15 @@ async fn patch(
     };
     match known.await {
         Ok((deps, upload, part)) => {
-            to_its_end(async move { part::receive(&deps, upload, part, body).await }).await.into_response()
+            run_to_completion(async move { part::receive(&deps, upload, part, body).await })
+                .await
+                .into_response()
         }
         Err(problem) => answer_unread(problem, body).await,
     }
 }
 
-/// Give up a resumable upload.
+/// Cancel a resumable upload.
 ///
 /// What has come is removed. The job of one that has ended stays.
 #[utoipa::path(

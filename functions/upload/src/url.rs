@@ -13,7 +13,7 @@
 
 mod fetch;
 mod flow;
-mod turns;
+mod slots;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contracts::Options;
-use identity::{Begun, Caller, Once, Scope, Verifier};
+use identity::{Caller, IdempotencyKey, Idempotent, Scope, Verifier};
 use outbound::{Outbound, Rules, Trust, Untrusted};
 use runtime::{CancellationToken, Cause, Json, OpenApiRouter, Problem, routes};
 use serde::{Deserialize, Serialize};
@@ -29,13 +29,13 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use self::turns::Turns;
+use self::slots::FetchSlots;
 use crate::{
     Upload, UploadConfig,
     allowance::narrowed,
-    create::{Accepted, queue, to_its_end},
+    create::{Accepted, queue, run_to_completion},
     pace::Broken,
-    receive::{Arrival, Receiver, Stored},
+    receive::{ReceivedVideo, Receiver, Stored},
     refusal::Refusal,
 };
 
@@ -45,14 +45,14 @@ pub(crate) const LONGEST: usize = 2000;
 /// Fetches videos.
 pub(crate) struct Links {
     outbound: Outbound,
-    turns: Turns,
+    turns: FetchSlots,
 }
 
 impl Links {
     pub(crate) fn new(config: &UploadConfig) -> Result<Self, Untrusted> {
         let rules = Rules { anywhere: false, ports: config.ports(), trusted: config.trusted() };
         let outbound = Outbound::new(rules, Trust::public().and_of_the_system())?;
-        Ok(Self { outbound, turns: Turns::new(config.url_at_once) })
+        Ok(Self { outbound, turns: FetchSlots::new(config.url_at_once) })
     }
 }
 
@@ -130,7 +130,7 @@ async fn offer(State(FromLinks { links, .. }): State<FromLinks>) -> Json<LinkOff
 async fn create_from_url(
     State(FromLinks { deps, links }): State<FromLinks>,
     caller: Caller,
-    once: Once,
+    once: IdempotencyKey,
     Cause(trace): Cause,
     Json(link): Json<Link>,
 ) -> Result<Response, Problem> {
@@ -139,8 +139,8 @@ async fn create_from_url(
     let (options, wanted) = (options(&link.options)?, fetch::checked(&link.url)?);
     let said = [link.url.as_str(), link.filename.as_deref().unwrap_or_default(), &json!(options).to_string()];
     let db = match once.begin(&deps.db, caller.user_id, &said).await? {
-        Begun::First(db) => db,
-        Begun::Again(id) => return Ok(Accepted::new(id).into_response()),
+        Idempotent::First(db) => db,
+        Idempotent::Again(id) => return Ok(Accepted::new(id).into_response()),
     };
     let turn = links.turns.take(caller.user_id)?;
     let deps = narrowed(Upload { db, ..deps }.caused_by(&trace), caller.user_id).await?;
@@ -150,9 +150,9 @@ async fn create_from_url(
         let _turn = turn;
         let receiver = Receiver::new(deps.clone(), caller.user_id);
         let stored = store(&receiver, &links.outbound, (wanted, link.filename), hung_up).await?;
-        queue(&deps, Arrival { stored, options }).await.map_err(Problem::from)
+        queue(&deps, ReceivedVideo { stored, options }).await.map_err(Problem::from)
     };
-    to_its_end(work).await.map(IntoResponse::into_response)
+    run_to_completion(work).await.map(IntoResponse::into_response)
 }
 
 /// Fetches the video into the blob store.

@@ -45,14 +45,14 @@ impl Config for LocalConfig {
 
 /// How long others are kept away from an event in hand.
 const CLAIM: Duration = Duration::from_secs(30);
-/// How long a lane sleeps at the most when nobody wakes it.
+/// How long a consumer sleeps at the most when nobody wakes it.
 const IDLE: Duration = Duration::from_secs(10);
 /// Longest pause before an event whose handler failed is redelivered.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How long handlers get to give back what they have in hand, after the drain time.
-const GIVE_BACK: Duration = Duration::from_secs(5);
+const RELEASE_TIME: Duration = Duration::from_secs(5);
 /// The pause after the outbox could not be read.
-const BREATH: Duration = Duration::from_secs(1);
+const ERROR_PAUSE: Duration = Duration::from_secs(1);
 /// How often events without a subscriber are removed.
 const DROP: Duration = Duration::from_millis(200);
 
@@ -80,7 +80,7 @@ impl Local {
     /// Delivers to `function` until `shutdown`, then lets the handlers in hand finish.
     ///
     /// # Errors
-    /// [`Died`] if a lane ended before.
+    /// [`Died`] if a consumer ended before.
     pub fn run(
         self,
         function: Function,
@@ -101,7 +101,7 @@ impl Local {
             drop_events(self.db.clone(), without, woken, shutdown.clone()),
         );
         for (kind, width) in types {
-            let lane = Lane {
+            let consumer = LocalConsumer {
                 kind,
                 width,
                 db: self.db.clone(),
@@ -111,7 +111,7 @@ impl Local {
                 in_hand: JoinSet::new(),
                 end: CancellationToken::new(),
             };
-            lanes.spawn(kind, lane.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
+            lanes.spawn(kind, consumer.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
         }
         lanes
     }
@@ -131,7 +131,7 @@ async fn drop_events(db: Db, kinds: Vec<&'static str>, mut woken: Woken, shutdow
     }
 }
 
-struct Lane {
+struct LocalConsumer {
     kind: &'static str,
     width: usize,
     db: Db,
@@ -143,7 +143,7 @@ struct Lane {
     end: CancellationToken,
 }
 
-impl Lane {
+impl LocalConsumer {
     async fn run(mut self, shutdown: CancellationToken, drain: Duration) {
         while !shutdown.is_cancelled() {
             self.woken.look();
@@ -151,7 +151,7 @@ impl Lane {
                 Ok(()) => self.pause().await,
                 Err(error) => {
                     tracing::warn!(kind = self.kind, %error, "the outbox can't be read");
-                    BREATH
+                    ERROR_PAUSE
                 }
             };
             tokio::select! {
@@ -185,7 +185,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Until the next row is due. A full lane is woken by its own tasks.
+    /// Until the next row is due. A full consumer is woken by its own tasks.
     async fn pause(&self) -> Duration {
         let next = self.db.outbox().next_due(self.kind).await;
         let (Ok(Some(due)), Ok(now)) = (next, self.db.now().await) else { return IDLE };
@@ -223,7 +223,7 @@ impl Lane {
     async fn drain(mut self, limit: Duration) {
         if tokio::time::timeout(limit, self.finish()).await.is_err() {
             self.end.cancel();
-            if tokio::time::timeout(GIVE_BACK, self.finish()).await.is_err() {
+            if tokio::time::timeout(RELEASE_TIME, self.finish()).await.is_err() {
                 tracing::warn!(kind = self.kind, "running handlers were aborted");
             }
         }

@@ -94,10 +94,10 @@ impl Relay {
             Ok(()) => self.remove(&pending.envelope.id).await,
             // An outage is no event's fault: it is due as before. If that can't be noted it is so at the end of the claim.
             Err(error @ Error::Unavailable(_)) => {
-                self.db.outbox().give_back(&pending).await.map_err(away)?;
+                self.db.outbox().release(&pending).await.map_err(away)?;
                 return Err(error);
             }
-            Err(error) => self.put_off(&pending, &error).await.map_err(away)?,
+            Err(error) => self.postpone(&pending, &error).await.map_err(away)?,
         }
         Ok(())
     }
@@ -121,7 +121,7 @@ impl Relay {
     }
 
     /// The last time that an event is refused its row goes: what it hints at stands in other rows.
-    async fn put_off(&self, pending: &Pending, error: &Error) -> db::Result<()> {
+    async fn postpone(&self, pending: &Pending, error: &Error) -> db::Result<()> {
         let Pending { envelope, attempts, .. } = pending;
         match pause_after(attempts + 1) {
             Some(pause) => {

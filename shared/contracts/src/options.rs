@@ -1,13 +1,16 @@
 //! Conversion options: what a client may ask for, parsed and validated in one place.
 
 mod format;
+mod parse;
 mod policies;
 mod preset;
 
 use serde::{Deserialize, Serialize};
 
+use self::parse::{flag, loudness, number, one_of, seconds, word};
 pub use self::{
     format::Format,
+    parse::InvalidOption,
     policies::{BitrateMode, ChapterPolicy, CoverPolicy, NotifyBy, SilencePolicy, TagPolicy},
     preset::Preset,
 };
@@ -102,25 +105,9 @@ const WEBHOOK_BYTES: usize = 1000;
 /// Longest JSON of all options together, in characters: the width of the column that they are stored in.
 const STORED_CHARACTERS: usize = 4000;
 
-/// An option that is unknown, has a value out of range, or contradicts another.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("option {option}: {problem}")]
-pub struct InvalidOption {
-    /// The option's name as the client wrote it.
-    pub option: String,
-    /// What is wrong and what is allowed.
-    pub problem: String,
-}
-
 /// The names of all options.
 const NAMES: &str = "preset format bitrate bitrate_mode quality sample_rate channels start end loudness track silence fade peaks tags cover \
                      chapters title artist album folder notify webhook";
-
-impl InvalidOption {
-    fn new(option: &str, problem: impl Into<String>) -> Self {
-        Self { option: option.chars().take(60).collect(), problem: problem.into() }
-    }
-}
 
 impl Options {
     /// From the text fields of a form or a query string. An empty value means that the option is not given.
@@ -346,51 +333,6 @@ pub fn is_label(text: &str, most: usize) -> bool {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-fn one_of(name: &str, value: Option<u32>, allowed: &[u32]) -> Result<(), InvalidOption> {
-    if value.is_none_or(|value| allowed.contains(&value)) {
-        return Ok(());
-    }
-    let list = allowed.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    Err(InvalidOption::new(name, format!("must be one of {list}")))
-}
-
-fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, InvalidOption> {
-    value.parse().map_err(|_| InvalidOption::new(name, "must be a whole number, without a unit"))
-}
-
-fn flag(name: &str, value: &str) -> Result<bool, InvalidOption> {
-    value.parse().map_err(|_| InvalidOption::new(name, "must be true or false"))
-}
-
-/// A value of an enumeration by its name in JSON.
-fn word<T: for<'de> Deserialize<'de>>(name: &str, value: &str, allowed: &str) -> Result<T, InvalidOption> {
-    serde_json::from_value(value.into()).map_err(|_| InvalidOption::new(name, format!("must be {allowed}")))
-}
-
-fn loudness(name: &str, value: &str) -> Result<f64, InvalidOption> {
-    value.parse().map_err(|_| InvalidOption::new(name, "must be off or a number of LUFS, as -16"))
-}
-
-/// `90`, `90.5`, `1:30`, `0:01:30.5` -> seconds. At most 1000 hours.
-fn seconds(name: &str, value: &str) -> Result<f64, InvalidOption> {
-    let wrong = || InvalidOption::new(name, "must be seconds or h:mm:ss");
-    let parts: Vec<&str> = value.split(':').collect();
-    let plain =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if parts.len() > 3 || !parts.iter().all(|part| plain(part)) {
-        return Err(wrong());
-    }
-    let mut total = 0.0;
-    for (place, part) in parts.iter().enumerate() {
-        let value: f64 = part.parse().map_err(|_| wrong())?;
-        if place > 0 && value >= 60.0 {
-            return Err(wrong());
-        }
-        total = total * 60.0 + value;
-    }
-    if total > 3_600_000.0 { Err(wrong()) } else { Ok(total) }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Db {
 
 /// What became of the jobs that were uploaded since a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Course {
+pub struct JobOutcomes {
     /// How many are in each state; states without any are left out.
     pub states: Vec<(State, u64)>,
     /// Bytes of their videos.
@@ -65,12 +65,12 @@ impl Db {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn course(&self, since: Timestamp) -> Result<Course> {
+    pub async fn course(&self, since: Timestamp) -> Result<JobOutcomes> {
         let sums = sqlx::query(
             "SELECT state, COUNT(*) AS n, CAST(SUM(source_bytes) AS SIGNED) AS video_bytes, CAST(SUM(audio_bytes) AS SIGNED) AS audio_bytes \
              FROM jobs WHERE id > ? GROUP BY state",
         );
-        let mut course = Course::default();
+        let mut course = JobOutcomes::default();
         for row in &self.fetch_all(sums.bind(JobId::first_of(since).to_string())).await? {
             // One that a newer version knows is none of ours to tell.
             let Ok(state) = parsed(row, "state") else { continue };

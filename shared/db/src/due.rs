@@ -42,7 +42,7 @@ impl Db {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn forget_expired_tokens(&self, limit: u32) -> Result<u64> {
+    pub async fn delete_expired_tokens(&self, limit: u32) -> Result<u64> {
         let now = self.now().await?.millis();
         let old =
             sqlx::query("SELECT id FROM refresh_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?");

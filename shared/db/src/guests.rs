@@ -45,7 +45,7 @@ impl Db {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn forget_guests(&self, limit: u32) -> Result<usize> {
+    pub async fn delete_expired_guests(&self, limit: u32) -> Result<usize> {
         let now = self.now().await?.millis();
         let gone = sqlx::query("SELECT id FROM users WHERE guest_until < ? ORDER BY guest_until LIMIT ?");
         let gone = self.fetch_all(gone.bind(now).bind(i64::from(limit))).await?;

@@ -26,12 +26,12 @@ mod upload;
 
 use crate::Db;
 
-pub use changes::{Change, Glance};
+pub use changes::{Change, JobSummary};
 pub use chapters::Chapter;
 pub use claim::{Claimed, Lease};
 pub use end::{Finished, MAX_ATTEMPTS, Release, Released};
 pub use labels::Labels;
-pub use look::{Keep, Looked};
+pub use look::{LookOutcome, Retention};
 pub use read::{Audio, Job, Source};
 pub use upload::NewJob;
 

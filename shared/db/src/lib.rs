@@ -1,4 +1,5 @@
-//! The state of Tapedeck in SQL. One SQL text for SQLite and MySQL.
+//! The state of Tapedeck in SQL. One SQL text for SQLite and MySQL. Start with `jobs.rs`, then `jobs/end.rs`: a transition
+//! with its outbox row, in one transaction.
 //!
 //! - [`Db`] is one handle; what belongs together stands together: [`Db::jobs`] (the state machine of a job, in `jobs/`),
 //!   [`Db::deliveries`] (mails and webhooks), [`Db::outbox`] (events to publish), `garbage.rs` (blobs to be removed),
@@ -44,7 +45,7 @@ mod user_changes;
 mod users;
 
 pub use administrators::LastAdmin;
-pub use backlog::{Backlog, Course};
+pub use backlog::{Backlog, JobOutcomes};
 pub use classes::{Allowance, Class, GUEST, STANDARD};
 pub use costs::MonthlyCost;
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
@@ -52,15 +53,15 @@ pub use error::Error;
 pub use feeds::Feed;
 pub use garbage::Garbage;
 pub use jobs::{
-    Audio, Change, Chapter, Claimed, Finished, Glance, Job, Jobs, Keep, Labels, Lease, Looked, MAX_ATTEMPTS,
-    NewJob, Release, Released, Source,
+    Audio, Change, Chapter, Claimed, Finished, Job, JobSummary, Jobs, Labels, Lease, LookOutcome,
+    MAX_ATTEMPTS, NewJob, Release, Released, Retention, Source,
 };
 pub use keys::ApiKey;
 pub use leases::Task;
 pub use limits::Quota;
 pub use outbox::{Outbox, Pending};
 pub use pool::{CONNECTIONS, Db};
-pub use request_keys::{Before, RequestKey};
+pub use request_keys::{EarlierRequest, RequestKey};
 pub use sessions::{Device, NewSession, Session};
 pub use tokens::{NewRefreshToken, RefreshToken, Rotation};
 pub use uploads::{ANSWER, NewUpload, PartialUpload, Uploads};

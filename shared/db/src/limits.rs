@@ -101,7 +101,7 @@ impl Db {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn put_back(&self, name: &str, amount: u64, quota: Quota) -> Result<()> {
+    pub async fn refund(&self, name: &str, amount: u64, quota: Quota) -> Result<()> {
         let back = sqlx::query("UPDATE limits SET full_at = full_at - ? WHERE name = ?");
         self.execute(back.bind(quota.cost(amount)).bind(name)).await.map(drop)
     }

@@ -101,14 +101,14 @@ impl Outbox<'_> {
         for row in &self.db.fetch_all(due).await? {
             match read(row) {
                 Ok(pending) => readable.push(pending),
-                Err(Error::Corrupt(problem)) => self.put_off(row, &problem).await?,
+                Err(Error::Corrupt(problem)) => self.postpone(row, &problem).await?,
                 Err(error) => return Err(error),
             }
         }
         Ok(readable)
     }
 
-    async fn put_off(&self, row: &AnyRow, problem: &str) -> Result<()> {
+    async fn postpone(&self, row: &AnyRow, problem: &str) -> Result<()> {
         let Ok(id) = row.try_get::<String, _>("id") else {
             tracing::error!(problem, "an event can't be read, nor its id");
             return Ok(());
@@ -139,7 +139,7 @@ impl Outbox<'_> {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn give_back(&self, pending: &Pending) -> Result<()> {
+    pub async fn release(&self, pending: &Pending) -> Result<()> {
         let due = sqlx::query("UPDATE outbox SET due_at = ? WHERE id = ?");
         self.db.execute(due.bind(pending.due_at.millis()).bind(&pending.envelope.id)).await.map(drop)
     }

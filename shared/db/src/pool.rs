@@ -8,8 +8,8 @@
 mod address;
 mod calls;
 mod clock;
-mod lent;
 mod migrate;
+mod pooled;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -18,9 +18,9 @@ use sqlx::{
     AnyConnection, AnyPool, any::AnyPoolOptions, migrate::MigrateDatabase as _, pool::PoolConnectionMetadata,
 };
 
-pub(crate) use calls::PATIENCE;
+pub(crate) use calls::RETRY_TIME;
 use clock::ServerClock;
-pub(crate) use lent::{Pool, Tx};
+pub(crate) use pooled::{Pool, Tx};
 
 use crate::{Error, RequestKey, Result};
 

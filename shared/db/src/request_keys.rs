@@ -18,7 +18,7 @@ use crate::{
 
 /// How long a key is known.
 const KEPT: Duration = Duration::from_hours(24);
-/// A first request without a heartbeat for so long gives way to a repeat: who sends it has given it up.
+/// A first request without a heartbeat for so long is replaced by its repeat: its client has left it.
 const SILENT: Duration = Duration::from_secs(30);
 
 /// Names what a request makes, for when it is sent again.
@@ -32,7 +32,7 @@ pub struct RequestKey {
 
 /// What became of a key before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Before {
+pub enum EarlierRequest {
     /// Nothing, or nothing that is left: this is the first request.
     Nothing,
     /// It was sent with another request.
@@ -48,45 +48,47 @@ impl Db {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn before(&self, key: &RequestKey) -> Result<Before> {
+    pub async fn before(&self, key: &RequestKey) -> Result<EarlierRequest> {
         let now = self.now().await?;
         let known = sqlx::query(
             "SELECT request_keys.fingerprint, request_keys.made, request_keys.done_at, request_keys.expires_at, jobs.state, jobs.updated_at \
              FROM request_keys LEFT JOIN jobs ON jobs.id = request_keys.made WHERE request_keys.id = ?",
         );
-        let Some(row) = self.fetch_optional(known.bind(&key.id)).await? else { return Ok(Before::Nothing) };
+        let Some(row) = self.fetch_optional(known.bind(&key.id)).await? else {
+            return Ok(EarlierRequest::Nothing);
+        };
         let (made, state) = (row.try_get::<String, _>("made")?, parsed_or_null::<State>(&row, "state")?);
         let (done, heard) = (time_or_null(&row, "done_at")?, time_or_null(&row, "updated_at")?);
         let in_hand =
             state == Some(State::Uploading) && heard.is_some_and(|heard| heard > now.before(SILENT));
         if time(&row, "expires_at")? <= now {
             self.free(key, &made).await?;
-            return Ok(Before::Nothing);
+            return Ok(EarlierRequest::Nothing);
         }
         if done.is_none() && !in_hand {
-            return self.give_up(key, &made, state).await;
+            return self.free_ended(key, &made, state).await;
         }
         if row.try_get::<String, _>("fingerprint")? != key.fingerprint {
-            return Ok(Before::Other);
+            return Ok(EarlierRequest::Other);
         }
-        Ok(if done.is_some() { Before::Made(made) } else { Before::InHand })
+        Ok(if done.is_some() { EarlierRequest::Made(made) } else { EarlierRequest::InHand })
     }
 
-    /// Frees a key whose first request is dead.
-    async fn give_up(&self, key: &RequestKey, made: &str, state: Option<State>) -> Result<Before> {
+    /// Frees a key whose first request has ended without a result.
+    async fn free_ended(&self, key: &RequestKey, made: &str, state: Option<State>) -> Result<EarlierRequest> {
         if state == Some(State::Uploading) && !self.jobs().abandon_upload(parse("made", made)?).await? {
             // It was accepted after all, in this moment.
-            return Ok(Before::InHand);
+            return Ok(EarlierRequest::InHand);
         }
         self.free(key, made).await?;
-        Ok(Before::Nothing)
+        Ok(EarlierRequest::Nothing)
     }
 
     /// Frees the key of this request: what it has made is gone.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn forget_request(&self, made: impl Display) -> Result<()> {
+    pub async fn release_request_key(&self, made: impl Display) -> Result<()> {
         match &self.request {
             Some(key) => self.free(key, &made.to_string()).await,
             None => Ok(()),
@@ -98,11 +100,11 @@ impl Db {
         self.execute(free.bind(&key.id).bind(made)).await.map(drop)
     }
 
-    /// Forgets up to `limit` keys that are past their time; returns how many.
+    /// Deletes up to `limit` keys that are past their time; returns how many.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn forget_request_keys(&self, limit: u32) -> Result<u64> {
+    pub async fn delete_expired_request_keys(&self, limit: u32) -> Result<u64> {
         let now = self.now().await?.millis();
         let old = sqlx::query("SELECT id FROM request_keys WHERE expires_at < ? ORDER BY expires_at LIMIT ?");
         let mut gone = 0;

@@ -70,12 +70,12 @@ impl Db {
         };
         insert(&mut tx, &session, Some(&new.secret_hash)).await?;
         tx.commit().await?;
-        self.forget_sessions(now).await?;
+        self.delete_expired_sessions(now).await?;
         Ok(session.id)
     }
 
     /// Sessions whose time is up open nothing; a few rows of such go whenever one is made.
-    async fn forget_sessions(&self, now: Timestamp) -> Result<()> {
+    async fn delete_expired_sessions(&self, now: Timestamp) -> Result<()> {
         let old = sqlx::query("SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?");
         for row in &self.fetch_all(old.bind(now.millis()).bind(SWEPT)).await? {
             let delete = sqlx::query("DELETE FROM sessions WHERE id = ? AND expires_at < ?");

@@ -18,11 +18,11 @@ use crate::{
 const PAGE: i64 = 1000;
 
 /// Who was not told of an end that is older than this is not told any more.
-const STILL_NEWS: Duration = Duration::from_secs(3 * 86_400);
+const NOTIFY_WITHIN: Duration = Duration::from_secs(3 * 86_400);
 
 /// `dev.tapedeck.webhook.due.v1`, `dev.tapedeck.user.registered.v1` and `dev.tapedeck.user.password-reset-asked.v1`.
 #[derive(Deserialize)]
-struct Old {
+struct LegacyEvent {
     job_id: Option<JobId>,
     state: Option<State>,
     user_id: Option<UserId>,
@@ -52,19 +52,19 @@ impl Db {
                  (SELECT COUNT(*) FROM notifications WHERE subject = jobs.id AND sent_at IS NOT NULL AND kind = CASE state WHEN 'done' THEN 'webhook-done' ELSE 'webhook-failed' END) AS called \
                  FROM jobs WHERE id > ? ORDER BY id LIMIT ?",
             );
-            let page = page.bind(now.before(STILL_NEWS).millis()).bind(&after).bind(PAGE);
+            let page = page.bind(now.before(NOTIFY_WITHIN).millis()).bind(&after).bind(PAGE);
             let rows = self.fetch_all(page).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = last.try_get("id")?;
             for row in &rows {
                 if row.try_get::<i64, _>("is_news")? == 1 {
-                    self.tell_of_end(row, now).await?;
+                    self.deliver_end(row, now).await?;
                 }
             }
         }
     }
 
-    async fn tell_of_end(&self, row: &AnyRow, now: Timestamp) -> Result<()> {
+    async fn deliver_end(&self, row: &AnyRow, now: Timestamp) -> Result<()> {
         let (options, _) = Options::from_stored(&row.try_get::<String, _>("options")?);
         let mut tx = self.begin().await?;
         if options.notify == NotifyBy::Mail && row.try_get::<i64, _>("mailed")? == 0 {
@@ -113,7 +113,7 @@ impl Db {
 async fn old_event(tx: &mut Tx, row: &AnyRow, now: Timestamp) -> Result<()> {
     let Ok(data) = serde_json::from_str(&row.try_get::<String, _>("data")?) else { return Ok(()) };
     let (new, since) = match (row.try_get::<String, _>("kind")?.as_str(), data) {
-        ("dev.tapedeck.webhook.due.v1", Old { job_id: Some(job), state: Some(state), .. }) => {
+        ("dev.tapedeck.webhook.due.v1", LegacyEvent { job_id: Some(job), state: Some(state), .. }) => {
             let ended = sqlx::query("SELECT id, user_id, state FROM jobs WHERE id = ? AND state = ?")
                 .bind(job.to_string())
                 .bind(state.as_str())
@@ -122,7 +122,7 @@ async fn old_event(tx: &mut Tx, row: &AnyRow, now: Timestamp) -> Result<()> {
             let Some(ended) = ended else { return Ok(()) };
             return end_delivery(tx, &ended, Channel::Webhook, now).await;
         }
-        ("dev.tapedeck.user.registered.v1", Old { user_id: Some(user), .. }) => {
+        ("dev.tapedeck.user.registered.v1", LegacyEvent { user_id: Some(user), .. }) => {
             // Who has registered by this version is to be told already.
             let known =
                 sqlx::query("SELECT 1 AS one FROM deliveries WHERE user_id = ? AND message = 'welcome'");
@@ -131,7 +131,7 @@ async fn old_event(tx: &mut Tx, row: &AnyRow, now: Timestamp) -> Result<()> {
             }
             (NewDelivery::mail(user, Message::Welcome), now)
         }
-        (_, Old { user_id: Some(user), .. }) => {
+        (_, LegacyEvent { user_id: Some(user), .. }) => {
             (NewDelivery::mail(user, Message::PasswordReset), time(row, "due_at")?)
         }
         _ => return Ok(()),

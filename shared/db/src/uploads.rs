@@ -222,7 +222,7 @@ impl Uploads<'_> {
         Ok(true)
     }
 
-    /// Forgets how far an upload is. Its job is not touched.
+    /// Deletes how far an upload is. Its job is not touched.
     ///
     /// # Errors
     /// As the database fails.
@@ -231,11 +231,11 @@ impl Uploads<'_> {
         self.db.execute(gone.bind(id.to_string())).await.map(drop)
     }
 
-    /// Forgets up to `limit` uploads that are past their time; returns how many.
+    /// Deletes up to `limit` uploads that are past their time; returns how many.
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn forget_expired(&self, limit: u32) -> Result<u64> {
+    pub async fn delete_expired_uploads(&self, limit: u32) -> Result<u64> {
         let now = self.db.now().await?.millis();
         let old = sqlx::query("SELECT id FROM uploads WHERE expires_at < ? ORDER BY expires_at LIMIT ?");
         let mut gone = 0;

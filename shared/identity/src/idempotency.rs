@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
 };
 use contracts::UserId;
-use db::{Before, Db, RequestKey};
+use db::{Db, EarlierRequest, RequestKey};
 use runtime::Problem;
 use sha2::{Digest as _, Sha256};
 
@@ -21,7 +21,7 @@ const LONGEST: usize = 255;
 
 /// The key of a request, if it has one, and what the head says of the rest.
 #[derive(Clone, Debug)]
-pub struct Once {
+pub struct IdempotencyKey {
     key: Option<String>,
     route: String,
     head: String,
@@ -29,14 +29,14 @@ pub struct Once {
 
 /// How a request goes on. `Id` names what it makes.
 #[derive(Clone, Debug)]
-pub enum Begun<Id> {
+pub enum Idempotent<Id> {
     /// It is the first one: what it makes is made by this handle, which notes it.
     First(Db),
     /// It was sent before, and has made this.
     Again(Id),
 }
 
-impl<S: Sync> FromRequestParts<S> for Once {
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -49,7 +49,7 @@ impl<S: Sync> FromRequestParts<S> for Once {
     }
 }
 
-impl Once {
+impl IdempotencyKey {
     /// Whether this is the first request with the key. `said` is what it asks for beside its path, its query and the length
     /// of its body.
     ///
@@ -60,22 +60,22 @@ impl Once {
         db: &Db,
         user: UserId,
         said: &[&str],
-    ) -> Result<Begun<Id>, Problem> {
-        let Some(key) = self.key else { return Ok(Begun::First(db.clone())) };
+    ) -> Result<Idempotent<Id>, Problem> {
+        let Some(key) = self.key else { return Ok(Idempotent::First(db.clone())) };
         let id = hash(&[&user.to_string(), &self.route, &key]);
         let key = RequestKey { id, fingerprint: hash(&[&[self.head.as_str()], said].concat()) };
         match db.before(&key).await.map_err(Problem::of)? {
-            Before::Nothing => Ok(Begun::First(db.for_request(key))),
-            Before::Other => Err(Problem::new(
+            EarlierRequest::Nothing => Ok(Idempotent::First(db.for_request(key))),
+            EarlierRequest::Other => Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
                 "This Idempotency-Key was sent with another request. Send a new one.",
             )),
-            Before::InHand => Err(in_hand()),
-            Before::Made(made) => {
+            EarlierRequest::InHand => Err(still_running()),
+            EarlierRequest::Made(made) => {
                 let made =
                     made.parse().map_err(|_| Problem::internal("a request's key names no such thing"))?;
-                Ok(Begun::Again(made))
+                Ok(Idempotent::Again(made))
             }
         }
     }
@@ -83,9 +83,9 @@ impl Once {
 
 /// What a failure to make something is to the client: another request with the same key may have been faster.
 #[must_use]
-pub fn unmade(error: db::Error) -> Problem {
+pub fn not_made(error: db::Error) -> Problem {
     match error {
-        db::Error::Exists => in_hand(),
+        db::Error::Exists => still_running(),
         error => Problem::of(error),
     }
 }
@@ -96,7 +96,7 @@ pub fn used_up(detail: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, "idempotency-key-used", detail)
 }
 
-fn in_hand() -> Problem {
+fn still_running() -> Problem {
     let detail =
         "An earlier request with this Idempotency-Key is running. Send this one again in a few seconds.";
     Problem::new(StatusCode::CONFLICT, "idempotency-in-hand", detail)

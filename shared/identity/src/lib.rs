@@ -1,11 +1,12 @@
 //! Who is calling, and may they: access tokens, API keys, cookies, and links that need none of them.
+//! Start with `caller.rs`.
 //!
 //! - [`Caller`] is the extractor that every guarded handler takes; [`Verifier`] is what it needs in the state.
 //! - [`SigningKey`] is held by `auth` alone; everybody else has the [`VerifyingKeys`].
 //! - [`Links`] signs the addresses of audio that stand in mails, and makes those of podcast feeds.
 //! - [`Proofs`] signs the mails that prove an address or set a new password, and knows everybody's
 //!   [`WebhookSecret`]. Only `auth` and `notify` hold it: who has it can open every account.
-//! - [`Once`]: a request that may be sent again and makes what it makes once (`Idempotency-Key`).
+//! - [`IdempotencyKey`]: a request that may be sent again and makes what it makes once (`Idempotency-Key`).
 //! - [`new_secret`] and [`hash_secret`]: opaque tokens (API keys, refresh tokens); only their hash is stored.
 //!
 //! Architecture invariant: this is the only crate that names jsonwebtoken; algorithm, issuer, audience and
@@ -29,7 +30,7 @@ mod webhook;
 pub use caller::Caller;
 pub use cookie::{SESSION_PREFIX, same_origin, session_cookie, session_secret};
 pub use error::Error;
-pub use idempotency::{Begun, Once, unmade, used_up};
+pub use idempotency::{IdempotencyKey, Idempotent, not_made, used_up};
 pub use links::{LinkError, Links};
 pub use proofs::{Proofs, Reset};
 pub use scope::{Scope, Scopes, UnknownScope};

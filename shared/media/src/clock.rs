@@ -64,7 +64,7 @@ pub(crate) struct Piece {
 
 /// What was wrong with the times.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Oddities {
+pub(crate) struct TimestampFaults {
     /// Holes that stay, and how long they are together.
     pub(crate) holes: u32,
     pub(crate) silence: Nanos,
@@ -89,7 +89,7 @@ pub(crate) struct Clock {
     /// When and where the first piece was, and those of a little while.
     first: Option<(Nanos, i64)>,
     lately: VecDeque<(Nanos, i64)>,
-    oddities: Oddities,
+    timestamp_faults: TimestampFaults,
 }
 
 impl Clock {
@@ -104,7 +104,7 @@ impl Clock {
             behind: 0,
             first: None,
             lately: VecDeque::new(),
-            oddities: Oddities::default(),
+            timestamp_faults: TimestampFaults::default(),
         }
     }
 
@@ -140,8 +140,8 @@ impl Clock {
         self.end.map_or(0, |end| self.within(end))
     }
 
-    pub(crate) fn oddities(&self) -> Oddities {
-        self.oddities
+    pub(crate) fn timestamp_faults(&self) -> TimestampFaults {
+        self.timestamp_faults
     }
 
     fn begin(&mut self, piece: Piece) -> (Nanos, Nanos) {
@@ -170,14 +170,14 @@ impl Clock {
             self.set(gap);
             return 0;
         }
-        self.oddities.holes += 1;
-        self.oddities.silence = self.oddities.silence.saturating_add(self.behind);
+        self.timestamp_faults.holes += 1;
+        self.timestamp_faults.silence = self.timestamp_faults.silence.saturating_add(self.behind);
         std::mem::take(&mut self.behind)
     }
 
     /// The clock was set: the sound goes on where it was.
     fn set(&mut self, gap: Nanos) {
-        self.oddities.sets += u32::from(self.trust != Trust::Counted);
+        self.timestamp_faults.sets += u32::from(self.trust != Trust::Counted);
         self.offset = self.offset.saturating_add(gap);
         self.first = None;
         self.lately.clear();
@@ -193,7 +193,7 @@ impl Clock {
             _ if self.behind > MOST_HOLE => false,
             Trust::Written => declared,
             // Right after a clock was set, it may well be set again.
-            Trust::Running if self.oddities.sets > 0 && !self.has_started() => false,
+            Trust::Running if self.timestamp_faults.sets > 0 && !self.has_started() => false,
             Trust::Running => self.behind <= SHORT || self.has_bytes(place),
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use self::blocks::Blocks;
 use self::budget::Budget;
-use self::output::{Nowhere, Output};
+use self::output::{NoOutput, Output};
 use crate::cpu::CpuTime;
 use crate::error::Error;
 use crate::ports::{Sink, Source};
@@ -108,7 +108,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Unreadable`], [`Error::Source`], [`Error::TimedOut`] or [`Error::Crashed`].
     pub async fn probe<S: Source + Send + Sync>(&self, source: &S) -> Result<Probe, Error> {
-        let outcome = self.run(source, Task::Probe, &mut Nowhere, |_| ()).await?;
+        let outcome = self.run(source, Task::Probe, &mut NoOutput, |_| ()).await?;
         match outcome.report {
             Report::Probed(probe) => Ok(probe),
             Report::Converted { .. } => Err(nonsense()),
@@ -171,7 +171,7 @@ struct Outcome {
 impl<S: Source + Send + Sync, K: Sink + Send, P: FnMut(Progress) + Send> Conversation<'_, S, K, P> {
     async fn hold(mut self, job: Job) -> Result<Outcome, Error> {
         let (job, late) = (ToWorker::Job(job), |_| Error::TimedOut);
-        timeout_at(self.budget.deadline(), self.say(&job)).await.map_err(late)??;
+        timeout_at(self.budget.deadline(), self.send(&job)).await.map_err(late)??;
         loop {
             let step = timeout_at(self.budget.deadline(), self.step()).await.map_err(late)?;
             if let Some(report) = step? {
@@ -183,7 +183,7 @@ impl<S: Source + Send + Sync, K: Sink + Send, P: FnMut(Progress) + Send> Convers
 
     /// Does what the next message asks for; the report if it is the last one.
     async fn step(&mut self) -> Result<Option<Report>, Error> {
-        match self.hear().await? {
+        match self.receive().await? {
             FromWorker::Read { offset, len } => self.answer(offset, len).await?,
             FromWorker::Audio(bytes) => self.blocks.alongside(self.output.write(bytes)).await?,
             FromWorker::Rewrite { offset, bytes } => self.output.rewrite(offset, bytes).await?,
@@ -203,15 +203,15 @@ impl<S: Source + Send + Sync, K: Sink + Send, P: FnMut(Progress) + Send> Convers
         Ok(None)
     }
 
-    async fn say(&mut self, message: &ToWorker) -> Result<(), Error> {
-        match self.child.say(message).await {
+    async fn send(&mut self, message: &ToWorker) -> Result<(), Error> {
+        match self.child.send(message).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.child.cause(error).await),
         }
     }
 
-    async fn hear(&mut self) -> Result<FromWorker, Error> {
-        match self.blocks.alongside(self.child.hear()).await {
+    async fn receive(&mut self) -> Result<FromWorker, Error> {
+        match self.blocks.alongside(self.child.receive()).await {
             Ok(message) => Ok(message),
             Err(error) => Err(self.child.cause(error).await),
         }
@@ -219,7 +219,7 @@ impl<S: Source + Send + Sync, K: Sink + Send, P: FnMut(Progress) + Send> Convers
 
     async fn answer(&mut self, offset: u64, len: u32) -> Result<(), Error> {
         let bytes = self.blocks.read_at(offset, len as usize).await.map_err(Error::Source)?;
-        self.say(&ToWorker::Bytes(bytes)).await
+        self.send(&ToWorker::Bytes(bytes)).await
     }
 }
 

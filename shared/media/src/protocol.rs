@@ -103,10 +103,10 @@ pub(crate) enum Failure {
 /// A message that breaks the rules above.
 #[derive(Debug, thiserror::Error)]
 #[error("garbled message: {0}")]
-pub(crate) struct Garbled(&'static str);
+pub(crate) struct InvalidMessage(&'static str);
 
-impl From<Garbled> for io::Error {
-    fn from(garbled: Garbled) -> Self {
+impl From<InvalidMessage> for io::Error {
+    fn from(garbled: InvalidMessage) -> Self {
         Self::new(io::ErrorKind::InvalidData, garbled)
     }
 }
@@ -119,11 +119,11 @@ impl ToWorker {
         }
     }
 
-    pub(crate) fn decode(message: Bytes) -> Result<Self, Garbled> {
+    pub(crate) fn decode(message: Bytes) -> Result<Self, InvalidMessage> {
         match split(message)? {
             (1, body) => Ok(Self::Job(parse(&body)?)),
             (2, body) => Ok(Self::Bytes(body)),
-            _ => Err(Garbled("unknown kind")),
+            _ => Err(InvalidMessage("unknown kind")),
         }
     }
 }
@@ -144,7 +144,7 @@ impl FromWorker {
         }
     }
 
-    pub(crate) fn decode(message: Bytes) -> Result<Self, Garbled> {
+    pub(crate) fn decode(message: Bytes) -> Result<Self, InvalidMessage> {
         let (kind, mut body) = split(message)?;
         match kind {
             1 => Ok(Self::Read { offset: number(&mut body)?, len: body.try_get_u32_le().map_err(short)? }),
@@ -155,16 +155,16 @@ impl FromWorker {
             6 => Ok(Self::Failed(parse(&body)?)),
             7 => Ok(Self::Part(parse(&body)?)),
             8 => Ok(Self::Opened(parse(&body)?)),
-            _ => Err(Garbled("unknown kind")),
+            _ => Err(InvalidMessage("unknown kind")),
         }
     }
 }
 
 /// How long the message after this prefix is.
-pub(crate) fn length(prefix: [u8; PREFIX]) -> Result<usize, Garbled> {
+pub(crate) fn length(prefix: [u8; PREFIX]) -> Result<usize, InvalidMessage> {
     match u32::from_le_bytes(prefix) as usize {
-        0 => Err(Garbled("empty")),
-        length if length > LONGEST => Err(Garbled("too long")),
+        0 => Err(InvalidMessage("empty")),
+        length if length > LONGEST => Err(InvalidMessage("too long")),
         length => Ok(length),
     }
 }
@@ -177,16 +177,16 @@ fn frame(kind: u8, body: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-fn split(mut message: Bytes) -> Result<(u8, Bytes), Garbled> {
+fn split(mut message: Bytes) -> Result<(u8, Bytes), InvalidMessage> {
     Ok((message.try_get_u8().map_err(short)?, message))
 }
 
-fn number(body: &mut Bytes) -> Result<u64, Garbled> {
+fn number(body: &mut Bytes) -> Result<u64, InvalidMessage> {
     body.try_get_u64_le().map_err(short)
 }
 
-fn short(_: bytes::TryGetError) -> Garbled {
-    Garbled("too short")
+fn short(_: bytes::TryGetError) -> InvalidMessage {
+    InvalidMessage("too short")
 }
 
 /// Microseconds; an unknown total is the largest number.
@@ -195,7 +195,7 @@ fn times(progress: &Progress) -> Vec<u8> {
     [(progress.position.as_micros() as u64).to_le_bytes(), total.to_le_bytes()].concat()
 }
 
-fn progress(body: &mut Bytes) -> Result<Progress, Garbled> {
+fn progress(body: &mut Bytes) -> Result<Progress, InvalidMessage> {
     let position = Duration::from_micros(number(body)?);
     let total = Some(number(body)?).filter(|total| *total != u64::MAX).map(Duration::from_micros);
     Ok(Progress { position, total })
@@ -206,8 +206,8 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Garbled> {
-    serde_json::from_slice(body).map_err(|_| Garbled("not the JSON that is due"))
+fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, InvalidMessage> {
+    serde_json::from_slice(body).map_err(|_| InvalidMessage("not the JSON that is due"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //!
 //! [`run_if_asked`] is the worker's side, `child` the service's; `confine` takes away what the worker must not do.
 
-mod about;
 mod account;
 mod audible;
 pub(crate) mod child;
@@ -15,10 +14,12 @@ mod fade;
 mod fault;
 mod frame;
 pub(crate) mod fuzz;
+mod keep;
 mod level;
 mod library;
 mod link;
 mod measure;
+mod metadata;
 mod mp3;
 mod output;
 mod parts;

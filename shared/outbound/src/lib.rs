@@ -1,4 +1,5 @@
 //! HTTP to hosts that somebody else names: webhooks, links to videos, and the server of the command-line client.
+//! Start with [`Outbound`].
 //!
 //! - `rules.rs`: which URLs are called. `address.rs`: which addresses are everybody's.
 //! - `trust.rs`: whose certificates are good.

@@ -24,7 +24,7 @@
 //! - `cloudevents.rs`: CloudEvents over HTTP (`POST /`).
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
-//! - `serve.rs`, `patient.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
+//! - `serve.rs`, `write_timeout.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
 //!   environment and logs. `metrics.rs`: what Prometheus scrapes. `traces.rs`: spans, by OTLP. `memory.rs`: the allocator. `client.rs`, `limit.rs`: whose
 //!   request it is, and how many they may send.
 //!
@@ -46,7 +46,6 @@ mod health;
 mod limit;
 mod memory;
 mod metrics;
-mod patient;
 mod problem;
 mod serve;
 mod service;
@@ -54,6 +53,7 @@ mod tasks;
 mod telemetry;
 mod traces;
 mod whole;
+mod write_timeout;
 
 pub use client::Client;
 pub use cloudevents::{NoEvent, event, event_routes, header_value, is_attribute_name};
@@ -69,7 +69,7 @@ pub use metrics::{Ask, MetricsConfig, MetricsError, start_metrics};
 pub use problem::Problem;
 pub use serve::{ServeConfig, http_router, serve, shutdown_signal};
 pub use service::{Missing, PartsConfig, Service, ended, required};
-pub use tasks::{Died, Tasks, serve_with};
+pub use tasks::{TaskEnded, Tasks, serve_with};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
 pub use traces::{SpanKind, Traced, TracesConfig, flush_traces, start_traces};

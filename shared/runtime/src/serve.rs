@@ -33,14 +33,14 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Checked, Client, Config, edge, health, patient::Patient, within};
+use crate::{Checked, Client, Config, edge, health, within, write_timeout::WriteTimeout};
 
 /// Most bytes of a request's head, and of a body that are read at once: what a connection may hold in memory.
 const HEAD_BYTES: usize = 64 * 1024;
 /// How long a silent connection is left alone before the kernel asks whether anybody is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// The pause after the process ran out of descriptors.
-const BREATH: Duration = Duration::from_secs(1);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// How to serve.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ async fn accept(listener: &TcpListener, router: &Router, config: &ServeConfig, i
             Err(error) if is_about_one_client(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "accept failed");
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -165,7 +165,7 @@ fn connection(
     if let Err(error) = set_up(&stream) {
         tracing::debug!(%error, "a connection could not be set up");
     }
-    let io = TokioIo::new(Patient::new(stream, Duration::from_secs(config.write_idle_seconds)));
+    let io = TokioIo::new(WriteTimeout::new(stream, Duration::from_secs(config.write_idle_seconds)));
     let trust_forwarded = config.trust_forwarded;
     let service = service_fn(move |request| answer(router.clone(), (peer, trust_forwarded), request));
     let connection = http1::Builder::new()

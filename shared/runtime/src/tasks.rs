@@ -14,7 +14,7 @@ use crate::{ServeConfig, serve};
 /// A part of the process ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} ended unexpectedly")]
-pub struct Died(&'static str);
+pub struct TaskEnded(&'static str);
 
 /// Tasks that run until the shutdown. One that ends earlier, by a panic or not, ends the process: a part that is dead
 /// must not hide behind a process that is alive.
@@ -47,8 +47,8 @@ impl Tasks {
     /// Waits until all have ended, after the shutdown.
     ///
     /// # Errors
-    /// [`Died`] with the name of the first that ended before it; then the shutdown is on, and the others have ended too.
-    pub async fn ended(mut self) -> Result<(), Died> {
+    /// [`TaskEnded`] with the name of the first that ended before it; then the shutdown is on, and the others have ended too.
+    pub async fn ended(mut self) -> Result<(), TaskEnded> {
         let mut died = None;
         while let Some(ended) = self.running.join_next_with_id().await {
             let (id, panic) = match ended {
@@ -63,7 +63,7 @@ impl Tasks {
             died.get_or_insert(name);
             self.shutdown.cancel();
         }
-        died.map_or(Ok(()), |name| Err(Died(name)))
+        died.map_or(Ok(()), |name| Err(TaskEnded(name)))
     }
 }
 

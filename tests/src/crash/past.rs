@@ -143,7 +143,7 @@ fn audio(id: AudioId) -> Audio {
     Audio { id, bytes: 5, duration: HOUR, codec: "mp3".into(), bitrate: 190_000 }
 }
 
-/// What an hour without a sign of life does: uploads whose process died are forgotten.
+/// What an hour without a heartbeat does: uploads whose process died are removed.
 ///
 /// # Panics
 /// If jobs are in the hands of a converter: their leases would be over too.

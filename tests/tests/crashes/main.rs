@@ -2,7 +2,7 @@
 //! process per function on real servers, and with all in one process.
 //!
 //! `make test` kills after each step that changes something for others: those are all the states in which a process can
-//! leave them; and what waits for the claims of the dead has its time pass by an injected clock. `CRASHES=all` kills at
+//! leave them; and for claims of killed processes time passes by an injected clock. `CRASHES=all` kills at
 //! every step, before it and after it, and waits.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

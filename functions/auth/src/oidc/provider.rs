@@ -25,7 +25,7 @@ use url::Url;
 use crate::AuthConfig;
 
 /// For all calls of one step together: a person waits.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of an answer at most.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
@@ -69,7 +69,7 @@ impl Flow {
 }
 
 /// Who has come back.
-pub(crate) struct Person {
+pub(crate) struct ProviderUser {
     /// Names them at this provider, for ever: a hash of issuer and subject.
     pub(crate) identity: String,
     /// The mail address, if the provider says that it is proven.
@@ -149,11 +149,16 @@ impl Provider {
         code: String,
         flow: Flow,
         now: DateTime<Utc>,
-    ) -> Work<'_, Result<Person, ProviderError>> {
+    ) -> Work<'_, Result<ProviderUser, ProviderError>> {
         Box::pin(patiently(self.person(code, flow, now)))
     }
 
-    async fn person(&self, code: String, flow: Flow, now: DateTime<Utc>) -> Result<Person, ProviderError> {
+    async fn person(
+        &self,
+        code: String,
+        flow: Flow,
+        now: DateTime<Utc>,
+    ) -> Result<ProviderUser, ProviderError> {
         let client = self.client().await?;
         let http = Http(self.outbound.clone());
         let tokens: CoreTokenResponse = client
@@ -175,14 +180,17 @@ impl Provider {
             email.filter(|_| proven == Some(true)).map(|email| email.as_str().to_owned())
         };
         if claims.email().is_some() {
-            return Ok(Person { identity, proven_email: told(claims.email(), claims.email_verified()) });
+            return Ok(ProviderUser {
+                identity,
+                proven_email: told(claims.email(), claims.email_verified()),
+            });
         }
         // Many tell it only to who asks for it.
         let Ok(request) = client.user_info(tokens.access_token().clone(), Some(subject.clone())) else {
-            return Ok(Person { identity, proven_email: None });
+            return Ok(ProviderUser { identity, proven_email: None });
         };
         let claims: CoreUserInfoClaims = request.request_async(&http).await.map_err(invalid)?;
-        Ok(Person { identity, proven_email: told(claims.email(), claims.email_verified()) })
+        Ok(ProviderUser { identity, proven_email: told(claims.email(), claims.email_verified()) })
     }
 
     async fn client(&self) -> Result<Client, ProviderError> {
@@ -230,8 +238,8 @@ fn invalid(error: impl std::error::Error) -> ProviderError {
 }
 
 async fn patiently<T>(work: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
-    let late = |_| Away(format!("no answer in {} seconds", PATIENCE.as_secs()));
-    tokio::time::timeout(PATIENCE, work).await.map_err(late)?
+    let late = |_| Away(format!("no answer in {} seconds", TIMEOUT.as_secs()));
+    tokio::time::timeout(TIMEOUT, work).await.map_err(late)?
 }
 
 /// A call that did not come to an answer.

@@ -201,6 +201,6 @@ async fn a_guest_has_an_account_for_a_while_and_few_come_from_one_address() {
     assert_eq!(come().await.status, 201);
     assert_eq!(come().await.problem(), (429, "too-many-requests".into()));
     house.clock.advance(Duration::from_secs(2 * 3600 + 1));
-    assert_eq!(house.db.forget_guests(10).await.unwrap(), 2);
+    assert_eq!(house.db.delete_expired_guests(10).await.unwrap(), 2);
     assert_eq!(get(&house, "/me", &theirs).await.status, 401);
 }

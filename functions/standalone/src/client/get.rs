@@ -17,7 +17,7 @@ use outbound::Answer;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Error, First, HELP, Server, ServerOptions, bar, jobs, kept::Kept};
+use super::{Error, FirstError, HELP, Server, ServerOptions, bar, jobs, saved::SavedFiles};
 
 /// Which audio, and where it goes.
 #[derive(Args)]
@@ -48,7 +48,7 @@ pub(crate) struct GetOptions {
 
 /// How audio is saved.
 pub(super) struct Saving {
-    pub(super) kept: Kept,
+    pub(super) kept: SavedFiles,
     pub(super) force: bool,
     pub(super) quiet: bool,
 }
@@ -70,8 +70,8 @@ const STALLED: Duration = Duration::from_secs(60);
 pub(super) async fn get(options: GetOptions) -> Result<(), Error> {
     let server = Server::chosen(&options.server)?;
     let ids = if options.all { done(&server).await? } else { options.ids };
-    let mut saving = Saving { kept: Kept::of(&options.to), force: options.force, quiet: options.quiet };
-    let mut first = First::default();
+    let mut saving = Saving { kept: SavedFiles::of(&options.to), force: options.force, quiet: options.quiet };
+    let mut first = FirstError::default();
     for id in &ids {
         let saved = save(&server, id, &mut saving).await;
         match (&saved, options.json) {
@@ -315,7 +315,7 @@ mod tests {
             ("attachment; filename=\"..\"", None),
             ("attachment", None),
         ] {
-            assert_eq!(safe(said).as_deref(), kept, "{said}");
+            assert_eq!(safe(said).as_deref(), saved, "{said}");
         }
     }
 }

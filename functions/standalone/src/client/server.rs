@@ -24,7 +24,7 @@ use super::{
 };
 
 /// For the head of an answer: a long poll is answered earlier.
-const PATIENCE: Duration = Duration::from_secs(100);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(100);
 /// Seconds between tries to make something.
 const PAUSES: [u64; 4] = [1, 2, 5, 10];
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -150,7 +150,7 @@ impl Server {
 
     /// `GET`, and the JSON of the answer.
     pub(super) async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        let answer = tokio::time::timeout(PATIENCE, self.call(Method::GET, path, &[])).await;
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.call(Method::GET, path, &[])).await;
         parsed(answer.map_err(|_| Error::Away(format!("{} does not answer.", self.name())))??).await
     }
 

@@ -106,7 +106,7 @@ impl<'a> Sending<'a> {
             };
             match (next, failed) {
                 (Ok((_, Some(job))), _) => {
-                    self.forget();
+                    self.discard();
                     return Ok(job);
                 }
                 (Ok((now, None)), failed) if now > before => {
@@ -114,7 +114,7 @@ impl<'a> Sending<'a> {
                     drop(failed);
                 }
                 (Err(error), failed) if !error.will_pass() => {
-                    self.forget();
+                    self.discard();
                     return Err(failed.unwrap_or(error));
                 }
                 (next, failed) => {
@@ -219,7 +219,7 @@ impl<'a> Sending<'a> {
         Ok((StreamBody::new(stream).boxed_unsync(), moved))
     }
 
-    fn forget(&self) {
+    fn discard(&self) {
         // A note of an upload that is no more is asked about once, and then written anew.
         let _ = fs::remove_file(&self.note);
     }

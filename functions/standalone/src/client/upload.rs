@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error, First, HELP, Sending, Server, ServerOptions, bar,
+    Error, FirstError, HELP, Sending, Server, ServerOptions, bar,
     get::{self, Saving},
     jobs,
-    kept::Kept,
+    saved::SavedFiles,
 };
 use crate::convert::Wanted;
 
@@ -43,12 +43,12 @@ pub(crate) struct UploadOptions {
     #[command(flatten)]
     wanted: Wanted,
     #[command(flatten)]
-    filed: Filed,
+    filed: JobLabels,
 }
 
 /// What a server does besides.
 #[derive(Args)]
-pub(crate) struct Filed {
+pub(crate) struct JobLabels {
     /// The folder at the server to file the job under: `GET /jobs?folder=` lists it.
     #[arg(long, value_name = "NAME")]
     folder: Option<String>,
@@ -60,7 +60,7 @@ pub(crate) struct Filed {
     webhook: Option<String>,
 }
 
-impl Filed {
+impl JobLabels {
     /// What was given, by its name in a form.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
         let fields = [("folder", &self.folder), ("notify", &self.notify), ("webhook", &self.webhook)];
@@ -74,7 +74,7 @@ pub(super) async fn upload(options: UploadOptions) -> Result<(), Error> {
     // A mistake is told before anything is sent.
     contracts::Options::from_fields(fields.iter().map(|(name, value)| (*name, value.as_str())))?;
     let server = Server::chosen(&options.server)?;
-    let (mut sent, mut first) = (Vec::new(), First::default());
+    let (mut sent, mut first) = (Vec::new(), FirstError::default());
     for file in &options.files {
         let result = match link(file) {
             Some(link) => fetched(&server, link, &fields).await,
@@ -101,7 +101,7 @@ pub(super) async fn upload(options: UploadOptions) -> Result<(), Error> {
     }
     if options.wait || options.to.is_some() {
         let mut saving = options.to.as_deref().map(|folder| Saving {
-            kept: Kept::of(folder),
+            kept: SavedFiles::of(folder),
             force: options.force,
             quiet: options.quiet,
         });

@@ -20,7 +20,7 @@ use super::{
 
 /// What doesn't concern the sound.
 #[derive(Args, Clone, Copy)]
-pub(super) struct How {
+pub(super) struct OutputOptions {
     /// Overwrite outputs that exist.
     #[arg(long)]
     pub(super) force: bool,
@@ -33,7 +33,7 @@ pub(super) async fn convert(
     engine: &Engine,
     wanted: &Options,
     Pair { input, output }: &Pair,
-    how: How,
+    how: OutputOptions,
     bar: &ProgressBar,
 ) -> Result<(), Error> {
     if is_same(input, output) {

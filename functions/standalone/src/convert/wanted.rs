@@ -14,7 +14,7 @@ pub(crate) struct Wanted {
     /// Bitrate in kbit/s, as 192: for mp3 constant, if --bitrate-mode doesn't say otherwise.
     #[arg(long, value_parser = whole)]
     bitrate: Option<String>,
-    /// How the bitrate is meant: constant or average.
+    /// OutputOptions the bitrate is meant: constant or average.
     #[arg(long, value_parser = ["constant", "average"])]
     bitrate_mode: Option<String>,
     /// Quality, 0 (best) to 9 (smallest); 2 if nothing is said.

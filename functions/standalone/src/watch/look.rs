@@ -39,7 +39,7 @@ struct Seen {
 
 /// The folder, again and again.
 #[derive(Default)]
-pub(super) struct Look {
+pub(super) struct FolderScan {
     folder: PathBuf,
     /// Folders within that are none of its.
     apart: Vec<PathBuf>,
@@ -58,7 +58,7 @@ struct Found {
     states: Vec<PathBuf>,
 }
 
-impl Look {
+impl FolderScan {
     pub(super) fn new(folder: &Path, apart: Vec<PathBuf>, settle: Duration) -> io::Result<Self> {
         fs::read_dir(folder)?;
         Ok(Self { folder: folder.to_owned(), apart, settle, ..Self::default() })
@@ -187,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (one, two) = (folder.path().join("one.mp4"), folder.path().join("two.mp4"));
         fs::write(&one, "a").unwrap();
-        let mut look = Look::new(folder.path(), vec![], SETTLE).unwrap();
+        let mut look = FolderScan::new(folder.path(), vec![], SETTLE).unwrap();
         assert!(look.again().unwrap().is_empty());
         tokio::time::advance(Duration::from_secs(4)).await;
         fs::write(&one, "ab").unwrap();
@@ -239,8 +239,8 @@ mod tests {
         std::os::unix::fs::symlink(path, path.join("b/ring")).unwrap();
         std::os::unix::fs::symlink(path.join("a.mp4"), path.join("link.mp4")).unwrap();
         let apart = vec![path.join("done").canonicalize().unwrap()];
-        let mut look = Look::new(path, apart, Duration::ZERO).unwrap();
+        let mut look = FolderScan::new(path, apart, Duration::ZERO).unwrap();
         assert_eq!(names(&look.again().unwrap()), ["a.mp4", "b/c/deep.mp4", "link.mp4"]);
-        assert!(Look::new(&path.join("nowhere"), vec![], SETTLE).is_err());
+        assert!(FolderScan::new(&path.join("nowhere"), vec![], SETTLE).is_err());
     }
 }

@@ -68,7 +68,7 @@ async fn an_upload_that_was_queued_though_the_answer_was_lost_is_accepted_and_ke
     let stored = world.stored().await;
     let id = stored.job_id;
     world.deps.db.jobs().queue(id, &Source::default(), &Options::default()).await.unwrap().unwrap();
-    let accepted = unsure(&world.deps, stored, lost()).await.unwrap();
+    let accepted = after_failed_commit(&world.deps, stored, lost()).await.unwrap();
     assert_eq!((accepted.id, world.videos().await), (id, 1));
     assert_eq!(world.deps.db.jobs().get(id).await.unwrap().unwrap().state, JobState::Queued);
 }
@@ -78,7 +78,7 @@ async fn an_upload_that_could_not_be_queued_is_refused_and_leaves_nothing() {
     let world = world().await;
     let stored = world.stored().await;
     let id = stored.job_id;
-    assert!(unsure(&world.deps, stored, lost()).await.is_err());
+    assert!(after_failed_commit(&world.deps, stored, lost()).await.is_err());
     assert!(world.deps.db.jobs().get(id).await.unwrap().is_none());
     assert_eq!(world.videos().await, 0);
 }
@@ -90,7 +90,7 @@ async fn an_upload_whose_job_can_not_be_looked_at_goes_on_and_leaves_its_video_t
     // Nobody listens there.
     world.deps.db = Db::open("mysql://x:y@127.0.0.1:1/z", 1).unwrap();
     let receiver = Receiver::new(world.deps.clone(), UserId::generate());
-    assert!(receiver.sign_of_life(stored.job_id).await.is_ok());
-    assert!(unsure(&world.deps, stored, lost()).await.is_err());
+    assert!(receiver.heartbeat(stored.job_id).await.is_ok());
+    assert!(after_failed_commit(&world.deps, stored, lost()).await.is_err());
     assert_eq!(world.deps.blobs.page(Bucket::Videos, None, 10).await.unwrap().len(), 1);
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use contracts::{JobId, UserId, VideoId};
 use db::{NewJob, NewUpload, PartialUpload};
-use identity::{unmade, used_up};
+use identity::{not_made, used_up};
 use runtime::{Problem, drain};
 
 use super::{
@@ -83,8 +83,8 @@ pub(super) async fn create(deps: &Upload, wanted: Wanted, body: Body) -> Result<
         Ok(upload) => upload,
         Err(problem) => {
             // The client does not know where the upload is, so it can't go on with it.
-            end::forget(deps, id).await.ok();
-            deps.db.forget_request(id).await.ok();
+            end::abandon(deps, id).await.ok();
+            deps.db.release_request_key(id).await.ok();
             return Err(problem);
         }
     };
@@ -113,6 +113,6 @@ pub(super) async fn again(deps: &Upload, id: JobId) -> Result<Asked, Problem> {
 }
 
 async fn begin(deps: &Upload, new: &NewUpload) -> Result<PartialUpload, Problem> {
-    deps.db.uploads().create(new, KEEP).await.map_err(unmade)?;
+    deps.db.uploads().create(new, KEEP).await.map_err(not_made)?;
     deps.db.uploads().get(new.job.id).await.map_err(Problem::of)?.ok_or_else(gone)
 }

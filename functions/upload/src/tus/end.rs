@@ -52,8 +52,8 @@ async fn container(deps: &Upload, video: Blob) -> Result<&'static str, Refusal> 
     sniff::container(&head).ok_or(Refusal::UnknownContainer)
 }
 
-/// Gives up an upload. What has come of it is removed; the job of one that has ended stays.
-pub(super) async fn forget(deps: &Upload, id: JobId) -> db::Result<()> {
+/// Abandons an upload. Its bytes are removed; the job of one that has ended stays.
+pub(super) async fn abandon(deps: &Upload, id: JobId) -> db::Result<()> {
     deps.db.jobs().abandon_upload(id).await?;
     deps.db.uploads().remove(id).await
 }

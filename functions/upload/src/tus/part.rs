@@ -8,8 +8,8 @@ use runtime::{Problem, drain};
 use super::{
     end, gone,
     header::{self, Part},
-    pour::{Ended, Pouring},
-    turn::{self, Pulse},
+    part_writer::{Ended, PartWriter},
+    write_lock::{self, WriterActivity},
 };
 use crate::{Upload, refusal::Refusal};
 
@@ -39,7 +39,7 @@ pub(super) async fn accept(
             return Err(problem);
         }
     };
-    pour(deps, upload, me, part, body).await
+    write_part(deps, upload, me, part, body).await
 }
 
 /// The upload, with this part as the one that writes.
@@ -53,7 +53,7 @@ async fn begin(
         // The end of an upload, sent again by a client that has not heard of it.
         return Err(Problem::conflict("This upload has ended. Ask with HEAD for its job."));
     }
-    let mut upload = turn::take(deps, upload, me).await?;
+    let mut upload = write_lock::take(deps, upload, me).await?;
     match fits(deps, &mut upload, part).await {
         Ok(()) => Ok(upload),
         Err(problem) => {
@@ -91,51 +91,51 @@ async fn declare(deps: &Upload, upload: &mut PartialUpload, length: u64) -> Resu
     Ok(())
 }
 
-async fn pour(
+async fn write_part(
     deps: &Upload,
     upload: PartialUpload,
     me: EventId,
     part: Part,
     body: Body,
 ) -> Result<PartialUpload, Problem> {
-    let pulse = Pulse::default();
-    let poured = tokio::select! {
-        poured = poured(deps, &upload, (me, &pulse), part, body) => poured,
-        never = pulse.listen_for_ever(deps, &upload, me) => match never {},
+    let activity = WriterActivity::default();
+    let written = tokio::select! {
+        written = written(deps, &upload, (me, &activity), part, body) => written,
+        never = activity.listen_for_ever(deps, &upload, me) => match never {},
     };
-    if !matches!(poured, Ok((_, true))) {
+    if !matches!(written, Ok((_, true))) {
         give_back(deps, &upload, me).await;
     }
-    match poured?.0 {
+    match written?.0 {
         Ended::Whole => whole(deps, &upload, me).await,
         Ended::Broken(broken) => Err(Refusal::from(broken).into()),
         Ended::TooLong(limit) => Err(Refusal::TooLarge(limit).into()),
-        Ended::GaveWay => Err(current(deps, &upload).await.err().unwrap_or_else(turn::locked)),
+        Ended::GaveWay => Err(current(deps, &upload).await.err().unwrap_or_else(write_lock::locked)),
         Ended::OtherBytes => Err(other_bytes()),
         Ended::NoVideo => {
-            end::forget(deps, upload.id).await.map_err(Problem::of)?;
+            end::abandon(deps, upload.id).await.map_err(Problem::of)?;
             Err(Refusal::UnknownContainer.into())
         }
     }
 }
 
 /// How the part ended, and whether what came of it is noted.
-async fn poured(
+async fn written(
     deps: &Upload,
     upload: &PartialUpload,
-    (me, pulse): (EventId, &Pulse),
+    (me, activity): (EventId, &WriterActivity),
     part: Part,
     body: Body,
 ) -> Result<(Ended, bool), Refusal> {
     let checked = part.checksum.is_some();
-    let mut pouring = Pouring::begin(deps, upload, me, pulse).await?;
-    let ended = pouring.take(body, part.checksum).await?;
+    let mut writer = PartWriter::begin(deps, upload, me, activity).await?;
+    let ended = writer.take(body, part.checksum).await?;
     let kept = match &ended {
         Ended::Whole | Ended::GaveWay => true,
         Ended::Broken(_) => !checked,
         Ended::TooLong(_) | Ended::NoVideo | Ended::OtherBytes => false,
     };
-    let noted = kept && pouring.note(true).await?;
+    let noted = kept && writer.note(true).await?;
     Ok((ended, noted))
 }
 
@@ -144,7 +144,7 @@ async fn whole(deps: &Upload, upload: &PartialUpload, me: EventId) -> Result<Par
     let upload = current(deps, upload).await?;
     if upload.part.is_some_and(|part| part != me) {
         // It took so long that another one took over.
-        return Err(turn::locked());
+        return Err(write_lock::locked());
     }
     end::if_complete(deps, upload).await
 }

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use runtime::CancellationToken;
 use tokio::time::{Instant, sleep_until};
 
-use crate::pace::{Broken, Pace, Paced};
+use crate::pace::{Broken, Pace, PacedBody};
 
 /// `body`, which must keep its pace, be complete at `deadline`, and ends when the client has hung up. (Its size is
 /// counted where it is stored.)
@@ -26,7 +26,7 @@ where
             () = hung_up.cancelled() => Broken::CutOff,
         }
     });
-    stream::unfold(Some((Paced::new(body, pace), ends)), async |state| {
+    stream::unfold(Some((PacedBody::new(body, pace), ends)), async |state| {
         let (mut body, mut ends) = state?;
         tokio::select! {
             biased;

@@ -9,7 +9,7 @@ use mongodb::{
 };
 use tokio::sync::OnceCell;
 
-use super::fault::{PATIENCE, within};
+use super::fault::{SERVER_TIMEOUT, within};
 use crate::{Error, Result};
 
 pub(super) struct Connection {
@@ -40,8 +40,8 @@ impl Connection {
 async fn connect(address: ConnectionString, name: &str) -> Result<Database, Cause> {
     let mut options = ClientOptions::parse(address).await?;
     options.app_name.get_or_insert_with(|| "tapedeck".into());
-    options.server_selection_timeout.get_or_insert(PATIENCE);
-    options.connect_timeout.get_or_insert(PATIENCE);
+    options.server_selection_timeout.get_or_insert(SERVER_TIMEOUT);
+    options.connect_timeout.get_or_insert(SERVER_TIMEOUT);
     options.write_concern = Some(durable(options.write_concern.unwrap_or_default()));
     // Whatever the URL says: a worker reads what was stored a moment ago, and a secondary may not have it yet.
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));

@@ -7,7 +7,7 @@ use mongodb::error::{Error as Cause, ErrorKind, WriteFailure};
 use crate::{Error, Result};
 
 /// How long a server is looked for: an outage is answered, not waited out.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const SERVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call may take. The driver has no limit of its own for a server that takes a request and falls silent.
 const CALL: Duration = Duration::from_secs(20);
 

@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use super::{
     link::{ANSWER_TIMEOUT, Link, in_time},
-    settle::{Lost, Settler},
+    settle::{ChannelLost, Settler},
     topology::Queue,
 };
 use crate::{BrokerConfig, Error};
@@ -23,7 +23,7 @@ use crate::{BrokerConfig, Error};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 /// How long handlers get to give back what they have in hand, after the drain time.
-const GIVE_BACK: Duration = Duration::from_secs(5);
+const RELEASE_TIME: Duration = Duration::from_secs(5);
 /// How often an empty queue is asked again.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -86,7 +86,7 @@ impl Consumer {
     async fn consume(
         &self,
         deliveries: &mut Deliveries,
-        in_hand: &mut JoinSet<Result<(), Lost>>,
+        in_hand: &mut JoinSet<Result<(), ChannelLost>>,
         (shutdown, end): (&CancellationToken, &CancellationToken),
     ) -> Result<(), Error> {
         loop {
@@ -138,7 +138,7 @@ impl Consumer {
 /// Waits for what is in hand; after the shutdown for the drain time at the most, then it is given back. Whether all of it
 /// was acknowledged; what was not goes back to its queue.
 async fn drain(
-    in_hand: &mut JoinSet<Result<(), Lost>>,
+    in_hand: &mut JoinSet<Result<(), ChannelLost>>,
     shutdown: &CancellationToken,
     config: &BrokerConfig,
     end: &CancellationToken,
@@ -147,7 +147,7 @@ async fn drain(
         shutdown.cancelled().await;
         tokio::time::sleep(Duration::from_secs(config.broker_drain_seconds)).await;
         end.cancel();
-        tokio::time::sleep(GIVE_BACK).await;
+        tokio::time::sleep(RELEASE_TIME).await;
         tracing::warn!("running handlers were aborted");
     };
     let finished = async {

@@ -25,7 +25,7 @@ use crate::{BrokerConfig, Error};
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection on which nothing was confirmed for so long, while something waited, is taken for dead.
 const SILENCE: Duration = Duration::from_secs(10);
-/// After a failed connect everybody is told so at once for this long, instead of waiting for the next failure.
+/// After a failed connect everybody is confirmed so at once for this long, instead of waiting for the next failure.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// How often a refused message is offered again at once, and after which pause.
 const REFUSALS: usize = 10;

@@ -25,9 +25,9 @@ pub(crate) struct Settler {
     pub(crate) broker: Broker,
 }
 
-/// The channel went away before the broker was told: it delivers the message again, and the handler, being
+/// The channel went away before the broker was confirmed: it delivers the message again, and the handler, being
 /// idempotent, finds the work done.
-pub(crate) struct Lost;
+pub(crate) struct ChannelLost;
 
 impl Settler {
     /// Hands the event to its handler and tells the broker how it went. `shutdown`: no new work; `end`: give back what is
@@ -37,24 +37,24 @@ impl Settler {
         delivery: Delivery,
         shutdown: CancellationToken,
         end: CancellationToken,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), ChannelLost> {
         match self.handle(&delivery, end).await {
             Ok(replies) => {
-                let told = told(delivery.acker.ack(BasicAckOptions::default())).await;
+                let confirmed = confirmed(delivery.acker.ack(BasicAckOptions::default())).await;
                 // They stand in the outbox: whatever happens to the acknowledgement, they are true.
                 for reply in &replies {
                     self.broker.publish(reply).await;
                 }
-                told
+                confirmed
             }
             Err(Failure::Retry(cause)) => {
                 tracing::warn!(queue = %delivery.routing_key, cause, "to be redelivered");
                 tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = shutdown.cancelled() => {} }
-                told(delivery.acker.reject(BasicRejectOptions { requeue: true })).await
+                confirmed(delivery.acker.reject(BasicRejectOptions { requeue: true })).await
             }
             Err(Failure::Reject(cause)) => {
                 tracing::error!(queue = %delivery.routing_key, cause, "an event can't be handled and is dropped");
-                told(delivery.acker.ack(BasicAckOptions::default())).await
+                confirmed(delivery.acker.ack(BasicAckOptions::default())).await
             }
         }
     }
@@ -73,9 +73,9 @@ impl Settler {
 }
 
 /// `Ok(false)` is how lapin says that the channel was gone already.
-async fn told(answer: impl Future<Output = lapin::Result<bool>>) -> Result<(), Lost> {
+async fn confirmed(answer: impl Future<Output = lapin::Result<bool>>) -> Result<(), ChannelLost> {
     match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
         Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false) | Err(_)) | Err(_) => Err(Lost),
+        Ok(Ok(false) | Err(_)) | Err(_) => Err(ChannelLost),
     }
 }

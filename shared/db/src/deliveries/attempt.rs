@@ -9,7 +9,7 @@ use contracts::{DeliveryId, EventId, Outcome, Timestamp, pause_after};
 use sqlx::Row as _;
 
 use super::{Deliveries, Delivery};
-use crate::{Error, Result, pool::PATIENCE, row::cut};
+use crate::{Error, Result, pool::RETRY_TIME, row::cut};
 
 /// A delivery that the caller makes now.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Deliveries<'_> {
     /// As the database fails, after 20 seconds.
     pub async fn claim(&self, id: DeliveryId, span: Duration) -> Result<Option<DeliveryClaim>> {
         let (key, again) = ((id, EventId::generate()), AtomicBool::new(false));
-        let claimed = self.db.settle(PATIENCE, || async {
+        let claimed = self.db.settle(RETRY_TIME, || async {
             // A try whose answer was lost may have gone through: then nobody else would get the delivery before `span` is over.
             let ours = again.swap(true, Ordering::Relaxed) && self.keep(key, span).await?;
             if ours || self.take(key, span).await? { self.get(id).await } else { Ok(None) }
@@ -83,7 +83,7 @@ impl Deliveries<'_> {
     /// # Errors
     /// As the database fails, after 20 seconds.
     pub async fn settle(&self, claim: &DeliveryClaim, attempt: Attempt) -> Result<()> {
-        let now = self.db.settle(PATIENCE, || self.db.now()).await?;
+        let now = self.db.settle(RETRY_TIME, || self.db.now()).await?;
         let delivery = &claim.delivery;
         let (key, why_before) = ((delivery.id, claim.claim), delivery.detail.clone());
         let late = now > delivery.created_at.after(GIVE_UP_AFTER);
@@ -132,7 +132,7 @@ impl Deliveries<'_> {
             let query = if ours.is_empty() { query } else { query.bind(key.1.to_string()) };
             self.db.execute(query).await.map(drop)
         };
-        self.db.settle(PATIENCE, end).await
+        self.db.settle(RETRY_TIME, end).await
     }
 
     /// Due again at `due`; `untried` attempts are taken off the count.
@@ -154,6 +154,6 @@ impl Deliveries<'_> {
             .bind(key.1.to_string());
             self.db.execute(query).await.map(drop)
         };
-        self.db.settle(PATIENCE, later).await
+        self.db.settle(RETRY_TIME, later).await
     }
 }

@@ -6,7 +6,7 @@ use contracts::{DeliveryDue, DeliveryId, EventId, JobId, Outcome, Recorded, Time
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Deliveries, Delivery, read};
-use crate::{Error, Result, outbox, pool::PATIENCE};
+use crate::{Error, Result, outbox, pool::RETRY_TIME};
 
 impl Deliveries<'_> {
     /// What a job's owner was or is to be told about it, oldest first. What can't be read is left out and logged.
@@ -55,10 +55,10 @@ impl Deliveries<'_> {
     /// # Errors
     /// As the database fails, after 20 seconds.
     pub async fn repeat(&self, id: DeliveryId) -> Result<Option<Recorded<DeliveryDue>>> {
-        let now = self.db.settle(PATIENCE, || self.db.now()).await?;
+        let now = self.db.settle(RETRY_TIME, || self.db.now()).await?;
         let (event, again) = (EventId::generate(), AtomicBool::new(false));
         self.db
-            .settle(PATIENCE, || self.try_to_repeat(id, event, now, again.swap(true, Ordering::Relaxed)))
+            .settle(RETRY_TIME, || self.try_to_repeat(id, event, now, again.swap(true, Ordering::Relaxed)))
             .await
     }
 
@@ -110,7 +110,7 @@ impl Deliveries<'_> {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64> {
+    pub async fn delete_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
         let first = DeliveryId::first_of(before).to_string();
         let mut gone = 0;
         // One range of the index for each outcome: dead letters, which stay, are not even read.

@@ -35,7 +35,7 @@ pub struct Change {
 
 /// A job at a glance.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Glance {
+pub struct JobSummary {
     /// The job.
     pub id: JobId,
     /// Where it is on its way.
@@ -110,7 +110,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// As the database fails.
-    pub async fn glances(&self, ids: &[JobId]) -> Result<Vec<Glance>> {
+    pub async fn glances(&self, ids: &[JobId]) -> Result<Vec<JobSummary>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -119,7 +119,7 @@ impl Jobs<'_> {
             placeholders(ids.len())
         );
         let rows = self.db.fetch_all(bound(sqlx::AssertSqlSafe(sql), ids)).await?;
-        Ok(rows.iter().filter_map(|row| glance(row).ok()).collect())
+        Ok(rows.iter().filter_map(|row| job_summary(row).ok()).collect())
     }
 
     /// Forgets deletions that are older than a day, a few at a time.
@@ -156,9 +156,9 @@ fn change(row: &AnyRow, deleted: bool) -> Option<Change> {
     Some(Change { id, user_id, at: time(row, "at_time").ok()?, deleted })
 }
 
-fn glance(row: &AnyRow) -> Result<Glance> {
+fn job_summary(row: &AnyRow) -> Result<JobSummary> {
     let state = parsed(row, "state")?;
-    Ok(Glance {
+    Ok(JobSummary {
         id: parsed(row, "id")?,
         state,
         stage: stage(row, state)?,

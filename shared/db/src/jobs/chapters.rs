@@ -96,7 +96,7 @@ impl Jobs<'_> {
 }
 
 /// For a job that goes.
-pub(super) async fn forget(tx: &mut Tx, id: &str) -> Result<()> {
+pub(super) async fn delete(tx: &mut Tx, id: &str) -> Result<()> {
     sqlx::query("DELETE FROM job_chapters WHERE job_id = ?").bind(id).execute(&mut **tx).await?;
     Ok(())
 }

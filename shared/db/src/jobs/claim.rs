@@ -9,7 +9,7 @@ use super::{
     queue::{self, Waiting},
     read,
 };
-use crate::{Error, Result, pool::PATIENCE, row::parse};
+use crate::{Error, Result, pool::RETRY_TIME, row::parse};
 
 /// How often a converter looks again when others had all jobs that it saw.
 const ROUNDS: u32 = 20;
@@ -72,7 +72,7 @@ impl Jobs<'_> {
     ) -> Result<Option<Claimed>> {
         let job_id = parse("id", id)?;
         let lease = Lease { job_id, owner: EventId::generate(), audio_id: AudioId::generate() };
-        let job = self.db.settle(PATIENCE, || self.try_to_claim(&lease, next, span)).await?;
+        let job = self.db.settle(RETRY_TIME, || self.try_to_claim(&lease, next, span)).await?;
         Ok(job.map(|job| {
             let waited_seconds = (job.changed_at.millis() - since.millis()).max(0) as f64 / 1000.0;
             Claimed { job, lease, cost: Cost { attempts: 1, waited_seconds, ..Cost::default() } }

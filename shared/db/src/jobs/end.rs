@@ -12,7 +12,7 @@ use crate::{
     Garbage, Result, classes, costs,
     deliveries::{self, NewDelivery},
     garbage, outbox,
-    pool::{PATIENCE, Tx},
+    pool::{RETRY_TIME, Tx},
     row::{cut, stored},
 };
 
@@ -85,7 +85,7 @@ impl Jobs<'_> {
         engine: &str,
     ) -> Result<Option<Ended<AudioReady>>> {
         let ids = Ids::generate();
-        self.db.settle(PATIENCE, || self.try_to_finish(claimed, finished, engine, &ids)).await
+        self.db.settle(RETRY_TIME, || self.try_to_finish(claimed, finished, engine, &ids)).await
     }
 
     async fn try_to_finish(
@@ -143,7 +143,7 @@ impl Jobs<'_> {
         detail: &str,
     ) -> Result<Option<Ended<ConversionFailed>>> {
         let ids = Ids::generate();
-        self.db.settle(PATIENCE, || self.try_to_fail(claimed, code, detail, &ids)).await
+        self.db.settle(RETRY_TIME, || self.try_to_fail(claimed, code, detail, &ids)).await
     }
 
     async fn try_to_fail(
@@ -183,7 +183,7 @@ impl Jobs<'_> {
             return Ok(failed.map(Released::Failed));
         }
         let ticket = EventId::generate();
-        self.db.settle(PATIENCE, || self.try_to_release(claimed, why, ticket)).await
+        self.db.settle(RETRY_TIME, || self.try_to_release(claimed, why, ticket)).await
     }
 
     async fn try_to_release(
@@ -263,7 +263,7 @@ pub(super) async fn expire_lease(tx: &mut Tx, job: &Job, now: Timestamp) -> Resu
         }
         garbage::name(tx, Garbage::Audio(audio_id), now.after(STILL_WRITTEN)).await?;
         let fact = ConversionFailed { job_id: job.id, code: FailureCode::Internal };
-        let ended = tell(tx, job.id, (fact, Message::Failed), &Ids::generate(), now).await?;
+        let ended = record_end(tx, job.id, (fact, Message::Failed), &Ids::generate(), now).await?;
         let deliveries = ended.deliveries.into_iter().map(|due| due.envelope);
         return Ok(std::iter::once(ended.fact.envelope).chain(deliveries).collect());
     }
@@ -324,7 +324,7 @@ async fn ended<E: Event>(
     now: Timestamp,
 ) -> Result<Option<Ended<E>>> {
     if won {
-        let ended = tell(&mut tx, lease.job_id, (fact, message), ids, now).await?;
+        let ended = record_end(&mut tx, lease.job_id, (fact, message), ids, now).await?;
         tx.commit().await?;
         return Ok(Some(ended));
     }
@@ -338,7 +338,7 @@ async fn ended<E: Event>(
 }
 
 /// Writes what follows from an end: the fact, and a delivery for each channel.
-async fn tell<E: Event>(
+async fn record_end<E: Event>(
     tx: &mut Tx,
     id: JobId,
     (fact, message): (E, Message),

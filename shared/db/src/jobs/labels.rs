@@ -33,7 +33,7 @@ impl Jobs<'_> {
         let tags = labels.tags.as_ref().unwrap_or(&job.tags);
         set(&mut tx, &job, (name.as_deref(), tags), now).await?;
         for tag in job.tags.iter().filter(|tag| !tags.contains(tag)) {
-            forget(&mut tx, &job, tag).await?;
+            remove_tag(&mut tx, &job, tag).await?;
         }
         for tag in tags.iter().filter(|tag| !job.tags.contains(tag)) {
             sqlx::query("INSERT INTO job_tags (user_id, tag_key, job_id) VALUES (?, ?, ?)")
@@ -87,7 +87,7 @@ async fn set(tx: &mut Tx, job: &Job, (name, tags): (Option<&str>, &[String]), no
     Ok(())
 }
 
-async fn forget(tx: &mut Tx, job: &Job, tag: &str) -> Result<()> {
+async fn remove_tag(tx: &mut Tx, job: &Job, tag: &str) -> Result<()> {
     sqlx::query("DELETE FROM job_tags WHERE user_id = ? AND tag_key = ? AND job_id = ?")
         .bind(job.user_id.to_string())
         .bind(hex_key(tag))
@@ -100,7 +100,7 @@ async fn forget(tx: &mut Tx, job: &Job, tag: &str) -> Result<()> {
 /// For a job that goes.
 pub(super) async fn forget_all(tx: &mut Tx, job: &Job) -> Result<()> {
     for tag in &job.tags {
-        forget(tx, job, tag).await?;
+        remove_tag(tx, job, tag).await?;
     }
     Ok(())
 }

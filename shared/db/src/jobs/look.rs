@@ -23,7 +23,7 @@ const UNREADABLE: Duration = Duration::from_secs(3600);
 
 /// How long what has ended is kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Keep {
+pub struct Retention {
     /// A video after the end of its job, for a retry.
     pub videos: Duration,
     /// The row of a job after its end; not before its blobs are gone.
@@ -32,7 +32,7 @@ pub struct Keep {
 
 /// What a look at the jobs that are due has done.
 #[derive(Clone, Debug, Default)]
-pub struct Looked {
+pub struct LookOutcome {
     /// How many were due; fewer than asked for means that none is left.
     pub jobs: usize,
     /// Events to publish.
@@ -44,11 +44,11 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// As the database fails; what was done before is done.
-    pub async fn look(&self, keep: Keep, limit: u32) -> Result<Looked> {
+    pub async fn look(&self, keep: Retention, limit: u32) -> Result<LookOutcome> {
         let now = self.db.now().await?;
         let due = sqlx::query("SELECT id FROM jobs WHERE look_at <= ? ORDER BY look_at LIMIT ?");
         let rows = self.db.fetch_all(due.bind(now.millis()).bind(i64::from(limit))).await?;
-        let mut looked = Looked { jobs: rows.len(), events: Vec::new() };
+        let mut looked = LookOutcome { jobs: rows.len(), events: Vec::new() };
         for row in &rows {
             let events = match parsed(row, "id") {
                 Ok(id) => self.db.settle(Duration::ZERO, || self.look_at(id, keep)).await,
@@ -64,7 +64,7 @@ impl Jobs<'_> {
         Ok(looked)
     }
 
-    async fn look_at(&self, id: JobId, keep: Keep) -> Result<Vec<Envelope>> {
+    async fn look_at(&self, id: JobId, keep: Retention) -> Result<Vec<Envelope>> {
         let now = self.db.now().await?;
         let mut tx = self.db.begin().await?;
         let Some(job) = read::by_id(&mut tx, id).await? else { return Ok(Vec::new()) };
@@ -133,7 +133,7 @@ async fn converting(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<Vec<Envelo
 }
 
 /// Each step is bound to the state that it was decided on: a retry that comes between wins.
-async fn ended(tx: &mut Tx, mut job: Job, keep: Keep, now: Timestamp) -> Result<()> {
+async fn ended(tx: &mut Tx, mut job: Job, keep: Retention, now: Timestamp) -> Result<()> {
     let finished = job.finished_at.unwrap_or(job.updated_at);
     let expires = job.expires_at.unwrap_or(now);
     if job.state == State::Done && expires <= now {

@@ -174,7 +174,7 @@ async fn delete_unread(tx: &mut Tx, row: &AnyRow, problem: &str, now: Timestamp)
     let id: String = row.try_get("id")?;
     tracing::error!(job = id, problem, "a job can't be read; it is deleted with its account");
     deliveries::drop_of_job(tx, &id, ACCOUNT_DELETED, now).await?;
-    chapters::forget(tx, &id).await?;
+    chapters::delete(tx, &id).await?;
     sqlx::query("DELETE FROM jobs WHERE id = ?").bind(id).execute(&mut **tx).await?;
     let due = now.after(STILL_WRITTEN);
     if let Ok(video) = parsed(row, "video_id") {
@@ -189,7 +189,7 @@ async fn delete_unread(tx: &mut Tx, row: &AnyRow, problem: &str, now: Timestamp)
 /// Removes the row and names its blobs as garbage.
 pub(super) async fn delete(tx: &mut Tx, job: &Job, why: &str, now: Timestamp) -> Result<()> {
     deliveries::drop_of_job(tx, &job.id.to_string(), why, now).await?;
-    chapters::forget(tx, &job.id.to_string()).await?;
+    chapters::delete(tx, &job.id.to_string()).await?;
     labels::forget_all(tx, job).await?;
     sqlx::query("DELETE FROM jobs WHERE id = ?").bind(job.id.to_string()).execute(&mut **tx).await?;
     // A blob that is being written is removed when its writer has noticed.

@@ -3,7 +3,7 @@
 //! A job's rank is its start tag: the virtual time at which its user's earlier jobs end, but not before the queue's
 //! virtual time, which is the rank of the job that was claimed last. The smallest rank is next. So whoever has not
 //! waited goes before the second job of whoever has queued thousands. Where ever more users come, the virtual time
-//! creeps on with each claim ([`CREEP`]), so that those who come later come after those who have waited: nobody starves.
+//! creeps on with each claim ([`LEAST_STEP`]), so that those who come later come after those who have waited: nobody starves.
 //!
 //! A message in the converters' queue is a ticket: it says that some job waits. Who takes one claims the job with the
 //! smallest rank. Tickets that are lost are issued again by the sweep; more tickets than jobs are harmless.
@@ -21,7 +21,7 @@ const UNIT: i64 = 1 << 20;
 /// A job costs one unit more for each so many bytes of its video.
 const BYTES: i64 = 16 << 20;
 /// How far a claim moves the virtual time where its job's rank does not. Less than any job takes.
-const CREEP: i64 = UNIT / 256;
+const LEAST_STEP: i64 = UNIT / 256;
 /// Tickets that are issued again in one turn.
 const TICKETS: i64 = 10;
 
@@ -88,7 +88,7 @@ pub(super) async fn advance(tx: &mut Tx, rank: i64, next: Option<i64>, now: Time
     .bind(rank)
     .bind(rank)
     .bind(next.map(|next| next + UNIT))
-    .bind(CREEP)
+    .bind(LEAST_STEP)
     .bind(now.millis())
     .execute(&mut **tx)
     .await?;

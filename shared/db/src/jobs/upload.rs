@@ -7,7 +7,7 @@ use contracts::{EventId, JobId, NotifyBy, Options, Recorded, UserId, VideoId, Vi
 use super::{Jobs, Source, changes, labels, lists::hex_key, queue};
 use crate::{
     Error, Garbage, Result, garbage, outbox,
-    pool::PATIENCE,
+    pool::RETRY_TIME,
     request_keys::{self, Stage},
     row::{cut, stored, stored_trace},
 };
@@ -79,7 +79,9 @@ impl Jobs<'_> {
         let folder = options.folder.as_deref().map(hex_key);
         let options = serde_json::to_string(&options).map_err(|error| Error::Corrupt(error.to_string()))?;
         let event = EventId::generate();
-        self.db.settle(PATIENCE, || self.try_to_queue(id, source, (&options, folder.as_deref()), event)).await
+        self.db
+            .settle(RETRY_TIME, || self.try_to_queue(id, source, (&options, folder.as_deref()), event))
+            .await
     }
 
     async fn try_to_queue(

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::{Db, Result};
 
 /// How long a transition that must not be lost is tried again while the database is away.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const RETRY_TIME: Duration = Duration::from_secs(20);
 /// The pause between two tries; a deadlock is tried again at once.
 const PAUSE: Duration = Duration::from_millis(300);
 /// How many deadlocks in a row are tried again.

@@ -28,7 +28,7 @@ pub(crate) enum Bug {
     LockedAccountIsAnnouncedForEver,
     /// A11: a video is removed because it was due when the list was made; meanwhile the job is tried again.
     VideoIsRemovedByAnOldList,
-    /// A20: a job is taken back because its lease was over when the list was made; meanwhile it was extended.
+    /// A20: a job is requeued because its lease had expired when the list was made; meanwhile it was extended.
     LeaseIsTakenBackByAnOldList,
     /// A lost ticket is lost for good.
     TicketsAreNotIssuedAgain,

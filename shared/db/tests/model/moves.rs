@@ -75,7 +75,7 @@ fn may_pass(state: &State) -> Option<i64> {
     if garbage > 1 {
         return None;
     }
-    // An upload gives a sign of life before it counts as dead, and stops soon when its job is gone.
+    // An upload sends a heartbeat before it counts as abandoned, and stops soon when its job is gone.
     let arrivals = state.arrivals.iter().enumerate().all(|(number, arrival)| {
         let dies = state.job(number).and_then(|job| job.ahead("look_at"));
         arrival.is_none() || dies.is_some_and(|dies| span < dies)

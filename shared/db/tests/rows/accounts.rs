@@ -74,9 +74,9 @@ async fn refresh_tokens_past_their_time_go_in_pages() {
             world.db.start_token_family(user, &token).await.unwrap();
         }
         world.clock.advance(MINUTE * 3);
-        assert_eq!(world.db.forget_expired_tokens(2).await.unwrap(), 2);
-        assert_eq!(world.db.forget_expired_tokens(2).await.unwrap(), 1);
-        assert_eq!(world.db.forget_expired_tokens(2).await.unwrap(), 0);
+        assert_eq!(world.db.delete_expired_tokens(2).await.unwrap(), 2);
+        assert_eq!(world.db.delete_expired_tokens(2).await.unwrap(), 1);
+        assert_eq!(world.db.delete_expired_tokens(2).await.unwrap(), 0);
         assert_eq!(world.number("SELECT COUNT(*) FROM refresh_tokens").await, 2);
     }
 }

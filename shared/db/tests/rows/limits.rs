@@ -23,7 +23,7 @@ async fn a_bucket_gives_what_is_in_it_and_fills_evenly() {
         world.clock.advance(Duration::from_secs(12));
         db.take("a", 1, FIVE).await.unwrap().unwrap();
         db.take("a", 1, FIVE).await.unwrap().unwrap_err();
-        db.put_back("a", 1, FIVE).await.unwrap();
+        db.refund("a", 1, FIVE).await.unwrap();
         db.take("a", 1, FIVE).await.unwrap().unwrap();
         assert!(db.take("c", 6, FIVE).await.unwrap().is_err(), "more than it ever holds");
         assert_eq!(db.taken("c", FIVE).await.unwrap(), 0, "and then nothing is taken");
@@ -139,10 +139,10 @@ async fn a_guest_is_not_written_to_and_goes_with_all_that_is_theirs() {
         let claimed = world.claim().await;
         world.finish(&claimed).await;
         assert_eq!(world.number("SELECT CAST(COUNT(*) AS SIGNED) FROM deliveries").await, 0);
-        assert_eq!(world.db.forget_guests(10).await.unwrap(), 0, "not yet");
+        assert_eq!(world.db.delete_expired_guests(10).await.unwrap(), 0, "not yet");
         world.clock.advance(HOUR + Duration::from_millis(1));
         assert!(world.db.next_due().await.unwrap().unwrap() <= world.clock.now());
-        assert_eq!(world.db.forget_guests(10).await.unwrap(), 1);
+        assert_eq!(world.db.delete_expired_guests(10).await.unwrap(), 1);
         assert!(world.db.user(guest).await.unwrap().is_none());
         assert!(world.db.jobs().get(job).await.unwrap().is_none());
         let blobs = world.db.due_garbage(10).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_guest_who_is_made_an_administrator_is_none_any_more() {
         let guest = world.db.create_guest(Timestamp::from_millis(0), "-").await.unwrap();
         let changes = UserChanges { role: Some(db::Role::Admin), ..UserChanges::default() };
         world.db.change_user(guest, &changes).await.unwrap().unwrap();
-        assert_eq!(world.db.forget_guests(10).await.unwrap(), 0);
+        assert_eq!(world.db.delete_expired_guests(10).await.unwrap(), 0);
         assert_eq!(world.db.user(guest).await.unwrap().unwrap().guest_until, None);
     }
 }

@@ -1,7 +1,7 @@
 //! How jobs are found, also those that a newer version has written.
 
 use contracts::{AudioId, JobId, Options, Stage, State, UserId, VideoId};
-use db::{Course, Garbage, Source};
+use db::{Garbage, JobOutcomes, Source};
 
 use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, World, finished, worlds};
 
@@ -33,7 +33,7 @@ async fn jobs_are_listed_newest_first_and_by_owner() {
 async fn the_course_of_a_day_counts_its_jobs_by_state() {
     for world in worlds().await {
         let since = world.clock.now().before(HOUR);
-        assert_eq!(world.db.course(since).await.unwrap(), Course::default());
+        assert_eq!(world.db.course(since).await.unwrap(), JobOutcomes::default());
         let source = Source { bytes: 3_000_000_000_000, ..Source::default() };
         world.queued_with(UserId::generate(), &source, &Options::default()).await;
         let claimed = world.claim().await;
@@ -43,10 +43,10 @@ async fn the_course_of_a_day_counts_its_jobs_by_state() {
         let mut course = world.db.course(since).await.unwrap();
         course.states.sort_by_key(|(state, _)| state.as_str());
         let states = vec![(State::Done, 1), (State::Queued, 1), (State::Uploading, 1)];
-        let expected = Course { states, video_bytes: 6_000_000_000_000, audio_bytes: 4_000_000_000_000 };
+        let expected = JobOutcomes { states, video_bytes: 6_000_000_000_000, audio_bytes: 4_000_000_000_000 };
         assert_eq!(course, expected);
         let later = world.clock.now().after(HOUR);
-        assert_eq!(world.db.course(later).await.unwrap(), Course::default());
+        assert_eq!(world.db.course(later).await.unwrap(), JobOutcomes::default());
     }
 }
 

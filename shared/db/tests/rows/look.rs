@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::{AudioId, State, UserId, VideoId};
-use db::{Garbage, Keep};
+use db::{Garbage, Retention};
 
 use crate::world::{DAY, HOUR, KEEP, MINUTE, worlds};
 
@@ -117,7 +117,7 @@ async fn nothing_is_kept_where_nothing_is_to_be_kept_but_audio_until_it_expires(
     for world in worlds().await {
         let claimed = world.claimed().await;
         world.finish(&claimed).await;
-        let keep = Keep { videos: Duration::ZERO, jobs: Duration::ZERO };
+        let keep = Retention { videos: Duration::ZERO, jobs: Duration::ZERO };
         while world.db.jobs().look(keep, 10).await.unwrap().jobs > 0 {}
         assert!(world.job(claimed.job.id).await.video_removed_at.is_some());
         world.clock.advance(8 * DAY);

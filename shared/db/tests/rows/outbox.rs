@@ -21,7 +21,7 @@ async fn an_event_is_claimed_by_one_and_due_again_when_that_one_dies() {
         assert_eq!(world.events(VideoUploaded::TYPE).await, std::slice::from_ref(&pending.envelope));
         let pending = outbox.due(VideoUploaded::TYPE, 10).await.unwrap().remove(0);
         assert!(outbox.claim(&pending, MINUTE).await.unwrap());
-        outbox.give_back(&pending).await.unwrap();
+        outbox.release(&pending).await.unwrap();
         assert!(outbox.claim(&pending, MINUTE).await.unwrap(), "it is due as before");
         outbox.sent(&pending.envelope.id).await.unwrap();
         outbox.sent(&pending.envelope.id).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::{JobId, Options, State, UserId, VideoId};
-use db::{Before, Db, Error, NewJob, NewUpload, RequestKey, Source};
+use db::{Db, EarlierRequest, Error, NewJob, NewUpload, RequestKey, Source};
 
 use crate::world::{DAY, MINUTE, World, worlds};
 
@@ -37,14 +37,14 @@ async fn a_repeat_finds_the_job_of_the_first_request_whatever_became_of_it() {
     for world in worlds().await {
         let (ada, key, other) = (world.user().await, key("k", "f"), key("k", "g"));
         let db = world.db.for_request(key.clone());
-        assert_eq!(world.db.before(&key).await.unwrap(), Before::Nothing);
+        assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::Nothing);
         let id = begun(&db, ada).await;
-        assert_eq!(world.db.before(&key).await.unwrap(), Before::InHand);
-        assert_eq!(world.db.before(&other).await.unwrap(), Before::Other);
+        assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::InHand);
+        assert_eq!(world.db.before(&other).await.unwrap(), EarlierRequest::Other);
         assert!(queued(&db, id).await);
-        let made = Before::Made(id.to_string());
+        let made = EarlierRequest::Made(id.to_string());
         assert_eq!(world.db.before(&key).await.unwrap(), made);
-        assert_eq!(world.db.before(&other).await.unwrap(), Before::Other);
+        assert_eq!(world.db.before(&other).await.unwrap(), EarlierRequest::Other);
         world.clock.advance(DAY - MINUTE);
         world.db.jobs().delete(id).await.unwrap();
         assert_eq!(world.db.before(&key).await.unwrap(), made, "it was accepted, and removed since");
@@ -71,7 +71,7 @@ async fn the_key_of_an_upload_that_was_refused_is_free() {
         let db = world.db.for_request(key.clone());
         let id = begun(&db, ada).await;
         assert!(world.db.jobs().abandon_upload(id).await.unwrap());
-        assert_eq!(world.db.before(&key).await.unwrap(), Before::Nothing);
+        assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::Nothing);
         let id = begun(&db, ada).await;
         assert!(queued(&db, id).await);
     }
@@ -86,15 +86,15 @@ async fn an_upload_without_a_heartbeat_gives_way_and_queues_nothing() {
         for _ in 0..12 {
             world.clock.advance(HEARTBEAT);
             assert!(world.db.jobs().touch_upload(first).await.unwrap());
-            assert_eq!(world.db.before(&key).await.unwrap(), Before::InHand);
+            assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::InHand);
         }
         world.clock.advance(MINUTE);
-        assert_eq!(world.db.before(&key).await.unwrap(), Before::Nothing);
+        assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::Nothing);
         assert!(!world.db.jobs().touch_upload(first).await.unwrap());
         let second = begun(&db, ada).await;
         assert!(!queued(&db, first).await, "the first one comes back to life");
         assert!(queued(&db, second).await);
-        assert_eq!(world.db.before(&key).await.unwrap(), Before::Made(second.to_string()));
+        assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::Made(second.to_string()));
         assert_eq!(world.state(second).await, State::Queued);
         assert_eq!(world.number("SELECT COUNT(*) FROM jobs").await, 1);
     }
@@ -107,11 +107,11 @@ async fn what_is_made_at_once_is_noted_with_it() {
         let db = world.db.for_request(feeds.clone());
         let feed = db.create_feed(ada, None, 9).await.unwrap().unwrap();
         assert!(matches!(db.create_feed(ada, None, 9).await, Err(Error::Exists)));
-        assert_eq!(world.db.before(&feeds).await.unwrap(), Before::Made(feed.id.to_string()));
+        assert_eq!(world.db.before(&feeds).await.unwrap(), EarlierRequest::Made(feed.id.to_string()));
         let db = world.db.for_request(keys.clone());
         let made = db.create_key(ada, "k", "read", "1").await.unwrap();
         assert!(matches!(db.create_key(ada, "k", "read", "2").await, Err(Error::Exists)));
-        assert_eq!(world.db.before(&keys).await.unwrap(), Before::Made(made.id.to_string()));
+        assert_eq!(world.db.before(&keys).await.unwrap(), EarlierRequest::Made(made.id.to_string()));
         assert_eq!(
             (world.db.feeds(ada).await.unwrap().len(), world.db.keys(ada).await.unwrap().len()),
             (1, 1)
@@ -128,11 +128,11 @@ async fn an_upload_in_parts_is_made_when_it_has_begun() {
         let new = NewUpload { job, name: "a.mp4".into(), length: Some(9), metadata: String::new() };
         db.uploads().create(&new, DAY).await.unwrap();
         world.clock.advance(MINUTE);
-        assert_eq!(world.db.before(&key).await.unwrap(), Before::Made(id.to_string()));
-        db.forget_request(JobId::generate()).await.unwrap();
+        assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::Made(id.to_string()));
+        db.release_request_key(JobId::generate()).await.unwrap();
         assert_eq!(keys(&world).await, 1, "of something else");
-        db.forget_request(id).await.unwrap();
-        assert_eq!(world.db.before(&key).await.unwrap(), Before::Nothing);
+        db.release_request_key(id).await.unwrap();
+        assert_eq!(world.db.before(&key).await.unwrap(), EarlierRequest::Nothing);
         assert_eq!(world.state(id).await, State::Uploading);
     }
 }
@@ -144,12 +144,12 @@ async fn a_key_is_forgotten_after_a_day() {
         for key in [&late, &swept] {
             world.db.for_request(key.clone()).create_feed(ada, None, 9).await.unwrap().unwrap();
         }
-        assert_eq!(world.db.forget_request_keys(10).await.unwrap(), 0);
+        assert_eq!(world.db.delete_expired_request_keys(10).await.unwrap(), 0);
         world.clock.advance(DAY);
-        assert_eq!(world.db.before(&late).await.unwrap(), Before::Nothing);
+        assert_eq!(world.db.before(&late).await.unwrap(), EarlierRequest::Nothing);
         assert_eq!(keys(&world).await, 1);
         world.clock.advance(Duration::from_millis(1));
-        assert_eq!(world.db.forget_request_keys(10).await.unwrap(), 1);
+        assert_eq!(world.db.delete_expired_request_keys(10).await.unwrap(), 1);
         assert_eq!(keys(&world).await, 0);
     }
 }

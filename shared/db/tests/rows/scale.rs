@@ -80,13 +80,13 @@ impl Scale {
                 })
                 .await,
             tokens: self
-                .measure("forget_expired_tokens", async |db| {
-                    count(db.forget_expired_tokens(PAGE).await.unwrap())
+                .measure("delete_expired_tokens", async |db| {
+                    count(db.delete_expired_tokens(PAGE).await.unwrap())
                 })
                 .await,
             forgotten: self
                 .measure("deliveries().forget", async |db| {
-                    count(db.deliveries().forget(Timestamp::from_millis(0), PAGE).await.unwrap())
+                    count(db.deliveries().delete_ended(Timestamp::from_millis(0), PAGE).await.unwrap())
                 })
                 .await,
         }

@@ -7,8 +7,8 @@ use contracts::{
     VideoId, VideoUploaded,
 };
 use db::{
-    Attempt, Before, Claimed, Class, Db, Device, Garbage, Labels, NewJob, NewRefreshToken, NewSession,
-    NewUpload, NewUser, Quota, Release, RequestKey, Source, Task, User, UserChanges,
+    Attempt, Claimed, Class, Db, Device, EarlierRequest, Garbage, Labels, NewJob, NewRefreshToken,
+    NewSession, NewUpload, NewUser, Quota, Release, RequestKey, Source, Task, User, UserChanges,
 };
 
 use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, MINUTE, finished, mail_and_webhook};
@@ -77,7 +77,7 @@ async fn tokens_and_keys(db: &Db, id: UserId) {
     db.revoke_token_family("d").await.unwrap();
     db.start_token_family(id, &token("e", NOW)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(db.forget_expired_tokens(10).await.unwrap(), 1);
+    assert_eq!(db.delete_expired_tokens(10).await.unwrap(), 1);
     db.revoke_all_tokens(id).await.unwrap();
     let key = db.create_key(id, "k", "read", "key").await.unwrap();
     db.use_key("key").await.unwrap().unwrap();
@@ -103,7 +103,7 @@ async fn sessions_and_guests(db: &Db, id: UserId) {
     db.link_identity(id, "i").await.unwrap();
     db.user_by_identity("i").await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(db.forget_guests(10).await.unwrap(), 1);
+    assert_eq!(db.delete_expired_guests(10).await.unwrap(), 1);
 }
 
 async fn limits(db: &Db) {
@@ -112,7 +112,7 @@ async fn limits(db: &Db) {
     tokio::time::sleep(Duration::from_millis(5)).await;
     db.take("two", 1, Quota::an_hour(1)).await.unwrap().unwrap();
     db.take("two", 1, Quota::an_hour(1)).await.unwrap().unwrap_err();
-    db.put_back("two", 1, Quota::an_hour(1)).await.unwrap();
+    db.refund("two", 1, Quota::an_hour(1)).await.unwrap();
     assert_eq!(db.classes().await.unwrap().len(), 3);
     for minutes in [1, 60] {
         let class = Class {
@@ -165,7 +165,7 @@ async fn parts(db: &Db, ada: UserId) {
     uploads.declare(id, 10).await.unwrap();
     uploads.note((id, part), (5, "d"), false, NOW).await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(uploads.forget_expired(10).await.unwrap(), 1);
+    assert_eq!(uploads.delete_expired_uploads(10).await.unwrap(), 1);
     uploads.remove(id).await.unwrap();
 }
 
@@ -306,17 +306,17 @@ async fn feeds(db: &Db, ada: UserId) {
 
 async fn request_keys(db: &Db, ada: UserId) {
     let key = RequestKey { id: "k".into(), fingerprint: "f".into() };
-    assert_eq!(db.before(&key).await.unwrap(), Before::Nothing);
+    assert_eq!(db.before(&key).await.unwrap(), EarlierRequest::Nothing);
     let with_key = db.for_request(key.clone());
     let job = NewJob { id: JobId::generate(), user_id: ada, video_id: VideoId::generate() };
     with_key.jobs().create(&job).await.unwrap();
     with_key.jobs().queue(job.id, &Source::default(), &Options::default()).await.unwrap().unwrap();
-    assert_eq!(db.before(&key).await.unwrap(), Before::Made(job.id.to_string()));
-    with_key.forget_request(job.id).await.unwrap();
+    assert_eq!(db.before(&key).await.unwrap(), EarlierRequest::Made(job.id.to_string()));
+    with_key.release_request_key(job.id).await.unwrap();
     let long_ago = db.clone().with_clock(Clock::manual(Timestamp::now().before(2 * DAY)));
     let with_key = long_ago.for_request(RequestKey { id: "old".into(), ..key });
     with_key.create_key(ada, "k", "read", "of a request").await.unwrap();
-    assert_eq!(db.forget_request_keys(10).await.unwrap(), 1);
+    assert_eq!(db.delete_expired_request_keys(10).await.unwrap(), 1);
 }
 
 async fn garbage_and_leases(db: &Db) {

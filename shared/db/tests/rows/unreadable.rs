@@ -160,8 +160,8 @@ async fn what_is_forgotten_is_found_without_reading_the_dead_letters() {
     let step: String = sqlx::Row::try_get(&steps[0], "detail").unwrap();
     assert!(steps.len() == 1 && step.contains("INDEX deliveries_outcome (outcome=? AND id<?)"), "{step}");
     pool.close().await;
-    assert_eq!(world.db.deliveries().forget(world.clock.now(), 10).await.unwrap(), 1);
-    assert_eq!(world.db.deliveries().forget(world.clock.now(), 10).await.unwrap(), 0);
+    assert_eq!(world.db.deliveries().delete_ended(world.clock.now(), 10).await.unwrap(), 1);
+    assert_eq!(world.db.deliveries().delete_ended(world.clock.now(), 10).await.unwrap(), 0);
     assert_eq!(world.number("SELECT COUNT(*) FROM deliveries").await, 499);
 }
 

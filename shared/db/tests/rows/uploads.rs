@@ -100,7 +100,7 @@ async fn an_upload_that_nobody_goes_on_with_is_removed_in_its_time() {
         assert!(noted(&world, id, part, 10, true).await);
         world.clock.advance(DAY - MINUTE);
         world.db.jobs().look(KEEP, LOOKED).await.unwrap();
-        assert_eq!(world.db.uploads().forget_expired(LOOKED).await.unwrap(), 0);
+        assert_eq!(world.db.uploads().delete_expired_uploads(LOOKED).await.unwrap(), 0);
         assert_eq!(upload(&world, id).await.received, 10, "longer than an upload without parts is kept");
         world.clock.advance(MINUTE);
         assert_eq!(world.number("SELECT look_at FROM jobs").await, world.clock.now().millis());
@@ -108,7 +108,7 @@ async fn an_upload_that_nobody_goes_on_with_is_removed_in_its_time() {
         assert!(world.db.uploads().get(id).await.unwrap().is_none());
         assert_eq!(world.db.due_garbage(LOOKED).await.unwrap(), [Garbage::Video(video_id)]);
         world.clock.advance(Duration::from_millis(1));
-        assert_eq!(world.db.uploads().forget_expired(LOOKED).await.unwrap(), 1);
+        assert_eq!(world.db.uploads().delete_expired_uploads(LOOKED).await.unwrap(), 1);
         assert_eq!(world.number("SELECT COUNT(*) FROM uploads").await, 0);
     }
 }
@@ -125,7 +125,7 @@ async fn an_upload_that_has_ended_tells_of_its_job_for_a_while() {
         assert!(world.db.uploads().take(id, part).await.unwrap());
         assert!(!noted(&world, id, part, 0, true).await, "nobody writes what is a job");
         world.clock.advance(DAY + HOUR);
-        assert_eq!(world.db.uploads().forget_expired(LOOKED).await.unwrap(), 1);
+        assert_eq!(world.db.uploads().delete_expired_uploads(LOOKED).await.unwrap(), 1);
         assert_eq!(world.state(id).await, State::Queued);
     }
 }

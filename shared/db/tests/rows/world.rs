@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::{Clock, Envelope, FailureCode, JobId, Options, State, Timestamp, UserId, VideoId};
-use db::{Audio, Claimed, Db, Finished, Job, Keep, NewJob, NewUser, Source};
+use db::{Audio, Claimed, Db, Finished, Job, NewJob, NewUser, Retention, Source};
 use servers::{Shared, shared};
 use sqlx::{AnyPool, Row as _};
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
-pub(crate) const KEEP: Keep = Keep { videos: DAY, jobs: Duration::from_secs(30 * 86_400) };
+pub(crate) const KEEP: Retention = Retention { videos: DAY, jobs: Duration::from_secs(30 * 86_400) };
 pub(crate) const ENGINE: &str = "1";
 
 /// A migrated, empty database.

@@ -24,7 +24,7 @@ fn run(clock: &mut Clock, at: i64, count: i64, place: i64) -> Vec<Nanos> {
 fn sound_without_holes_has_no_silence_whenever_it_begins() {
     let mut clock = clock(Trust::Written);
     assert_eq!(run(&mut clock, 100_000, 100, 0), NONE);
-    assert_eq!((clock.position(), clock.oddities()), (2 * SECOND, Oddities::default()));
+    assert_eq!((clock.position(), clock.timestamp_faults()), (2 * SECOND, TimestampFaults::default()));
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_hole_stays_as_long_as_it_was() {
         // Pictures went on: as many bytes as before.
         assert_eq!(run(&mut clock, 5000, 100, 250_000), [3000], "{trust:?}");
         assert_eq!(clock.position(), 7 * SECOND);
-        assert_eq!(clock.oddities(), Oddities { holes: 1, silence: 3 * SECOND, sets: 0 });
+        assert_eq!(clock.timestamp_faults(), TimestampFaults { holes: 1, silence: 3 * SECOND, sets: 0 });
     }
 }
 
@@ -45,7 +45,7 @@ fn a_clock_that_jumps_where_the_file_does_not_go_on_leaves_no_hole() {
     run(&mut clock, 0, 100, 0);
     assert_eq!(run(&mut clock, 5000, 100, 100_000), NONE);
     assert_eq!(clock.position(), 4 * SECOND);
-    assert_eq!(clock.oddities(), Oddities { sets: 1, ..Oddities::default() });
+    assert_eq!(clock.timestamp_faults(), TimestampFaults { sets: 1, ..TimestampFaults::default() });
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_clock_that_starts_again_or_wraps_loses_nothing() {
         run(&mut clock, 10_000, 100, 0);
         assert_eq!(run(&mut clock, back, 100, 100_000), NONE);
         assert_eq!(clock.position(), 4 * SECOND, "{back}");
-        assert_eq!(clock.oddities().sets, 1);
+        assert_eq!(clock.timestamp_faults().sets, 1);
     }
 }
 
@@ -88,7 +88,7 @@ fn rounding_and_jitter_are_no_holes() {
         let at = Some(number * 64 / 3 * MILLISECOND + jitter);
         assert_eq!(clock.next(Piece { at, length: 64 * MILLISECOND / 3, place: None }), 0);
     }
-    assert_eq!(clock.oddities(), Oddities::default());
+    assert_eq!(clock.timestamp_faults(), TimestampFaults::default());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_later_start_than_the_pictures_is_silence_and_no_hole() {
         let found = run(&mut clock, 2000, 10, 0);
         assert_eq!(found.iter().sum::<Nanos>(), silence);
         assert_eq!(clock.position() / MILLISECOND, silence + 200);
-        assert_eq!(clock.oddities(), Oddities::default());
+        assert_eq!(clock.timestamp_faults(), TimestampFaults::default());
     }
     assert_eq!(run(&mut Clock::new(Trust::Written, Some(0), None), 700_000, 10, 0), NONE);
 }
@@ -145,6 +145,6 @@ fn absurd_times_do_no_harm() {
         for at in times {
             clock.next(Piece { at: Some(at), length: i64::MAX, place: Some(at) });
         }
-        assert_eq!(clock.oddities().holes, 0, "{times:?}");
+        assert_eq!(clock.timestamp_faults().holes, 0, "{times:?}");
     }
 }

@@ -72,9 +72,9 @@ impl<'a, K: Sink + Send> Output<'a, K> {
 }
 
 /// For jobs without a result.
-pub(super) struct Nowhere;
+pub(super) struct NoOutput;
 
-impl Sink for Nowhere {
+impl Sink for NoOutput {
     async fn write(&mut self, _: Bytes) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{Nanos, Oddities, SECOND};
+use crate::clock::{Nanos, SECOND, TimestampFaults};
 use crate::report::Warning;
 
 /// A shortfall of more than this against the declared length is worth a warning.
@@ -28,7 +28,7 @@ pub(super) struct Account {
     pub(super) passed: Duration,
     /// Packets that could not be decoded.
     pub(super) damaged: u64,
-    pub(super) times: Oddities,
+    pub(super) times: TimestampFaults,
     /// How much a copy had to leave out.
     pub(super) missing: Nanos,
     /// How often another sound took over.
@@ -41,7 +41,7 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn warnings(&self) -> Vec<Warning> {
-        let Oddities { holes: count, silence, sets } = self.times;
+        let TimestampFaults { holes: count, silence, sets } = self.times;
         let silence = Some(silence).filter(|silence| *silence >= LEAST_SILENCE);
         let found = [
             self.truncated(),
@@ -66,13 +66,13 @@ impl Account {
 
 /// What the result sounds like, as far as numbers tell.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct AudioStats {
     peak: f32,
     samples: u64,
     clipped: u64,
 }
 
-impl Heard {
+impl AudioStats {
     /// These samples go into the result.
     pub(super) fn add(&mut self, pcm: &[f32]) {
         let peak = peak(pcm);
@@ -117,7 +117,7 @@ mod tests {
         let account = Account {
             declared: Some(10 * second),
             found: Some(9 * second),
-            times: Oddities { holes: 3, silence: SECOND / 3, sets: 0 },
+            times: TimestampFaults { holes: 3, silence: SECOND / 3, sets: 0 },
             ..Account::default()
         };
         assert_eq!(codes(account), [""; 0]);
@@ -131,7 +131,7 @@ mod tests {
             found: Some(Duration::from_secs(2)),
             passed: Duration::from_secs(3),
             damaged: 1,
-            times: Oddities { holes: 1, silence: SECOND, sets: 1 },
+            times: TimestampFaults { holes: 1, silence: SECOND, sets: 1 },
             missing: 1,
             taken_over: 1,
             became_mono: Some(2),
@@ -158,11 +158,11 @@ mod tests {
 
     #[test]
     fn silence_and_distortion_are_heard() {
-        let mut heard = Heard::default();
-        heard.add(&[0.0, 1e-6, -1e-6]);
-        assert!(heard.is_silent() && heard.clipped().is_none());
-        heard.add(&[-1.5; 9]);
-        assert!(!heard.is_silent());
-        assert_eq!(heard.clipped(), Some(Warning::Clipped { permille: 750 }));
+        let mut stats = AudioStats::default();
+        stats.add(&[0.0, 1e-6, -1e-6]);
+        assert!(stats.is_silent() && stats.clipped().is_none());
+        stats.add(&[-1.5; 9]);
+        assert!(!stats.is_silent());
+        assert_eq!(stats.clipped(), Some(Warning::Clipped { permille: 750 }));
     }
 }

@@ -1,6 +1,6 @@
 //! Which sounds of a file have something to hear, where there is nothing in the one that was taken.
 
-use super::account::Heard;
+use super::account::AudioStats;
 use super::extract::MOST_FAULTS;
 use crate::libav::{Decoder, Fault, Input, Packet, Received, Resampler, Shape};
 
@@ -9,12 +9,12 @@ const MOST: usize = 16;
 /// Of packets, all sounds together: five minutes of four of them.
 const PACKETS: usize = 60_000;
 
-/// A sound that may be heard.
+/// A sound that may be stats.
 struct Other {
     number: u32,
     decoder: Decoder,
     resampler: Option<Resampler>,
-    heard: Heard,
+    stats: AudioStats,
 }
 
 /// The numbers of the sounds that have something in their first minutes, without the one of index `taken`.
@@ -24,17 +24,17 @@ pub(super) fn audible(mut input: Input, taken: u32) -> Vec<u32> {
     let mut others: Vec<Other> = others
         .filter_map(|(number, sound)| {
             let decoder = Decoder::open(&input, sound).ok()?;
-            Some(Other { number, decoder, resampler: None, heard: Heard::default() })
+            Some(Other { number, decoder, resampler: None, stats: AudioStats::default() })
         })
         .collect();
     let (mut packets, mut faults) = (0, 0);
-    while packets < PACKETS && faults < MOST_FAULTS && others.iter().any(|other| other.heard.is_silent()) {
+    while packets < PACKETS && faults < MOST_FAULTS && others.iter().any(|other| other.stats.is_silent()) {
         match input.next_packet() {
             Ok(Some(packet)) => {
                 packets += usize::from(packet.is_sound);
                 let other = others.iter_mut().find(|other| other.decoder.stream() == packet.stream());
-                if let Some(other) = other.filter(|other| other.heard.is_silent()) {
-                    // What can't be decoded is not heard.
+                if let Some(other) = other.filter(|other| other.stats.is_silent()) {
+                    // What can't be decoded is not stats.
                     let _ = other.listen(&packet);
                 }
             }
@@ -42,7 +42,7 @@ pub(super) fn audible(mut input: Input, taken: u32) -> Vec<u32> {
             Err(_) => faults += 1,
         }
     }
-    others.iter().filter(|other| !other.heard.is_silent()).map(|other| other.number).collect()
+    others.iter().filter(|other| !other.stats.is_silent()).map(|other| other.number).collect()
 }
 
 impl Other {
@@ -56,7 +56,7 @@ impl Other {
                 None => Resampler::new(frame, Shape { rate: frame.sample_rate(), channels: 2 })?,
             };
             self.resampler.insert(resampler).convert(frame, 0, &mut pcm)?;
-            self.heard.add(&pcm);
+            self.stats.add(&pcm);
             pcm.clear();
         }
         Ok(())

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::protocol::{FromWorker, PREFIX, ToWorker, length};
 
 /// How long a worker that closed its socket may take to end.
-const LAST_BREATH: Duration = Duration::from_secs(1);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running worker; killed when dropped.
 pub(crate) struct Child {
@@ -57,12 +57,12 @@ impl Child {
         })
     }
 
-    pub(crate) async fn say(&mut self, message: &ToWorker) -> io::Result<()> {
+    pub(crate) async fn send(&mut self, message: &ToWorker) -> io::Result<()> {
         self.socket.write_all(&message.encode()).await
     }
 
     /// The next message. A worker that is gone is an error of kind `UnexpectedEof`.
-    pub(crate) async fn hear(&mut self) -> io::Result<FromWorker> {
+    pub(crate) async fn receive(&mut self) -> io::Result<FromWorker> {
         self.fill(PREFIX).await?;
         let length = length(self.received.get_u32_le().to_le_bytes())?;
         self.fill(length).await?;
@@ -92,7 +92,7 @@ impl Child {
         if error.kind() == io::ErrorKind::InvalidData {
             return Error::Crashed(error.to_string());
         }
-        match timeout(LAST_BREATH, self.wait()).await {
+        match timeout(EXIT_TIMEOUT, self.wait()).await {
             Ok(Ok(status)) => describe(status),
             Ok(Err(error)) => Error::Crashed(error.to_string()),
             Err(_) => Error::Crashed("it closed its socket and went on".into()),
@@ -102,7 +102,7 @@ impl Child {
     /// After its last message: lets it end, so that it is not left as a zombie.
     pub(crate) async fn end(mut self) {
         // A worker that doesn't end is killed by the drop of `process`.
-        let _ = timeout(LAST_BREATH, self.hear_out()).await;
+        let _ = timeout(EXIT_TIMEOUT, self.hear_out()).await;
     }
 
     /// The kernel closes its socket after it has given its memory back: what that took is its time too.

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use super::about::Said;
 use super::account::Account;
 use super::encode;
 use super::extract::{self, MOST_FAULTS};
 use super::library::{begin, container, refused};
 use super::link::Link;
+use super::metadata::Metadata;
 use super::output::Output;
 use super::select::choose;
 use super::tag;
 use crate::clock::{SECOND, lateness};
 use crate::libav::{Input, Muxer, Sound, Times};
 use crate::protocol::{Failure, Report};
+use crate::report::Warning;
 use crate::settings::{Chapters, Format, Settings, Silence, Track};
 
 /// The sound to copy, if copying it is what `settings` ask for.
@@ -39,25 +40,25 @@ pub(super) fn run(
     mut input: Input,
     sound: Sound,
     settings: &Settings,
-    Said { about, warnings }: Said,
+    (metadata, warnings): (Metadata, Vec<Warning>),
 ) -> Result<Report, Failure> {
     let (mut source, stream) = (input.probe(), input.describe(sound).ok_or_else(nothing)?);
     let rate = stream.sample_rate.unwrap_or(48000);
     let declared = input.stream_duration(sound.index).or(input.duration());
     let mut output = Output::new(link, rate, declared);
     if settings.format == Format::Mp3 {
-        output.write(&tag::id3(&about)?)?;
+        output.write(&tag::id3(&metadata)?)?;
     }
     let start = output.written();
     let mut muxer = Muxer::new(container(settings.format)).map_err(refused)?;
     muxer.without_tag();
     input.announce(sound.index, &mut muxer).map_err(refused)?;
-    begin(&mut muxer, settings.format, &about).map_err(refused)?;
+    begin(&mut muxer, settings.format, &metadata).map_err(refused)?;
     input.select(sound.index);
     let mut times = Times::new(extract::clock(&input, declared));
     let found = packets(&mut input, (sound, &mut times), rate, &mut muxer, &mut output)?;
     let unchosen = input.unsure(sound).filter(|_| settings.track == Track::Best);
-    let (times, missing) = (times.clock().oddities(), times.missing());
+    let (times, missing) = (times.clock().timestamp_faults(), times.missing());
     let account = Account {
         declared,
         guessed: input.is_guess(),

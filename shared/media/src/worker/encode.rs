@@ -1,7 +1,7 @@
 //! The step from samples to bytes of the wanted format.
 
-use super::about::About;
 use super::library::Library;
+use super::metadata::Metadata;
 use super::mp3::{Failed, Mp3, SEGMENT};
 use super::pool::Pool;
 use crate::lame::Config;
@@ -35,7 +35,7 @@ impl<'a> Encoder<'a> {
     pub(super) fn new(
         settings: &Settings,
         source: Source,
-        about: &About,
+        metadata: &Metadata,
         start: u64,
         pool: &'a Pool,
     ) -> Result<Self, Failure> {
@@ -46,7 +46,7 @@ impl<'a> Encoder<'a> {
                 let config = Config { rate: settings.rate, sample_rate, channels, reservoir: true };
                 Coder::Mp3(Mp3::new(pool, config, SEGMENT).map_err(failed)?.into())
             }
-            _ => Coder::Library(Library::new(settings, shape, bits, about)?.into()),
+            _ => Coder::Library(Library::new(settings, shape, bits, metadata)?.into()),
         };
         Ok(Self { coder, encoded: Vec::new(), start })
     }

@@ -320,7 +320,7 @@ impl Extract {
         let before = if self.whole { self.delay } else { Duration::ZERO };
         self.account.found = self.length().map(|length| length + before);
         self.account.passed = self.passed;
-        self.account.times = self.clock.oddities();
+        self.account.times = self.clock.timestamp_faults();
         let mixed = self.shape.channels == 1 && self.channels > 1 && !self.mono;
         self.account.became_mono = mixed.then_some(self.channels);
         self.account

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::about::About;
+use super::metadata::Metadata;
 use super::seam::Piece;
 use super::tag::id3;
 use crate::report::Chapter;
@@ -16,7 +16,7 @@ pub fn tag(texts: &[(&str, &str)], chapters: &[&str]) -> Option<Vec<u8>> {
         title: (*title).to_owned(),
     };
     let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    id3(&About { texts, cover: None, chapters: (0..).zip(chapters).map(chapter).collect() }).ok()
+    id3(&Metadata { texts, cover: None, chapters: (0..).zip(chapters).map(chapter).collect() }).ok()
 }
 
 /// The own frames of two pieces of MP3 that have so many frames in common, one behind the other. `None` if they are no

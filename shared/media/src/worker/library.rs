@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 
-use super::about::About;
+use super::metadata::Metadata;
 use crate::libav::{Encoder, Fault, Muxer, Shape, Spend};
 use crate::protocol::Failure;
 use crate::report::Chapter;
@@ -37,13 +37,18 @@ pub(super) struct Library {
 
 impl Library {
     /// `bits` are those of a sample of the source.
-    pub(super) fn new(settings: &Settings, shape: Shape, bits: u8, about: &About) -> Result<Self, Failure> {
+    pub(super) fn new(
+        settings: &Settings,
+        shape: Shape,
+        bits: u8,
+        metadata: &Metadata,
+    ) -> Result<Self, Failure> {
         let spend = spend(settings, shape, bits);
         let mut muxer = Muxer::new(container(settings.format)).map_err(refused)?;
         let encoder = Encoder::new(codec(settings.format, spend), shape, spend, &muxer).map_err(refused)?;
         encoder
             .announce(&mut muxer)
-            .and_then(|()| begin(&mut muxer, settings.format, about))
+            .and_then(|()| begin(&mut muxer, settings.format, metadata))
             .map_err(refused)?;
         Ok(Self { muxer, encoder })
     }
@@ -70,17 +75,17 @@ impl Library {
 }
 
 /// Writes a file's beginning: texts, chapters and cover as far as the format has a place for them.
-pub(super) fn begin(muxer: &mut Muxer, format: Format, about: &About) -> Result<(), Fault> {
-    muxer.set_tags(&about.texts)?;
+pub(super) fn begin(muxer: &mut Muxer, format: Format, metadata: &Metadata) -> Result<(), Fault> {
+    muxer.set_tags(&metadata.texts)?;
     if format == Format::M4b {
         muxer.is_audiobook()?;
     }
     match format {
         // libav would round the seconds of the same comments up.
-        Format::Opus | Format::Ogg | Format::Flac => muxer.set_tags(&chapter_comments(&about.chapters))?,
-        _ => muxer.set_chapters(&about.chapters)?,
+        Format::Opus | Format::Ogg | Format::Flac => muxer.set_tags(&chapter_comments(&metadata.chapters))?,
+        _ => muxer.set_chapters(&metadata.chapters)?,
     }
-    let wanted = about.cover.as_ref().filter(|_| format.is_mp4() || format == Format::Flac);
+    let wanted = metadata.cover.as_ref().filter(|_| format.is_mp4() || format == Format::Flac);
     // A picture that is none is left out.
     let cover = wanted.filter(|cover| muxer.add_cover(cover).is_ok());
     muxer.begin(cover)

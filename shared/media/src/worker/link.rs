@@ -23,17 +23,17 @@ impl Link {
 
     /// The first message.
     pub(super) fn job(&self) -> io::Result<Job> {
-        match self.hear()? {
+        match self.receive()? {
             ToWorker::Job(job) => Ok(job),
             ToWorker::Bytes(_) => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
-    pub(super) fn say(&self, message: &FromWorker) -> Result<(), Failure> {
+    pub(super) fn send(&self, message: &FromWorker) -> Result<(), Failure> {
         (&self.socket).write_all(&message.encode()).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    fn hear(&self) -> io::Result<ToWorker> {
+    fn receive(&self) -> io::Result<ToWorker> {
         let mut prefix = [0; PREFIX];
         (&self.socket).read_exact(&mut prefix)?;
         let mut message = vec![0; length(prefix)?];
@@ -44,7 +44,7 @@ impl Link {
     fn ask(&self, offset: u64, len: usize) -> io::Result<Bytes> {
         let read = FromWorker::Read { offset, len: len.min(BLOCK) as u32 };
         (&self.socket).write_all(&read.encode())?;
-        match self.hear()? {
+        match self.receive()? {
             ToWorker::Bytes(bytes) if bytes.len() <= len => Ok(bytes),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }

@@ -53,7 +53,7 @@ pub(super) enum Failed {
     #[error("an encoding thread is gone")]
     Gone,
     #[error("LAME wrote an invalid frame")]
-    Garbled,
+    InvalidMessage,
 }
 
 impl<'a> Mp3<'a> {
@@ -156,10 +156,10 @@ impl<'a> Mp3<'a> {
             self.header = Some(Header::new(std::mem::take(&mut next.header)));
         }
         if let Some(mut piece) = self.encoded.take() {
-            if !piece.join(&mut next.piece).ok_or(Failed::Garbled)? {
+            if !piece.join(&mut next.piece).ok_or(Failed::InvalidMessage)? {
                 let segment = next.segment;
                 next = self.pool.run(move || segment.encode(true)).wait().ok_or(Failed::Gone)??;
-                piece.join(&mut next.piece).ok_or(Failed::Garbled)?;
+                piece.join(&mut next.piece).ok_or(Failed::InvalidMessage)?;
             }
             self.put(&piece, out)?;
         }
@@ -170,8 +170,8 @@ impl<'a> Mp3<'a> {
 
     /// Appends a finished piece to `out`.
     fn put(&mut self, piece: &Piece, out: &mut Vec<u8>) -> Result<(), Failed> {
-        let (header, bytes) = self.header.as_mut().zip(piece.own()).ok_or(Failed::Garbled)?;
-        header.add(bytes).ok_or(Failed::Garbled)?;
+        let (header, bytes) = self.header.as_mut().zip(piece.own()).ok_or(Failed::InvalidMessage)?;
+        header.add(bytes).ok_or(Failed::InvalidMessage)?;
         out.extend_from_slice(bytes);
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Segment {
         }
         let header = if before == 0 { lame.header().to_vec() } else { Vec::new() };
         let early = if alone { 0 } else { early } + usize::from(!header.is_empty());
-        let piece = Piece::new(bytes, early, late).ok_or(Failed::Garbled)?;
+        let piece = Piece::new(bytes, early, late).ok_or(Failed::InvalidMessage)?;
         Ok(Encoded { piece, header, segment: self })
     }
 

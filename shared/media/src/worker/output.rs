@@ -44,7 +44,7 @@ impl<'a> Output<'a> {
     /// Begins the next part; the one before is [finished](Output::finish).
     pub(super) fn begin(&mut self, part: Part) -> Result<(), Failure> {
         self.written = 0;
-        self.link.say(&FromWorker::Part(part))
+        self.link.send(&FromWorker::Part(part))
     }
 
     /// How long the result will be, as far as is known by now.
@@ -72,7 +72,7 @@ impl<'a> Output<'a> {
         self.reported = Instant::now();
         let position = Duration::from_secs_f64(self.samples as f64 / f64::from(self.sample_rate));
         let total = self.total.map(|total| total.max(position));
-        self.link.say(&FromWorker::Progress(Progress { position, total }))
+        self.link.send(&FromWorker::Progress(Progress { position, total }))
     }
 
     /// Sends the rest and then what replaces earlier bytes, if any.
@@ -81,12 +81,12 @@ impl<'a> Output<'a> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.link.say(&FromWorker::Rewrite { offset, bytes: bytes.into() })
+        self.link.send(&FromWorker::Rewrite { offset, bytes: bytes.into() })
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
         let bytes = Bytes::copy_from_slice(&self.pending);
         self.pending.clear();
-        if bytes.is_empty() { Ok(()) } else { self.link.say(&FromWorker::Audio(bytes)) }
+        if bytes.is_empty() { Ok(()) } else { self.link.send(&FromWorker::Audio(bytes)) }
     }
 }

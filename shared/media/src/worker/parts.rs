@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::about::About;
 use super::encode::{Encoder, Source};
+use super::metadata::Metadata;
 use super::output::Output;
 use super::pool::Pool;
 use super::tag;
@@ -17,7 +17,7 @@ use crate::settings::{Chapters, Format, Settings};
 pub(super) struct Parts<'a> {
     settings: &'a Settings,
     sound: Source,
-    about: About,
+    metadata: Metadata,
     pool: &'a Pool,
     output: Output<'a>,
     coming: VecDeque<Cut>,
@@ -37,15 +37,15 @@ impl<'a> Parts<'a> {
     pub(super) fn new(
         settings: &'a Settings,
         sound: Source,
-        about: About,
+        metadata: Metadata,
         pool: &'a Pool,
         output: Output<'a>,
     ) -> Self {
         let coming = match settings.chapters {
-            Chapters::Split => cuts(&about, sound.shape.rate),
+            Chapters::Split => cuts(&metadata, sound.shape.rate),
             Chapters::Keep | Chapters::None => [Cut { first: 0, part: None }].into(),
         };
-        Self { settings, sound, about, pool, output, coming, encoder: None }
+        Self { settings, sound, metadata, pool, output, coming, encoder: None }
     }
 
     /// Takes interleaved samples: each goes into the part that it belongs to.
@@ -81,18 +81,18 @@ impl<'a> Parts<'a> {
     }
 
     fn begin(&mut self, cut: Cut) -> Result<(), Failure> {
-        let about = match cut.part {
+        let metadata = match cut.part {
             Some(part) => {
-                let about = self.about.of_part(&part, &self.settings.tags);
+                let metadata = self.metadata.of_part(&part, &self.settings.tags);
                 self.output.begin(part)?;
-                about
+                metadata
             }
-            None => std::mem::take(&mut self.about),
+            None => std::mem::take(&mut self.metadata),
         };
         if self.settings.format == Format::Mp3 {
-            self.output.write(&tag::id3(&about)?)?;
+            self.output.write(&tag::id3(&metadata)?)?;
         }
-        let encoder = Encoder::new(self.settings, self.sound, &about, self.output.written(), self.pool)?;
+        let encoder = Encoder::new(self.settings, self.sound, &metadata, self.output.written(), self.pool)?;
         self.encoder = Some(encoder);
         Ok(())
     }
@@ -106,15 +106,15 @@ impl<'a> Parts<'a> {
 
 /// A part for each chapter, at a rate in Hz. No sound is without a part: the first begins with the sound, and each
 /// lasts until the next. Of chapters that begin together the first one counts.
-fn cuts(about: &About, rate: u32) -> VecDeque<Cut> {
+fn cuts(metadata: &Metadata, rate: u32) -> VecDeque<Cut> {
     let begins = |chapter: &Chapter| (samples(chapter.start, rate), chapter.title.clone());
-    let mut parts: Vec<_> = about.chapters.iter().map(begins).collect();
+    let mut parts: Vec<_> = metadata.chapters.iter().map(begins).collect();
     parts.sort_by_key(|(first, _)| *first);
     parts.dedup_by_key(|(first, _)| *first);
     parts.truncate(MOST_PARTS as usize);
     match parts.first_mut() {
         Some((first, _)) => *first = 0,
-        None => parts.push((0, about.texts.get("title").cloned().unwrap_or_default())),
+        None => parts.push((0, metadata.texts.get("title").cloned().unwrap_or_default())),
     }
     let total = parts.len() as u32;
     let cuts = (1..).zip(parts).map(|(number, (first, title))| {
@@ -136,7 +136,7 @@ mod tests {
     /// First samples and titles, at 1000 Hz.
     fn cut(chapters: Vec<Chapter>) -> Vec<(u64, String)> {
         let texts = [("title".to_owned(), "Talk".to_owned())].into();
-        let cuts = cuts(&About { texts, chapters, ..About::default() }, 1000);
+        let cuts = cuts(&Metadata { texts, chapters, ..Metadata::default() }, 1000);
         let total = cuts.len() as u32;
         let named = (1..).zip(cuts).map(|(number, Cut { first, part })| {
             let part = part.unwrap();

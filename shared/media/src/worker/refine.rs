@@ -1,6 +1,6 @@
 //! What is done to the samples between the source and the encoder: pauses out, level, fades. And what they are like then.
 
-use super::account::Heard;
+use super::account::AudioStats;
 use super::cutter::Cutter;
 use super::fade::Fade;
 use super::level::Level;
@@ -18,7 +18,7 @@ pub(super) struct Refine {
     cutter: Cutter,
     level: Level,
     fade: Fade,
-    heard: Heard,
+    stats: AudioStats,
     waveform: Option<Waveform>,
 }
 
@@ -28,7 +28,7 @@ impl Refine {
             cutter: Cutter::new(&measured.cuts, shape),
             level: Level::new(measured.gain, shape),
             fade: Fade::new(settings.fade, shape),
-            heard: Heard::default(),
+            stats: AudioStats::default(),
             waveform: settings.peaks.then(|| Waveform::new(shape)),
         }
     }
@@ -37,22 +37,22 @@ impl Refine {
     pub(super) fn pass(&mut self, sound: &Sounds, parts: &mut Parts<'_>) -> Result<(), Failure> {
         self.level.limit_from_now(sound.is_mixed());
         let pcm = self.fade.pass(self.level.pass(self.cutter.pass(sound.pcm())));
-        note(&mut self.heard, &mut self.waveform, pcm);
+        note(&mut self.stats, &mut self.waveform, pcm);
         parts.encode(pcm)
     }
 
     /// The last samples do; what all of them are like.
-    pub(super) fn finish(mut self, parts: &mut Parts<'_>) -> Result<(Heard, Option<Peaks>), Failure> {
+    pub(super) fn finish(mut self, parts: &mut Parts<'_>) -> Result<(AudioStats, Option<Peaks>), Failure> {
         let rest = self.fade.pass(self.level.rest()).to_vec();
         for pcm in [rest, self.fade.rest()] {
-            note(&mut self.heard, &mut self.waveform, &pcm);
+            note(&mut self.stats, &mut self.waveform, &pcm);
             parts.encode(&pcm)?;
         }
-        Ok((self.heard, self.waveform.map(Waveform::finish)))
+        Ok((self.stats, self.waveform.map(Waveform::finish)))
     }
 }
 
-fn note(heard: &mut Heard, waveform: &mut Option<Waveform>, pcm: &[f32]) {
-    heard.add(pcm);
+fn note(stats: &mut AudioStats, waveform: &mut Option<Waveform>, pcm: &[f32]) {
+    stats.add(pcm);
     waveform.iter_mut().for_each(|waveform| waveform.add(pcm));
 }

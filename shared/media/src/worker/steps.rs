@@ -3,7 +3,6 @@
 use std::io;
 use std::rc::Rc;
 
-use super::about::{About, Said};
 use super::audible::audible;
 use super::encode::{self, Source};
 use super::fault::unreadable;
@@ -14,7 +13,7 @@ use super::parts::Parts;
 use super::pool::Pool;
 use super::refine::Refine;
 use super::sounds::Sounds;
-use super::{confine, copy, cutter};
+use super::{confine, copy, cutter, keep};
 use crate::libav::{self, Input};
 use crate::protocol::{Failure, FromWorker, Job, Report, Task};
 use crate::report::Warning;
@@ -32,7 +31,7 @@ pub(super) fn run() -> io::Result<()> {
         Ok(report) => FromWorker::Done(report),
         Err(failure) => FromWorker::Failed(failure),
     };
-    link.say(&last).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    link.send(&last).map_err(|_| io::ErrorKind::BrokenPipe.into())
 }
 
 fn work(link: &Rc<Link>, job: &Job, pool: &Pool) -> Result<Report, Failure> {
@@ -55,10 +54,10 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     let mut input = open(link, job)?;
     input.look_ahead();
     let mut source = input.probe();
-    link.say(&FromWorker::Opened(source.duration))?;
-    let Said { mut about, warnings } = About::of(&input, &source, settings);
+    link.send(&FromWorker::Opened(source.duration))?;
+    let (mut metadata, warnings) = keep::kept(&input, &source, settings);
     if let Some(sound) = copy::possible(&input, settings) {
-        return copy::run(link, input, sound, settings, Said { about, warnings });
+        return copy::run(link, input, sound, settings, (metadata, warnings));
     }
     let again = || open(link, job);
     let measured = measure(|| Sounds::start(again()?, again, settings), settings)?;
@@ -66,24 +65,24 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     sound.complete(&mut source);
     let shape = sound.shape();
     let left_out = cutter::length(&measured.cuts, shape.rate);
-    about.chapters = cutter::moved(about.chapters, &measured.cuts, shape.rate);
+    metadata.chapters = cutter::moved(metadata.chapters, &measured.cuts, shape.rate);
     let expected = |sound: &Sounds| sound.total().map(|total| total.saturating_sub(left_out));
     let output = Output::new(link, shape.rate, expected(&sound));
     let of = Source { shape, bits: sound.bits() };
-    let mut parts = Parts::new(settings, of, about, pool, output);
+    let mut parts = Parts::new(settings, of, metadata, pool, output);
     let mut refine = Refine::new(&measured, settings, shape);
     while sound.advance()? {
         refine.pass(&sound, &mut parts)?;
         parts.expect(expected(&sound));
     }
-    let (heard, peaks) = refine.finish(&mut parts)?;
+    let (stats, peaks) = refine.finish(&mut parts)?;
     source.duration = source.duration.or(sound.length());
     let samples = parts.finish()?;
     if samples == 0 {
         return Err(Failure::Unreadable("it ends before the wanted start".into()));
     }
-    let silent = heard.is_silent().then(|| silent(again, sound.stream())).transpose()?;
-    let found = sound.warnings().into_iter().chain(heard.clipped()).chain(silent);
+    let silent = stats.is_silent().then(|| silent(again, sound.stream())).transpose()?;
+    let found = sound.warnings().into_iter().chain(stats.clipped()).chain(silent);
     Ok(Report::Converted {
         source,
         codec: encode::codec(settings.format).to_owned(),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use id3::frame::{Chapter as Mark, Comment, Picture, PictureType, TableOfContents};
 use id3::{Content, Encoder, Frame, TagLike, Version};
 
-use super::about::About;
+use super::metadata::Metadata;
 use crate::libav::Picture as Cover;
 use crate::ports::REWRITE_WITHIN;
 use crate::protocol::Failure;
@@ -29,20 +29,20 @@ const LONGEST: usize = REWRITE_WITHIN as usize - 4096;
 const NO_OFFSET: u32 = u32::MAX;
 
 /// The tag's bytes; none if there is nothing to say. A cover that would make it too long is left out.
-pub(super) fn id3(about: &About) -> Result<Vec<u8>, Failure> {
-    let mut tag = texts(about);
-    marks(&about.chapters, &mut tag);
+pub(super) fn id3(metadata: &Metadata) -> Result<Vec<u8>, Failure> {
+    let mut tag = texts(metadata);
+    marks(&metadata.chapters, &mut tag);
     let without_cover = bytes(&tag)?;
-    let Some(cover) = &about.cover else { return Ok(without_cover) };
+    let Some(cover) = &metadata.cover else { return Ok(without_cover) };
     tag.add_frame(front(cover));
     let whole = bytes(&tag)?;
     Ok(if whole.len() > LONGEST { without_cover } else { whole })
 }
 
 /// Whether the tag with this cover is short enough.
-pub(super) fn has_room(about: &About, cover: &Cover) -> bool {
-    let mut tag = texts(about);
-    marks(&about.chapters, &mut tag);
+pub(super) fn has_room(metadata: &Metadata, cover: &Cover) -> bool {
+    let mut tag = texts(metadata);
+    marks(&metadata.chapters, &mut tag);
     tag.add_frame(front(cover));
     bytes(&tag).is_ok_and(|bytes| bytes.len() <= LONGEST)
 }
@@ -56,17 +56,17 @@ fn front(cover: &Cover) -> Picture {
     }
 }
 
-fn texts(about: &About) -> id3::Tag {
+fn texts(metadata: &Metadata) -> id3::Tag {
     let mut tag = id3::Tag::new();
     for (name, frame) in FRAMES {
-        if let Some(text) = about.texts.get(name) {
+        if let Some(text) = metadata.texts.get(name) {
             tag.set_text(frame, text);
         }
     }
-    if let Some(date) = about.texts.get("date") {
+    if let Some(date) = metadata.texts.get("date") {
         day(date, &mut tag);
     }
-    if let Some(text) = about.texts.get("comment") {
+    if let Some(text) = metadata.texts.get("comment") {
         let (lang, description) = ("und".into(), String::new());
         tag.add_frame(Comment { lang, description, text: text.clone() });
     }
@@ -127,15 +127,15 @@ mod tests {
 
     use super::*;
 
-    fn read(about: &About) -> id3::Tag {
-        id3::Tag::read_from2(std::io::Cursor::new(id3(about).unwrap())).unwrap()
+    fn read(metadata: &Metadata) -> id3::Tag {
+        id3::Tag::read_from2(std::io::Cursor::new(id3(metadata).unwrap())).unwrap()
     }
 
     #[test]
     fn texts_have_frames_of_their_own() {
         let texts = [("title", "Töne"), ("artist", "Somebody"), ("comment", "hm")];
         let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
-        let tag = read(&About { texts, ..About::default() });
+        let tag = read(&Metadata { texts, ..Metadata::default() });
         assert_eq!((tag.title(), tag.artist()), (Some("Töne"), Some("Somebody")));
         assert_eq!(tag.comments().next().unwrap().text, "hm");
         assert_eq!(tag.frames().count(), 3);
@@ -145,7 +145,7 @@ mod tests {
     fn a_date_is_a_year_and_a_day() {
         let dated = |date: &str| {
             let texts = [("date".to_owned(), date.to_owned()), ("title".to_owned(), "x".to_owned())].into();
-            let tag = read(&About { texts, ..About::default() });
+            let tag = read(&Metadata { texts, ..Metadata::default() });
             assert_eq!(tag.version(), Version::Id3v23);
             ["TYER", "TDAT"]
                 .map(|name| tag.get(name).and_then(|frame| frame.content().text()).map(str::to_owned))
@@ -164,7 +164,7 @@ mod tests {
             title: title.into(),
         };
         let chapters = vec![chapter(0, "One"), chapter(5, "")];
-        let tag = read(&About { chapters, ..About::default() });
+        let tag = read(&Metadata { chapters, ..Metadata::default() });
         let marks: Vec<_> = tag.chapters().map(|mark| (mark.start_time, mark.end_time)).collect();
         assert_eq!(marks, [(0, 5000), (5000, 10000)]);
         assert_eq!(tag.tables_of_contents().next().unwrap().elements, ["chp0", "chp1"]);
@@ -172,6 +172,6 @@ mod tests {
 
     #[test]
     fn nothing_to_say_is_no_tag() {
-        assert!(id3(&About::default()).unwrap().is_empty());
+        assert!(id3(&Metadata::default()).unwrap().is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //! its lease: that one spares work, nothing depends on it.
 
 use contracts::{DeliveryDue, Event as _, VideoUploaded};
-use db::{Garbage, Keep};
+use db::{Garbage, Retention};
 
 use crate::{
     bench::{Bench, STEP},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Videos are kept for one step of time after the end, audio for two, the job's row for three.
-const KEEP: Keep = Keep { videos: STEP, jobs: STEP.saturating_mul(3) };
+const KEEP: Retention = Retention { videos: STEP, jobs: STEP.saturating_mul(3) };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {

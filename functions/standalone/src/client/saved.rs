@@ -30,14 +30,14 @@ struct Line {
 }
 
 /// What was saved in a folder, by this run and by those before.
-pub(super) struct Kept {
+pub(super) struct SavedFiles {
     pub(super) folder: PathBuf,
     lines: HashMap<String, Line>,
     /// By this run.
     saved: HashSet<String>,
 }
 
-impl Kept {
+impl SavedFiles {
     pub(super) fn of(folder: &Path) -> Self {
         let text = fs::read(folder.join(".tapedeck-get")).unwrap_or_default();
         let lines = notes::lines(&text).map(|line: Line| (line.file.clone(), line)).collect();
@@ -97,10 +97,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.mp3");
         fs::write(&file, "sound").unwrap();
-        Kept::of(folder.path()).note("a.mp3", "01h", "\"x\"").unwrap();
+        SavedFiles::of(folder.path()).note("a.mp3", "01h", "\"x\"").unwrap();
         let cut = File::options().append(true).open(folder.path().join(".tapedeck-get"));
         cut.unwrap().write_all(b"{\"file\":\"b.mp").unwrap();
-        let kept = Kept::of(folder.path());
+        let kept = SavedFiles::of(folder.path());
         assert!(kept.holds("a.mp3", "01h", "\"x\"") && !kept.holds("a.mp3", "01h", "\"y\""));
         assert!(kept.is_of_another("a.mp3", "01j") && !kept.is_of_another("a.mp3", "01h"));
         assert!(!kept.is_of_this_run("a.mp3"));

@@ -16,18 +16,18 @@ pub(crate) const OF_PROCESS: usize = 200;
 
 /// The streams that are open in this process.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seats(Arc<Mutex<HashMap<UserId, usize>>>);
+pub(crate) struct StreamSlots(Arc<Mutex<HashMap<UserId, usize>>>);
 
-impl Seats {
+impl StreamSlots {
     fn taken(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat for one stream, until it is dropped.
+    /// A slot for one stream, until it is dropped.
     ///
     /// # Errors
     /// 429 if the account has too many streams, 503 if the process has.
-    pub(crate) fn take(&self, user: UserId) -> Result<Seat, Problem> {
+    pub(crate) fn take(&self, user: UserId) -> Result<StreamSlot, Problem> {
         let mut taken = self.taken();
         if taken.get(&user).is_some_and(|count| *count >= OF_ACCOUNT) {
             let detail =
@@ -39,7 +39,7 @@ impl Seats {
             return Err(later(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail, "5"));
         }
         *taken.entry(user).or_default() += 1;
-        Ok(Seat { seats: self.clone(), user })
+        Ok(StreamSlot { slots: self.clone(), user })
     }
 }
 
@@ -49,14 +49,14 @@ fn later(status: StatusCode, kind: &'static str, detail: String, seconds: &'stat
 
 /// An open stream.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    seats: Seats,
+pub(crate) struct StreamSlot {
+    slots: StreamSlots,
     user: UserId,
 }
 
-impl Drop for Seat {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
-        one_less(&mut self.seats.taken(), &self.user);
+        one_less(&mut self.slots.taken(), &self.user);
     }
 }
 
@@ -75,25 +75,25 @@ mod tests {
 
     use super::*;
 
-    fn refused(seats: &Seats, user: UserId) -> (u16, String) {
-        let response = seats.take(user).unwrap_err().into_response();
+    fn refused(slots: &StreamSlots, user: UserId) -> (u16, String) {
+        let response = slots.take(user).unwrap_err().into_response();
         let after = response.headers()[header::RETRY_AFTER].to_str().unwrap().to_owned();
         (response.status().as_u16(), after)
     }
 
     #[test]
     fn an_account_has_a_few_seats_and_all_together_have_more() {
-        let (seats, anna) = (Seats::default(), UserId::generate());
-        let mut own: Vec<Seat> = (0..OF_ACCOUNT).map(|_| seats.take(anna).unwrap()).collect();
-        assert_eq!(refused(&seats, anna), (429, "30".into()));
+        let (slots, anna) = (StreamSlots::default(), UserId::generate());
+        let mut own: Vec<StreamSlot> = (0..OF_ACCOUNT).map(|_| slots.take(anna).unwrap()).collect();
+        assert_eq!(refused(&slots, anna), (429, "30".into()));
         own.pop();
-        own.push(seats.take(anna).unwrap());
+        own.push(slots.take(anna).unwrap());
         let mut all = Vec::new();
         for _ in OF_ACCOUNT..OF_PROCESS {
-            all.push(seats.take(UserId::generate()).unwrap());
+            all.push(slots.take(UserId::generate()).unwrap());
         }
-        assert_eq!(refused(&seats, UserId::generate()), (503, "5".into()));
+        assert_eq!(refused(&slots, UserId::generate()), (503, "5".into()));
         drop((own, all));
-        assert!(seats.taken().is_empty());
+        assert!(slots.taken().is_empty());
     }
 }

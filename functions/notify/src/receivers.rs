@@ -23,11 +23,11 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// How long a delivery is put off when its receiver has all the calls that it may have.
 const BUSY_PAUSE: Duration = Duration::from_secs(5);
 /// What is known of a receiver is forgotten after this time.
-const FORGET: Duration = Duration::from_secs(3600);
+const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
 /// The slots and what is known of the receivers; cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate {
+pub(crate) struct Receivers {
     mails: Arc<Semaphore>,
     webhooks: Arc<Semaphore>,
     receivers: Arc<Mutex<HashMap<String, Receiver>>>,
@@ -44,12 +44,12 @@ struct Receiver {
 /// One delivery in hand at a receiver.
 #[derive(Debug)]
 pub(crate) struct Visit {
-    gate: Gate,
+    gate: Receivers,
     name: String,
     failed: Option<bool>,
 }
 
-impl Gate {
+impl Receivers {
     pub(crate) fn new(mails: usize, webhooks: usize) -> Self {
         Self {
             mails: Arc::new(Semaphore::new(mails.max(1))),
@@ -74,7 +74,7 @@ impl Gate {
     pub(crate) fn enter(&self, receiver: &str, at_once: usize) -> Result<Visit, Duration> {
         let now = Instant::now();
         let mut receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
-        receivers.retain(|_, known| known.at_work > 0 || known.rests_until + FORGET > now);
+        receivers.retain(|_, known| known.at_work > 0 || known.rests_until + FORGET_AFTER > now);
         let known = receivers.entry(receiver.to_owned()).or_insert(Receiver {
             at_work: 0,
             failures: 0,
@@ -132,7 +132,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_receiver_that_fails_three_times_rests_and_is_then_asked_by_one() {
-        let gate = Gate::new(2, 2);
+        let gate = Receivers::new(2, 2);
         for _ in 0..FAILURES {
             gate.enter("example.org", 2).unwrap().failed();
         }
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_failures_at_once_are_one_outage() {
-        let gate = Gate::new(8, 8);
+        let gate = Receivers::new(8, 8);
         let visits: Vec<_> = (0..8).map(|_| gate.enter("example.org", 8).unwrap()).collect();
         visits.into_iter().for_each(Visit::failed);
         assert_eq!(gate.enter("example.org", 8).unwrap_err(), FIRST_PAUSE);
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_slots_of_one_channel_are_not_those_of_the_other() {
-        let gate = Gate::new(1, 1);
+        let gate = Receivers::new(1, 1);
         let _slow = gate.slot(Channel::Webhook).unwrap();
         assert!(gate.slot(Channel::Webhook).is_none());
         assert!(gate.slot(Channel::Mail).is_some());

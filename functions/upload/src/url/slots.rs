@@ -18,24 +18,24 @@ const FOR_ONE: usize = 2;
 type Counts = Arc<Mutex<HashMap<UserId, usize>>>;
 
 /// Who fetches how many.
-pub(super) struct Turns {
+pub(super) struct FetchSlots {
     all: Arc<Semaphore>,
     of_accounts: Counts,
 }
 
 /// A place in hand until it is dropped.
-pub(super) struct Turn {
+pub(super) struct FetchSlot {
     of_accounts: Counts,
     user: UserId,
     _of_all: OwnedSemaphorePermit,
 }
 
-impl Turns {
+impl FetchSlots {
     pub(super) fn new(at_once: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(at_once)), of_accounts: Counts::default() }
     }
 
-    pub(super) fn take(&self, user: UserId) -> Result<Turn, Problem> {
+    pub(super) fn take(&self, user: UserId) -> Result<FetchSlot, Problem> {
         let of_all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| {
             busy(StatusCode::SERVICE_UNAVAILABLE, "Too many links are being fetched. Try again in a minute.")
         })?;
@@ -46,11 +46,11 @@ impl Turns {
             return Err(busy(StatusCode::TOO_MANY_REQUESTS, detail));
         }
         *mine += 1;
-        Ok(Turn { of_accounts: Arc::clone(&self.of_accounts), user, _of_all: of_all })
+        Ok(FetchSlot { of_accounts: Arc::clone(&self.of_accounts), user, _of_all: of_all })
     }
 }
 
-impl Drop for Turn {
+impl Drop for FetchSlot {
     fn drop(&mut self) {
         let mut counts = locked(&self.of_accounts);
         if let Some(mine) = counts.get_mut(&self.user) {
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn one_account_does_not_take_all_turns_and_gives_back_what_it_took() {
-        let (turns, anna, bert) = (Turns::new(3), UserId::generate(), UserId::generate());
+        let (turns, anna, bert) = (FetchSlots::new(3), UserId::generate(), UserId::generate());
         let first = turns.take(anna).unwrap();
         let _second = turns.take(anna).unwrap();
         assert!(turns.take(anna).is_err());

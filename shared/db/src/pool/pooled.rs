@@ -28,8 +28,8 @@ impl Pool {
         Self(pool)
     }
 
-    async fn lend(&self) -> sqlx::Result<Lent> {
-        Ok(Lent { connection: Some(self.0.acquire().await?), busy: false, open: false })
+    async fn acquire(&self) -> sqlx::Result<Pooled> {
+        Ok(Pooled { connection: Some(self.0.acquire().await?), busy: false, open: false })
     }
 
     /// A connection without a limit of time, for migrations.
@@ -50,7 +50,7 @@ impl Pool {
 
 /// A connection in use.
 #[derive(Debug)]
-pub(crate) struct Lent {
+pub(crate) struct Pooled {
     /// There until the drop.
     connection: Option<PoolConnection<Any>>,
     /// Whether a call waits for its answer, or got none.
@@ -59,7 +59,7 @@ pub(crate) struct Lent {
     open: bool,
 }
 
-impl Lent {
+impl Pooled {
     /// All that the database answers. The connection is busy until it has; an error of the line itself is no answer.
     async fn run<'q>(&mut self, query: impl Execute<'q, Any> + 'q) -> sqlx::Result<Vec<Answer>> {
         let Some(connection) = self.connection.as_mut().filter(|_| !self.busy) else {
@@ -72,25 +72,25 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.busy => {
                 let rest = Self { connection: Some(connection), busy: true, open: self.open };
-                runtime.spawn(tokio::time::timeout(PING, give_back(rest)));
+                runtime.spawn(tokio::time::timeout(PING, release_connection(rest)));
             }
             _ => drop(connection.detach()),
         }
     }
 }
 
-/// Ends what is open, and asks the connection once: one that does not answer is closed when `lent` is dropped.
-async fn give_back(mut lent: Lent) {
-    let Some(connection) = lent.connection.as_mut() else { return };
-    if !lent.open || is_over(sqlx::raw_sql("ROLLBACK").execute(&mut **connection).await.err().as_ref()) {
+/// Ends what is open, and asks the connection once: one that does not answer is closed when `pooled` is dropped.
+async fn release_connection(mut pooled: Pooled) {
+    let Some(connection) = pooled.connection.as_mut() else { return };
+    if !pooled.open || is_over(sqlx::raw_sql("ROLLBACK").execute(&mut **connection).await.err().as_ref()) {
         // From here on it is closed when this future is dropped.
-        let Some(mut connection) = lent.connection.take() else { return };
+        let Some(mut connection) = pooled.connection.take() else { return };
         connection.return_to_pool().await;
     }
 }
@@ -98,16 +98,16 @@ async fn give_back(mut lent: Lent) {
 /// A transaction in hand. Dropped without a commit, it is rolled back.
 #[derive(Debug)]
 pub(crate) struct Tx {
-    lent: Lent,
+    pooled: Pooled,
     trace: Trace,
 }
 
 impl Tx {
     pub(super) async fn begin(pool: &Pool, statement: &'static str, trace: Trace) -> sqlx::Result<Self> {
-        let mut lent = pool.lend().await?;
-        lent.run(sqlx::raw_sql(statement)).await?;
-        lent.open = true;
-        Ok(Self { lent, trace })
+        let mut pooled = pool.acquire().await?;
+        pooled.run(sqlx::raw_sql(statement)).await?;
+        pooled.open = true;
+        Ok(Self { pooled, trace })
     }
 
     /// What the events that it writes belong to.
@@ -120,23 +120,23 @@ impl Tx {
     /// # Errors
     /// If the database refuses or does not answer; in the second case it may have happened.
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
-        limited(CALL, self.lent.run(sqlx::raw_sql("COMMIT"))).await?;
-        self.lent.open = false;
+        limited(CALL, self.pooled.run(sqlx::raw_sql("COMMIT"))).await?;
+        self.pooled.open = false;
         Ok(())
     }
 }
 
 impl std::ops::Deref for Tx {
-    type Target = Lent;
+    type Target = Pooled;
 
-    fn deref(&self) -> &Lent {
-        &self.lent
+    fn deref(&self) -> &Pooled {
+        &self.pooled
     }
 }
 
 impl std::ops::DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut Lent {
-        &mut self.lent
+    fn deref_mut(&mut self) -> &mut Pooled {
+        &mut self.pooled
     }
 }
 
@@ -159,7 +159,7 @@ impl<'c> Executor<'c> for &'c Pool {
         E: 'q + Execute<'q, Any>,
     {
         let pool = self.clone();
-        streamed(async move { pool.lend().await?.run(query).await })
+        streamed(async move { pool.acquire().await?.run(query).await })
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<AnyRow>>>
@@ -168,7 +168,7 @@ impl<'c> Executor<'c> for &'c Pool {
         E: 'q + Execute<'q, Any>,
     {
         let pool = self.clone();
-        first(async move { pool.lend().await?.run(query).await })
+        first(async move { pool.acquire().await?.run(query).await })
     }
 
     fn prepare_with<'e>(self, _: SqlStr, _: &'e [AnyTypeInfo]) -> BoxFuture<'e, sqlx::Result<AnyStatement>>
@@ -179,7 +179,7 @@ impl<'c> Executor<'c> for &'c Pool {
     }
 }
 
-impl<'c> Executor<'c> for &'c mut Lent {
+impl<'c> Executor<'c> for &'c mut Pooled {
     type Database = Any;
 
     fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, sqlx::Result<Answer>>

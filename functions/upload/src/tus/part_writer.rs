@@ -9,10 +9,10 @@ use contracts::EventId;
 use db::PartialUpload;
 use futures_util::StreamExt as _;
 
-use super::{KEEP, checksum::Checksum, digest::Digest, turn::Pulse};
+use super::{KEEP, checksum::Checksum, digest::Digest, write_lock::WriterActivity};
 use crate::{
     Upload,
-    pace::{Broken, Paced},
+    pace::{Broken, PacedBody},
     refusal::Refusal,
     sniff,
 };
@@ -37,11 +37,11 @@ pub(super) enum Ended {
 }
 
 /// A part that arrives.
-pub(super) struct Pouring<'a> {
+pub(super) struct PartWriter<'a> {
     pub(super) deps: &'a Upload,
     pub(super) upload: &'a PartialUpload,
     pub(super) part: EventId,
-    pub(super) pulse: &'a Pulse,
+    pub(super) activity: &'a WriterActivity,
     /// Most bytes of the whole.
     pub(super) limit: u64,
     blob: blobs::Upload,
@@ -52,13 +52,13 @@ pub(super) struct Pouring<'a> {
     noted: Instant,
 }
 
-impl<'a> Pouring<'a> {
+impl<'a> PartWriter<'a> {
     /// Goes on behind what has come.
     pub(super) async fn begin(
         deps: &'a Upload,
         upload: &'a PartialUpload,
         part: EventId,
-        pulse: &'a Pulse,
+        activity: &'a WriterActivity,
     ) -> Result<Self, Refusal> {
         let digest = Digest::restored(&upload.digest)
             .ok_or_else(|| db::Error::Corrupt(format!("the digest of upload {}", upload.id)))?;
@@ -66,7 +66,7 @@ impl<'a> Pouring<'a> {
         let blob = deps.blobs.resume(Blob::Video(upload.video_id), upload.received).await?;
         let head = (upload.received == 0).then(BytesMut::new);
         let (total, noted) = (upload.received, Instant::now());
-        Ok(Self { deps, upload, part, pulse, limit, blob, digest, total, head, noted })
+        Ok(Self { deps, upload, part, activity, limit, blob, digest, total, head, noted })
     }
 
     /// Takes the body as far as it comes. With a checksum nothing is noted before it is known to be right.
@@ -75,18 +75,18 @@ impl<'a> Pouring<'a> {
         body: Body,
         mut checksum: Option<Checksum>,
     ) -> Result<Ended, Refusal> {
-        let mut body = Paced::new(body.into_data_stream(), self.deps.config.pace());
+        let mut body = PacedBody::new(body.into_data_stream(), self.deps.config.pace());
         loop {
             let next = tokio::select! {
                 next = body.next() => next,
-                () = self.pulse.stop.cancelled() => return Ok(Ended::GaveWay),
+                () = self.activity.stop.cancelled() => return Ok(Ended::GaveWay),
             };
             let bytes = match next {
                 None => break,
                 Some(Ok(bytes)) => bytes,
                 Some(Err(broken)) => return Ok(Ended::Broken(broken)),
             };
-            self.pulse.moved();
+            self.activity.moved();
             if self.total + bytes.len() as u64 > self.limit {
                 return Ok(Ended::TooLong(self.limit));
             }
@@ -119,17 +119,17 @@ impl<'a> Pouring<'a> {
     async fn store(&mut self, bytes: Bytes) -> Result<(), Refusal> {
         self.total += bytes.len() as u64;
         self.digest.update(&bytes);
-        self.pulse.storing(true);
+        self.activity.storing(true);
         let stored = self.blob.write(bytes).await;
-        self.pulse.storing(false);
+        self.activity.storing(false);
         Ok(stored?)
     }
 
     /// Makes sure of what has come, and says so. False if that is no longer this part's to say.
     pub(super) async fn note(&mut self, last: bool) -> Result<bool, Refusal> {
-        self.pulse.storing(true);
+        self.activity.storing(true);
         let flushed = self.blob.flush().await;
-        self.pulse.storing(false);
+        self.activity.storing(false);
         let state = self.digest.state();
         self.noted = Instant::now();
         let far = (flushed?, state.as_str());

@@ -1,5 +1,5 @@
 //! One request at a time writes an upload. One whose connection is dead may not know it yet, and then must not keep the
-//! client that has come again waiting for a minute: the new request asks, and an idle writer gives way.
+//! client that has reconnected waiting for a minute: the new request asks, and an idle writer releases the upload.
 
 use std::{
     convert::Infallible,
@@ -17,12 +17,12 @@ use tokio::time::{Instant, sleep};
 use super::gone;
 use crate::Upload;
 
-/// How often the one that writes looks whether somebody asks.
+/// How often the writer looks whether another request asks for the upload.
 const LISTEN: Duration = Duration::from_secs(1);
-/// How often the one that asks looks for the answer.
+/// How often the asking request looks for the answer.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Makes `part` the one that writes; returns how far the upload is now. 423 if another one is alive.
+/// Makes `part` the writer; returns how far the upload is now. 423 if another writer makes progress.
 pub(super) async fn take(
     deps: &Upload,
     upload: PartialUpload,
@@ -38,7 +38,7 @@ pub(super) async fn take(
     uploads.get(upload.id).await.map_err(Problem::of)?.ok_or_else(gone)
 }
 
-/// Asks the one that writes, if there is one; returns how far the upload is when it has given way, has answered, or has
+/// Asks the writer, if there is one; returns how far the upload is when it has released the upload, has answered, or has
 /// had its time to.
 pub(super) async fn settled(deps: &Upload, upload: PartialUpload) -> Result<PartialUpload, Problem> {
     let (uploads, writing) = (deps.db.uploads(), upload.part);
@@ -63,17 +63,17 @@ pub(super) fn locked() -> Problem {
         .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
-/// Whether the one that writes gets anywhere.
+/// Whether the writer makes progress.
 #[derive(Default)]
-pub(super) struct Pulse {
+pub(super) struct WriterActivity {
     /// Bytes have come since the last look, or are being stored.
     moved: AtomicBool,
     storing: AtomicBool,
-    /// It gives way.
+    /// The writer must stop.
     pub(super) stop: CancellationToken,
 }
 
-impl Pulse {
+impl WriterActivity {
     pub(super) fn moved(&self) {
         self.moved.store(true, Relaxed);
     }
@@ -83,7 +83,7 @@ impl Pulse {
         self.storing.store(storing, Relaxed);
     }
 
-    /// Answers whoever asks, until it gives way; returns never.
+    /// Answers requests that ask for the upload, until it is released; never returns.
     pub(super) async fn listen_for_ever(
         &self,
         deps: &Upload,
