@@ -2,7 +2,7 @@
 //!
 //! No pool: a job takes minutes and its mail milliseconds, and a connection that is given back in mid-answer (a
 //! timeout, a task that was dropped) would take the next mail's answer for this one's. How many at once is up to
-//! `gate.rs`.
+//! `receivers.rs`.
 
 use std::{path::Path, time::Duration};
 

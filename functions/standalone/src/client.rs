@@ -3,7 +3,7 @@
 //! - `client/server.rs`: requests with the right credentials. `client/session.rs`: where those are kept.
 //!   `client/place.rs`: which server, and our folder.
 //! - `client/login.rs`, `client/upload.rs`, `client/jobs.rs`, `client/get.rs`: the commands.
-//! - `client/kept.rs`: which audio in a folder is which job's.
+//! - `client/saved.rs`: which audio in a folder is which job's.
 //! - `client/tus.rs`: an upload that goes on where it was cut off. `client/bar.rs`: progress on a terminal.
 
 mod bar;

@@ -3,7 +3,7 @@
 //!
 //! 1. `tus/header.rs`, `tus/metadata.rs`: what requests and answers say.
 //! 2. `tus/create.rs`: an upload begins: its options and its size are judged before a byte is sent.
-//! 3. `tus/part.rs`: a part arrives. `tus/turn.rs`: one at a time. `tus/pour.rs`: its bytes go to the end of the blob.
+//! 3. `tus/part.rs`: a part arrives. `tus/write_lock.rs`: one at a time. `tus/part_writer.rs`: its bytes go to the end of the blob.
 //! 4. `tus/end.rs`: all has come: the blob becomes whole and the job is queued, as by `POST /upload`.
 //!
 //! How far an upload is stands in its row (`db::Uploads`), and nothing of it in a process: each part may reach another
@@ -52,7 +52,7 @@ pub(crate) fn routes(deps: Upload) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(about, create))
         .routes(routes!(look, patch, terminate, instead))
-        // `pour.rs` counts.
+        // `part_writer.rs` counts.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(versioned))
         .with_state(deps)

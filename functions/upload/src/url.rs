@@ -2,7 +2,7 @@
 //!
 //! - `url/fetch.rs`: the way to the video, with each redirect held against the rules again.
 //! - `url/flow.rs`: its bytes, with an end.
-//! - `url/turns.rs`: how many at once.
+//! - `url/slots.rs`: how many at once.
 //!
 //! The video is fetched within the request, as if the client had sent it itself: the same code stores it, whoever asked
 //! hears what went wrong, and nothing is left to retry. A job of its own state would need a worker, would keep addresses

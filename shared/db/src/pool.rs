@@ -2,7 +2,7 @@
 //!
 //! - `address.rs`: what a URL may say, and what is refused before the first connection.
 //! - `clock.rs`: the time by the server's clock. `calls.rs`: statements, and transitions that must not be lost.
-//! - `lent.rs`: a connection in use. No call hangs, and no connection is used again after a call that did not end.
+//! - `pooled.rs`: a connection in use. No call hangs, and no connection is used again after a call that did not end.
 //! - `migrate.rs`: the schema.
 
 mod address;

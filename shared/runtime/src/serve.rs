@@ -2,7 +2,7 @@
 //!
 //! - A head that is not complete after [`ServeConfig::head_seconds`] ends its connection; so does a kept connection
 //!   without a next request.
-//! - A client that takes no byte of its answer for [`ServeConfig::write_idle_seconds`] is cut off (`patient.rs`).
+//! - A client that takes no byte of its answer for [`ServeConfig::write_idle_seconds`] is cut off (`write_timeout.rs`).
 //! - Beyond [`ServeConfig::connections`] clients wait to be accepted, in the kernel's queue.
 //! - Bodies are the handlers' own affair: `extract.rs` gives JSON a time, `upload` watches its stream.
 //!
