@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use crate::{
     name,
-    range::{self, Asked},
+    range::{self, RequestedRange},
 };
 
 /// The bytes that `Range` asks of a file of `size` bytes: none if they are not there, `None` for all of them.
 #[must_use]
 pub fn range(header: &str, size: u64) -> Option<Range<u64>> {
     match range::asked(header, size) {
-        Asked::Whole => None,
-        Asked::Part(range) => Some(range),
-        Asked::Nothing => Some(0..0),
+        RequestedRange::Whole => None,
+        RequestedRange::Part(range) => Some(range),
+        RequestedRange::Nothing => Some(0..0),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// Nothing after `told` is told.
     pub(crate) fn after(sent_until: Timestamp) -> Self {
-        Self { told, marks: Vec::new() }
+        Self { sent_until, marks: Vec::new() }
     }
 
     /// What an id says; `None` if it is none of ours. It is `now`.

@@ -25,7 +25,7 @@ use crate::{
     Jobs,
     cursor::Cursor,
     slots::StreamSlot,
-    watch::{Place, Round, View, views},
+    watch::{Watcher, Round, View, views},
 };
 
 /// How often a stream asks whether its credentials are still good.
@@ -81,7 +81,7 @@ pub(crate) struct One {
     /// When the state that was told last began.
     told: Option<Timestamp>,
     progress: LastProgress,
-    _place: Place,
+    _place: Watcher,
 }
 
 /// All jobs of a user.
@@ -91,10 +91,10 @@ pub(crate) struct All {
     /// What happened before, in the order of time.
     behind: VecDeque<Change>,
     /// Jobs that are being converted, and what was told of them last.
-    converting: HashMap<JobId, (Place, LastProgress)>,
+    converting: HashMap<JobId, (Watcher, LastProgress)>,
     /// By the database's clock: when the last round was.
     seen: Timestamp,
-    _place: Place,
+    _place: Watcher,
 }
 
 impl Listener {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::State;
-use db::{Backlog, Course};
+use db::{Backlog, JobOutcomes};
 use identity::{Caller, Scope};
 use runtime::{Json, Problem};
 use serde::Serialize;
@@ -38,8 +38,8 @@ pub(crate) struct Day {
     audio_bytes: u64,
 }
 
-impl From<(Backlog, Course)> for Overview {
-    fn from((backlog, course): (Backlog, Course)) -> Self {
+impl From<(Backlog, JobOutcomes)> for Overview {
+    fn from((backlog, course): (Backlog, JobOutcomes)) -> Self {
         let overdue = backlog.overdue.into_iter().map(|(rows, overdue)| (rows, overdue.as_secs())).collect();
         let jobs = course.states.into_iter().map(|(state, jobs)| (state.as_str(), jobs)).collect();
         Self {

@@ -273,7 +273,7 @@ async fn terminate(
     Path(id): Path<JobId>,
 ) -> Result<StatusCode, Problem> {
     let upload = own(&deps, allowed(caller?)?, id).await?;
-    end::forget(&deps, upload.id).await.map_err(Problem::of)?;
+    end::abandon(&deps, upload.id).await.map_err(Problem::of)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -34,6 +34,7 @@ async fn main() -> Result<()> {
     let database =
         Client::with_uri_str(&url).await?.default_database().ok_or("name a database in the URL")?;
     database.drop().await?;
+    Blobs::open(&url)?.prepare().await?;
     compare(&url, mib, rounds).await?;
     range(&url, &database).await?;
     database.drop().await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use contracts::{ALL_EVENT_TYPES, Envelope, Timestamp, pause_after};
 use db::{Db, Pending};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use runtime::{Call, CancellationToken, Checked, Config, Died, Failure, Function, Tasks, within};
+use runtime::{Call, CancellationToken, Checked, Config, TaskEnded, Failure, Function, Tasks, within};
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinSet};
 
@@ -80,12 +80,12 @@ impl Local {
     /// Delivers to `function` until `shutdown`, then lets the handlers in hand finish.
     ///
     /// # Errors
-    /// [`Died`] if a consumer ended before.
+    /// [`TaskEnded`] if a consumer ended before.
     pub fn run(
         self,
         function: Function,
         shutdown: CancellationToken,
-    ) -> BoxFuture<'static, Result<(), Died>> {
+    ) -> BoxFuture<'static, Result<(), TaskEnded>> {
         let function = function.subscriptions();
         async move { self.lanes(&function, &shutdown).ended().await }.boxed()
     }

@@ -81,7 +81,7 @@ async fn until(condition: impl AsyncFn() -> bool) {
 struct Running {
     broker: Broker,
     shutdown: CancellationToken,
-    task: JoinHandle<Result<(), Died>>,
+    task: JoinHandle<Result<(), TaskEnded>>,
 }
 
 impl Running {

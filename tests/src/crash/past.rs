@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contracts::{
     ALL_EVENT_TYPES, AudioId, Channel, Clock, Event as _, JobId, Options, UserId, VideoId, VideoUploaded,
 };
-use db::{Attempt, Audio, Claimed, Db, Finished, Keep, NewJob, Release, Source, Task};
+use db::{Attempt, Audio, Claimed, Db, Finished, Retention, NewJob, Release, Source, Task};
 
 use crate::fixture;
 
@@ -150,7 +150,7 @@ fn audio(id: AudioId) -> Audio {
 pub(crate) async fn forget_dead_uploads(db: Db) {
     assert_eq!(db.jobs().count_unfinished().await.unwrap(), 0);
     let db = later(&db).await;
-    while db.jobs().look(Keep { videos: 30 * DAY, jobs: 365 * DAY }, 500).await.unwrap().jobs > 0 {}
+    while db.jobs().look(Retention { videos: 30 * DAY, jobs: 365 * DAY }, 500).await.unwrap().jobs > 0 {}
 }
 
 /// Lets the time pass after which events are published again that a dead process had in hand: they are due for an hour.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::{AudioReady, Event as _, State, VideoUploaded};
-use db::Keep;
+use db::Retention;
 
 use crate::world::{LONG, processes::Processes as World};
 
@@ -95,7 +95,7 @@ async fn after_a_kill_in_mid_conversion_another_worker_finishes_and_the_second_a
     let done = world.job_is(&event, |job| job.state == State::Done);
     // What the sweep does.
     let sweep = async {
-        let keep = Keep { videos: DAY, jobs: DAY };
+        let keep = Retention { videos: DAY, jobs: DAY };
         let mut tickets = Vec::new();
         while tickets.is_empty() {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -222,7 +222,7 @@ async fn what_is_past_its_time_is_410_before_and_after_the_sweep() {
     let world = World::new().await;
     let (job, audio) = world.done("a.mp4", &content(), Duration::ZERO).await;
     assert_eq!(world.get(&format!("/download?fid={audio}"), &[]).await.status, StatusCode::GONE);
-    let keep = db::Keep { videos: DAY, jobs: DAY };
+    let keep = db::Retention { videos: DAY, jobs: DAY };
     assert_eq!(world.db.jobs().look(keep, 10).await.unwrap().jobs, 1);
     assert_eq!(world.db.due_garbage(10).await.unwrap(), [db::Garbage::Audio(audio)]);
     world.blobs.delete(Blob::Audio(audio)).await.unwrap();

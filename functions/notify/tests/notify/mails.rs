@@ -227,7 +227,7 @@ async fn a_mail_of_an_audio_that_is_gone_is_dropped() {
     let world = World::new().await;
     let event = world.done("a.mp4", Options::default(), None).await;
     world.pass(8 * 24 * 60 * MINUTE).await;
-    let keep = db::Keep { videos: MINUTE, jobs: 365 * 24 * 60 * MINUTE };
+    let keep = db::Retention { videos: MINUTE, jobs: 365 * 24 * 60 * MINUTE };
     while world.db.jobs().look(keep, 100).await.unwrap().jobs > 0 {}
     world.tell(&event).await;
     let why = "the audio is past the time that it is kept";

@@ -315,7 +315,7 @@ mod tests {
             ("attachment; filename=\"..\"", None),
             ("attachment", None),
         ] {
-            assert_eq!(safe(said).as_deref(), saved, "{said}");
+            assert_eq!(safe(said).as_deref(), kept, "{said}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) async fn if_complete(deps: &Upload, upload: PartialUpload) -> Result<
     match complete(deps, &upload).await {
         Ok(()) => deps.db.uploads().get(upload.id).await.map_err(Problem::of)?.ok_or_else(gone),
         Err(Refusal::UnknownContainer) => {
-            forget(deps, upload.id).await.map_err(Problem::of)?;
+            abandon(deps, upload.id).await.map_err(Problem::of)?;
             Err(Refusal::UnknownContainer.into())
         }
         Err(refusal) => Err(refusal.into()),

@@ -59,7 +59,7 @@ impl Jobs<'_> {
 
     async fn try_to_note(&self, id: JobId, json: Option<&String>) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        forget(&mut tx, &id.to_string()).await?;
+        delete(&mut tx, &id.to_string()).await?;
         if let Some(json) = json {
             sqlx::query("INSERT INTO job_chapters (job_id, chapters) VALUES (?, ?)")
                 .bind(id.to_string())

@@ -238,8 +238,8 @@ async fn ended_deliveries_are_forgotten_after_a_while_and_dead_letters_are_not()
         let deliveries = world.db.deliveries();
         // Ids are made by the machine's clock.
         let (before, after) = (Timestamp::now().before(HOUR), Timestamp::now().after(HOUR));
-        assert_eq!(deliveries.forget(before, 10).await.unwrap(), 0);
-        assert_eq!(deliveries.forget(after, 10).await.unwrap(), 1);
+        assert_eq!(deliveries.delete_ended(before, 10).await.unwrap(), 0);
+        assert_eq!(deliveries.delete_ended(after, 10).await.unwrap(), 1);
         assert!(deliveries.get(sent).await.unwrap().is_none());
         assert!(
             deliveries.get(dead).await.unwrap().is_some() && deliveries.get(waiting).await.unwrap().is_some()

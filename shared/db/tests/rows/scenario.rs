@@ -280,7 +280,7 @@ async fn deliveries(db: &Db, ada: UserId) {
     for outcome in Outcome::ALL {
         deliveries.ended(outcome, 50, None).await.unwrap();
     }
-    assert_eq!(deliveries.forget(Timestamp::now(), 100).await.unwrap(), 100);
+    assert_eq!(deliveries.delete_ended(Timestamp::now(), 100).await.unwrap(), 100);
 }
 
 async fn outbox(db: &Db) {

@@ -14,7 +14,7 @@ use contracts::{
     Clock, Envelope, Format, JobId, Options, State, Timestamp, Trace, UserId, VideoId, VideoUploaded,
 };
 use convert::{Convert, ConvertConfig};
-use db::{Db, Job, Keep, NewJob, NewUser, Source};
+use db::{Db, Job, NewJob, NewUser, Retention, Source};
 use media::Engine;
 use runtime::{Call, Failure};
 use tempfile::TempDir;
@@ -28,7 +28,7 @@ pub(crate) const LONG: u32 = 600;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What the sweep keeps.
-const KEEP: Keep = Keep { videos: DAY, jobs: Duration::from_secs(30 * 86_400) };
+const KEEP: Retention = Retention { videos: DAY, jobs: Duration::from_secs(30 * 86_400) };
 
 pub(crate) type Delivered = Result<Vec<Envelope>, Failure>;
 
