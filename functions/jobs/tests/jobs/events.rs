@@ -80,10 +80,15 @@ impl Listening {
         }
     }
 
-    /// The next event, as `(event, job, state)`.
+    /// The next change of a state, as `(event, job, state)`. A poll may see a job while it still is `uploading`, and progress
+    /// at any time.
     async fn told(&mut self) -> (String, Value, Value) {
-        let heard = self.next().await.unwrap();
-        (heard.event, heard.data["id"].clone(), heard.data["state"].clone())
+        loop {
+            let heard = self.next().await.unwrap();
+            if heard.event != "progress" && heard.data["state"] != "uploading" {
+                return (heard.event, heard.data["id"].clone(), heard.data["state"].clone());
+            }
+        }
     }
 }
 
