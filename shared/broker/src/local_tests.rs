@@ -325,7 +325,7 @@ async fn a_handler_that_gives_nothing_back_does_not_hold_up_the_end_for_ever() {
 }
 
 #[tokio::test]
-async fn a_lane_that_dies_ends_the_others_and_is_told() {
+async fn a_consumer_that_dies_ends_the_others_and_is_told() {
     let (world, heard) = (World::new().await, Heard::default());
     world.uploaded().await;
     let shutdown = CancellationToken::new();
