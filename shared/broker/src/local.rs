@@ -87,16 +87,16 @@ impl Local {
         shutdown: CancellationToken,
     ) -> BoxFuture<'static, Result<(), TaskEnded>> {
         let function = function.subscriptions();
-        async move { self.lanes(&function, &shutdown).ended().await }.boxed()
+        async move { self.consumers(&function, &shutdown).ended().await }.boxed()
     }
 
-    fn lanes(&self, function: &Function, shutdown: &CancellationToken) -> Tasks {
-        let mut lanes = Tasks::until(shutdown.clone());
+    fn consumers(&self, function: &Function, shutdown: &CancellationToken) -> Tasks {
+        let mut consumers = Tasks::until(shutdown.clone());
         let types = function.event_types();
         let mut without: Vec<&'static str> = ALL_EVENT_TYPES.to_vec();
         without.retain(|kind| !types.contains_key(kind));
         let woken = self.wake.subscribe(&without);
-        lanes.spawn(
+        consumers.spawn(
             "the removal of events without a subscriber",
             drop_events(self.db.clone(), without, woken, shutdown.clone()),
         );
@@ -111,9 +111,9 @@ impl Local {
                 in_hand: JoinSet::new(),
                 end: CancellationToken::new(),
             };
-            lanes.spawn(kind, consumer.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
+            consumers.spawn(kind, consumer.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
         }
-        lanes
+        consumers
     }
 }
 

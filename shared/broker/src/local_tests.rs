@@ -330,16 +330,16 @@ async fn a_consumer_that_dies_ends_the_others_and_is_told() {
     world.uploaded().await;
     let shutdown = CancellationToken::new();
     let local = Local::new(world.db.clone(), LocalConfig::default());
-    let mut lanes = local.lanes(&heard.function(), &shutdown);
+    let mut consumers = local.consumers(&heard.function(), &shutdown);
     let first = heard.clone();
-    lanes.spawn("a lane with a bug", async move {
+    consumers.spawn("a consumer with a bug", async move {
         while first.all().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("a bug");
     });
-    let died = lanes.ended().await.unwrap_err();
-    assert_eq!(died.to_string(), "a lane with a bug ended unexpectedly");
+    let died = consumers.ended().await.unwrap_err();
+    assert_eq!(died.to_string(), "a consumer with a bug ended unexpectedly");
     assert!(shutdown.is_cancelled());
 }
 
