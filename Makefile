@@ -9,7 +9,7 @@ CARGO  := $(FFMPEG) cargo
 PORT   ?= 8080
 DATA   ?= data
 
-.PHONY: help demo run test page api-check lint bench load-test simulate chaos fuzz licences setup build clean-data
+.PHONY: help demo run test page api-check lint bench big-upload load-test simulate chaos fuzz licences setup build clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,14 @@ bench: setup ## Measure engine, stores, starts, requests, transfers and memory b
 	@/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/bench -r tests/peer/requirements.txt
 	$(CARGO) build --release --workspace --bins --examples
 	@tests/bench target/bench | tee target/bench/table.md
+
+big-upload: setup ## Send 1 GiB over a line that is cut 5 times, in each world: make big-upload [MIB=1024] [SEED=1]
+	@tests/servers/install.sh target/servers
+	$(CARGO) build --workspace --all-targets
+	for world in embedded real knative; do \
+	  TEST_WORLD=$$world BIG_UPLOAD_MIB=$(or $(MIB),1024) SEED=$(or $(SEED),1) $(FFMPEG) target/debug/servers run -- \
+	    cargo nextest run --package tapedeck-tests --config-file tests/nextest.toml -E 'test(a_large_upload_that_is_cut)' || exit 1; \
+	done
 
 load-test: setup ## Load a platform and write a report: make load-test [URL=...] [VIDEOS=100] [RATE=a second] [RABBITMQ=...] [WITH=...]
 	$(CARGO) build --release --package standalone --package load-test

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests of the API need: Schemathesis and Node.js from PyPI, Redocly's lint and tus-js-client and
+# Installs what the tests of the API need: Schemathesis, tuspy and Node.js from PyPI, Redocly's lint and tus-js-client and
 # `@tus/server` from npm; and for those of the page an OpenID provider from npm.
 #
 #   tests/api/install.sh DIR     all of it goes to DIR

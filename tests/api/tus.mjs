@@ -4,7 +4,6 @@
 //   node tus.mjs FOLDER HOME TOKEN VIDEO     FOLDER of node_modules; HOME with a slash at its end
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import net from "node:net";
@@ -22,7 +21,6 @@ const video = readFileSync(path);
 const authorization = `Bearer ${token}`;
 const PART = { "Content-Type": "application/offset+octet-stream" };
 const base64 = (text) => Buffer.from(text).toString("base64");
-const sum = (bytes) => `sha1 ${createHash("sha1").update(bytes).digest("base64")}`;
 
 // A server's answers, as far as both must give the same.
 async function call(base, method, place, headers = {}, body = undefined) {
@@ -70,6 +68,53 @@ async function conversation(base) {
   return heard;
 }
 
+// A number below a limit, by a small generator (Lehmer's, with the constants of Park and Miller).
+function chance(seed) {
+  let state = seed;
+  return (limit) => {
+    state = (state * 48271) % 0x7fffffff;
+    return state % limit;
+  };
+}
+
+// A walk over a few uploads, the same with each server: parts at the right place and at a wrong one, too long ones, ends.
+async function walk(base, seed) {
+  const [below, heard, uploads] = [chance(seed), [], []];
+  for (let step = 0; step < 150; step += 1) {
+    const [what, which, bytes] = [below(12), below(1000), 1 + below(9000)];
+    const upload = uploads[which % Math.max(1, uploads.length)];
+    const say = async (word, ...call_) => {
+      const answer = await call(base, ...call_);
+      heard.push({ word: `${step}: ${word} ${upload ? JSON.stringify(upload) : ""}`, ...answer.same });
+      return answer;
+    };
+    if (what === 0 || !upload) {
+      const length = 20_000 + 7 * bytes;
+      const begin = below(2) ? video.subarray(0, bytes) : undefined;
+      const headers = { "Upload-Length": String(length), "Upload-Metadata": `filename ${base64("walk.mp4")}`, ...(begin ? PART : {}) };
+      const { location } = await say("create", "POST", "uploads", headers, begin);
+      uploads.push({ location, at: begin ? bytes : 0, length, is: "there" });
+      continue;
+    }
+    const { location, at, length, is } = upload;
+    if (what === 1) {
+      if (is === "ended") continue;
+      await say("delete", "DELETE", location);
+      upload.is = "gone";
+    } else if (what === 2) {
+      await say("head", "HEAD", location);
+    } else if (is !== "ended") {
+      const wrong = what === 3 ? below(3) - 1 : 0;
+      const to = what === 4 ? length + bytes : Math.min(length, at + bytes);
+      const from = Math.max(0, at + wrong);
+      await say("part", "PATCH", location, { ...PART, "Upload-Offset": String(from) }, video.subarray(from, to));
+      if (is === "there" && from === at && to <= length) upload.at = to;
+      if (upload.at === length) upload.is = "ended";
+    }
+  }
+  return heard.map((answer) => ({ ...answer, word: answer.word.replace(/"location":"[^"]*",/, "") }));
+}
+
 // Where both differ, and why ours is right: by the number of the call.
 const DIFFERENT = {
   2: [412, 400, "a version that is not spoken: the protocol says 412"],
@@ -90,14 +135,18 @@ async function agrees() {
   const other = new Server({ path: "/uploads", datastore: new FileStore({ directory: files }), relativeLocation: true });
   const listening = other.listen({ host: "127.0.0.1", port: 0 });
   await new Promise((resolve) => (listening.listening ? resolve() : listening.once("listening", resolve)));
-  const theirs = await conversation(`http://127.0.0.1:${listening.address().port}/`);
-  const ours = await conversation(home);
+  const base = `http://127.0.0.1:${listening.address().port}/`;
+  const [theirs, ours] = [await conversation(base), await conversation(home)];
+  const walks = [];
+  for (const seed of [1, 2, 3]) walks.push([await walk(home, seed), await walk(base, seed)]);
   listening.closeAllConnections();
   listening.close();
   rmSync(files, { recursive: true });
   assert.equal(ours.length, theirs.length);
   ours.forEach((answer, at) => isSame(answer, theirs[at], at));
-  console.log(`${ours.length} answers are those of @tus/server`);
+  for (const [our, their] of walks) our.forEach((answer, at) => isSame(answer, their[at], answer.word));
+  const walked = walks.reduce((sum, [our]) => sum + our.length, 0);
+  console.log(`${ours.length + walked} answers are those of @tus/server`);
 }
 
 // A line to the platform that is cut five times, each time behind a tenth of the video: so not before half of it has come.

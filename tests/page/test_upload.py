@@ -2,6 +2,7 @@
 
 import base64
 import http.server
+import json
 import threading
 
 from playwright.sync_api import expect
@@ -112,6 +113,33 @@ class Upload(PageTest):
         expect(page.locator("#option-format")).to_have_value("opus")
         expect(page.locator("#option-start")).to_have_value("")
 
+    def test_an_end_before_the_start_is_told_before_anything_is_sent(self):
+        page = self.open()
+        self.sign_up(page)
+        page.click("#more summary")
+        page.fill("#option-start", "1:30")
+        page.fill("#option-end", "0:05")
+        page.locator("#option-end").blur()
+        self.upload(page, video("part.mp4"))
+        expect(page.locator("#waiting")).to_contain_text("1")
+        said = page.locator("#option-end").evaluate("(field) => field.validationMessage")
+        self.assertEqual(said, "The end must be later than the start.")
+        page.fill("#option-start", "0:01")
+        page.locator("#option-start").blur()
+        expect(self.state(page, "part.mp4", "done")).to_contain_text("0:04")
+
+    def test_who_was_logged_out_elsewhere_logs_in_again_and_the_upload_goes_on(self):
+        self.allow("401")
+        page = self.open()
+        email = self.sign_up(page)
+        self.slow(page, 2_000_000)
+        page.context.clear_cookies()
+        self.upload(page, video("later.mp4"))
+        expect(page.locator("#entry")).to_be_visible()
+        self.slow(page, -1)
+        self.log_in(page, email)
+        self.state(page, "later.mp4", "done")
+
     def test_an_option_that_is_not_valid_stops_the_upload_and_is_shown(self):
         page = self.open()
         self.sign_up(page)
@@ -124,6 +152,38 @@ class Upload(PageTest):
         page.fill("#option-start", "1")
         page.locator("#option-start").blur()
         self.state(page, "never.mp4", "done")
+
+    def test_what_would_be_refused_again_is_not_offered_to_go_on_but_says_what_to_change(self):
+        self.allow("415", "422", "403")
+        page = self.open()
+        self.sign_up(page)
+        page.set_input_files("#files", {"name": "text.mp4", "mimeType": "video/mp4", "buffer": b"no video" * 9999})
+        line = page.locator("#uploads li")
+        expect(line).to_contain_text("no video or audio file that we can read. Choose another file.")
+        expect(line.get_by_role("button", name="Go on")).to_be_hidden()
+        self.check_access(page, "an upload that can't succeed")
+        line.get_by_role("button", name="Cancel").click()
+        expect(line).to_have_count(0)
+        refused = {"status": 422, "content_type": "application/problem+json", "body": json.dumps({"detail": "No."})}
+        page.route("**/uploads", lambda route: route.fulfill(**refused))
+        self.upload(page, video("refused.mp4"))
+        expect(line).to_contain_text("No. Cancel it, change the options")
+        expect(line.get_by_role("button", name="Go on")).to_be_hidden()
+        # The network's return does not send it again, and neither does a reload.
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(line).to_contain_text("No. Cancel it")
+        page.unroute("**/uploads")
+        self.visit(page)
+        expect(page.locator("#empty")).to_be_visible()
+        expect(line).to_have_count(0)
+        # What may pass can go on.
+        away = {"status": 403, "content_type": "application/problem+json", "body": json.dumps({"detail": "Not yet."})}
+        page.route("**/uploads", lambda route: route.fulfill(**away))
+        self.upload(page, video("later.mp4"))
+        expect(line).to_contain_text("Not yet.")
+        page.unroute("**/uploads")
+        line.get_by_role("button", name="Go on").click()
+        self.state(page, "later.mp4", "done")
 
     def test_an_upload_shows_its_way_and_can_be_canceled(self):
         page = self.open()

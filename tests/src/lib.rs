@@ -34,7 +34,7 @@ mod watch;
 mod world;
 
 pub use chaos::{Chaos, Fault, Report, Server};
-pub use fixtures::{fixture, fixture_path, long_wav, mp4_of};
+pub use fixtures::{NoisyMp4, fixture, fixture_path, long_wav, mp4_of};
 pub use fleet::{FUNCTIONS, OwnServers};
 pub use inspect::{Leftovers, Mail, memory_mib};
 pub use knative::Deployment;

@@ -13,13 +13,22 @@ impl Random {
         Self(seed)
     }
 
-    /// A number from 0 to `limit` - 1.
-    pub fn below(&mut self, limit: u64) -> u64 {
+    fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
+        z ^ (z >> 31)
+    }
+
+    /// A number from 0 to `limit` - 1.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.number() % limit
+    }
+
+    /// Bytes that nothing can compress; a multiple of eight.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.chunks_exact_mut(8).for_each(|eight| eight.copy_from_slice(&self.number().to_le_bytes()));
     }
 
     /// One of several.

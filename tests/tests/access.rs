@@ -29,7 +29,7 @@ enum Needs {
 use Needs::{Admin, Login, Nothing, Own, Password, Read, Upload};
 
 /// Each route, what it takes, and a body that is taken. Those that end something come last.
-const TABLE: [(&str, Needs, &str); 71] = [
+const TABLE: [(&str, Needs, &str); 72] = [
     ("GET /.well-known/jwks.json", Nothing, ""),
     ("POST /register", Nothing, "{}"),
     ("POST /verify", Nothing, "{}"),
@@ -40,6 +40,7 @@ const TABLE: [(&str, Needs, &str); 71] = [
     ("GET /auth/oidc", Nothing, ""),
     ("GET /auth/oidc/login", Nothing, ""),
     ("GET /auth/oidc/callback", Nothing, ""),
+    ("GET /auth/oidc/callback/{provider}", Nothing, ""),
     ("POST /token/refresh", Nothing, "{}"),
     ("POST /logout", Nothing, r#"{"refresh_token": "tr_none"}"#),
     ("POST /password/reset", Nothing, "{}"),

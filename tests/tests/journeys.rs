@@ -262,6 +262,9 @@ async fn failures_are_told_apart_and_the_next_job_is_not_harmed() {
     assert_eq!(job["error"]["code"], "unreadable", "{job}");
     let job = ann.ended(&ann.upload_fixture("unsupported.mkv", &[]).await).await;
     assert_eq!(job["error"]["code"], "unsupported_codec", "{job}");
+    let job = ann.ended(&ann.upload_fixture("moov-end.mp4", &[("start", "1:30")]).await).await;
+    assert_eq!(job["error"]["code"], "start_too_late", "{job}");
+    assert!(job["error"]["detail"].as_str().unwrap().contains("the sound ends at 0:00:04"), "{job}");
     let job = ann.ended(&ann.upload_fixture("video.mkv", &[]).await).await;
     assert_eq!(job["state"], "done");
     platform.finish().await;

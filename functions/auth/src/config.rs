@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use runtime::{Checked, Config};
+use runtime::{Checked, Config, ConfigError};
 use serde::{Deserialize, Serialize};
 
-use crate::address;
+use crate::{OidcConfig, address};
 
 /// How accounts work.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +45,11 @@ pub struct AuthConfig {
     pub oidc_client_secret: String,
     /// What the page calls the provider.
     pub oidc_name: String,
+    /// Names of more providers, with commas between.
+    pub oidc_providers: String,
+    /// Those, read from the variables that have their names.
+    #[serde(skip)]
+    pub oidc_named: Vec<OidcConfig>,
     /// Passwords that are hashed at the same time.
     pub hash_parallel: usize,
     /// Passwords that wait for that; more are answered with 503.
@@ -77,6 +82,8 @@ impl Default for AuthConfig {
             oidc_client_id: String::new(),
             oidc_client_secret: String::new(),
             oidc_name: "OpenID Connect".into(),
+            oidc_providers: String::new(),
+            oidc_named: Vec::new(),
             hash_parallel: 2,
             hash_queue: 64,
             secure_cookies: false,
@@ -123,6 +130,10 @@ impl Config for AuthConfig {
         ),
         ("oidc_client_secret", "Tapedeck's secret there; unset: it has none"),
         ("oidc_name", "what the page calls the provider"),
+        (
+            "oidc_providers",
+            "more providers, as `google,corp`: each is set by `AUTH_OIDC_GOOGLE_ISSUER`, `_CLIENT_ID`, `_CLIENT_SECRET` and `_NAME`; its redirect URI is `PUBLIC_URL` with `/auth/oidc/callback/google`",
+        ),
         ("hash_parallel", "passwords that are hashed at the same time; each takes 19 MiB"),
         ("hash_queue", "passwords that wait to be hashed; more are answered with 503"),
     ];
@@ -134,20 +145,15 @@ impl Config for AuthConfig {
                 "write `open`, `closed`, or domains as `example.org,example.com`".into(),
             ));
         }
-        if self.oidc_issuer.is_empty() {
-            return Ok(());
+        match self.providers().first().filter(|_| !self.oidc_issuer.is_empty()).and_then(OidcConfig::wrong) {
+            Some(("issuer", problem)) => Err(("oidc_issuer", problem)),
+            Some((_, problem)) => Err(("oidc_client_id", problem)),
+            None => Ok(()),
         }
-        let issuer = url::Url::parse(&self.oidc_issuer).ok();
-        if !issuer.is_some_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()) {
-            return Err((
-                "oidc_issuer",
-                "this is no address of a provider, as `https://login.example.org`".into(),
-            ));
-        }
-        if self.oidc_client_id.is_empty() {
-            return Err(("oidc_client_id", "it is needed beside AUTH_OIDC_ISSUER".into()));
-        }
-        Ok(())
+    }
+
+    fn take_named(&mut self, set: &[(String, String)]) -> Result<(), ConfigError> {
+        self.read_named(set)
     }
 }
 
@@ -227,6 +233,6 @@ mod tests {
 
     #[test]
     fn every_variable_is_described() {
-        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 19);
+        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 20);
     }
 }

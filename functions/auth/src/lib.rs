@@ -53,6 +53,7 @@ use utoipa::openapi::{
 
 pub use config::AuthConfig;
 use hasher::Hasher;
+pub use oidc::OidcConfig;
 pub use process::run;
 
 /// Bytes of a request's body at most. Passwords wait in memory for their turn; nothing that we take is longer.
@@ -68,7 +69,7 @@ pub(crate) struct Auth {
     verifier: Verifier,
     hasher: Hasher,
     config: AuthConfig,
-    oidc: Option<Arc<oidc::Provider>>,
+    oidc: Arc<[oidc::Provider]>,
 }
 
 impl Auth {
@@ -93,7 +94,7 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         broker,
         key,
         proofs,
-        oidc: provider(&config),
+        oidc: providers(&config),
         config,
     };
     let routes = OpenApiRouter::with_openapi(security_schemes())
@@ -109,6 +110,7 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(oidc::offer))
         .routes(routes!(oidc::start_login))
         .routes(routes!(oidc::back))
+        .routes(routes!(oidc::back_from))
         .routes(routes!(me::show, me::delete))
         .routes(routes!(classes::mine))
         .routes(routes!(webhook::secret, webhook::replace))
@@ -130,16 +132,14 @@ fn administration() -> OpenApiRouter<Auth> {
         .routes(routes!(classes::put))
 }
 
-/// The provider that is configured. [`AuthConfig`] has been checked, so only this machine's TLS could fail here: then nobody
+/// The providers that are configured. [`AuthConfig`] has been checked, so only this machine's TLS could fail here: then nobody
 /// logs in there, and the page shows no way to.
-fn provider(config: &AuthConfig) -> Option<Arc<oidc::Provider>> {
-    match oidc::Provider::open(config) {
-        Ok(provider) => provider.map(Arc::new),
-        Err(error) => {
-            tracing::error!(%error, "the OIDC provider can't be used");
-            None
-        }
-    }
+fn providers(config: &AuthConfig) -> Arc<[oidc::Provider]> {
+    let open = |one: OidcConfig| {
+        let opened = oidc::Provider::open(one, &config.public_url);
+        opened.inspect_err(|error| tracing::error!(%error, "an OIDC provider can't be used")).ok()
+    };
+    config.providers().into_iter().filter_map(open).collect()
 }
 
 /// What `security(("basic" = []))` and `security(("bearer" = []))` in the description of any function mean.

@@ -1,15 +1,17 @@
-//! `/auth/oidc`: logging in at a provider (OpenID Connect, authorization code flow with PKCE). Off unless it is configured.
+//! `/auth/oidc`: logging in at a provider (OpenID Connect, authorization code flow with PKCE). Off unless one is configured.
 //!
-//! - A log-in belongs to the browser that has begun it: a cookie for ten minutes holds the secret that state, nonce and
-//!   PKCE verifier are derived from. The first answer that comes back uses it up.
+//! - A log-in belongs to the browser that has begun it, and to the provider it has gone to: a cookie for ten minutes holds the
+//!   secret that state, nonce and PKCE verifier are derived from, each provider's its own. Each provider sends back to an
+//!   address of its own. The first answer that comes back uses the secret up.
 //! - An account belongs to whom the provider has proven to be its owner: by issuer and subject, and the first time by the
 //!   mail address, if both sides know it as proven. An address that the provider has not proven opens nothing, and neither
 //!   does an account whose own address is not proven: somebody else may have registered it, and know its password.
 
+mod config;
 mod provider;
 
 use axum::{
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
@@ -18,8 +20,9 @@ use db::{NewUser, Quota, User};
 use identity::{hash_secret, new_secret};
 use runtime::{Client, Json, Problem, Query, Reply as _};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
+pub use self::config::OidcConfig;
 pub(crate) use self::provider::Provider;
 use self::provider::{Flow, ProviderError, ProviderUser};
 use crate::{
@@ -38,7 +41,26 @@ const SECONDS: u32 = 600;
 /// How one can log in beside a password.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Offer {
-    /// What the provider is called; null: there is none.
+    /// What the first provider is called; null: there is none.
+    provider: Option<String>,
+    /// All providers, in the order in which to show them.
+    providers: Vec<Offered>,
+}
+
+/// A provider to log in at.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Offered {
+    /// For `GET /auth/oidc/login?provider=`.
+    id: String,
+    /// What people call it.
+    name: String,
+}
+
+/// Where to log in.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wanted {
+    /// One of `GET /auth/oidc`; without it the first one.
     provider: Option<String>,
 }
 
@@ -56,57 +78,100 @@ pub(crate) struct CallbackQuery {
     iss: Option<String>,
 }
 
-/// Says whether one can log in at a provider, and what it is called.
+/// Says at which providers one can log in, and what they are called.
 #[utoipa::path(get, path = "/auth/oidc", tag = "accounts",
-    responses((status = 200, description = "The provider, if there is one", body = Offer)))]
+    responses((status = 200, description = "The providers; often there is none", body = Offer)))]
 pub(crate) async fn offer(State(auth): State<Auth>) -> Json<Offer> {
-    Json(Offer { provider: auth.oidc.as_ref().map(|provider| provider.name.clone()) })
+    let offered = |provider: &Provider| Offered { id: provider.id.clone(), name: provider.name.clone() };
+    let providers: Vec<_> = auth.oidc.iter().map(offered).collect();
+    Json(Offer { provider: providers.first().map(|first| first.name.clone()), providers })
 }
 
-/// Begins a log-in at the provider (OpenID Connect): for browsers, which come back to `/auth/oidc/callback`.
-#[utoipa::path(get, path = "/auth/oidc/login", tag = "accounts",
+/// Begins a log-in at a provider (OpenID Connect): for browsers, which come back to `/auth/oidc/callback`.
+#[utoipa::path(get, path = "/auth/oidc/login", tag = "accounts", params(Wanted),
     responses(
         (status = 303, description = "To the provider; `Set-Cookie` binds the log-in to this browser", headers(("Location" = String), ("Set-Cookie" = String))),
-        (status = 404, description = "This installation has no provider"),
+        (status = 404, description = "This installation has no provider, or none of that name"),
         (status = 502, description = "The provider is away, or its answer is not good"),
     ))]
 pub(crate) async fn start_login(
     State(auth): State<Auth>,
     client: Client,
     headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
-    match start(&auth, client).await {
+    match start(&auth, client, wanted.provider.as_deref()).await {
         Ok((place, cookie)) => Ok(go(&place, [cookie])?),
         Err(problem) => explain(&auth, &headers, problem),
     }
 }
 
-async fn start(auth: &Auth, client: Client) -> Result<(String, HeaderValue), Problem> {
-    let provider = provider(auth)?;
+async fn start(auth: &Auth, client: Client, wanted: Option<&str>) -> Result<(String, HeaderValue), Problem> {
+    let provider = provider(auth, wanted)?;
     count(auth, client).await?;
     let secret = new_secret(PREFIX).map_err(token)?;
-    let place = provider.begin(Flow::of(&secret)).await.map_err(problem)?;
+    let place = provider.begin(Flow::of(&secret, provider)).await.map_err(problem)?;
     Ok((place, cookie(auth, Some(&secret))?))
 }
 
-/// Ends a log-in at the provider: the browser has a session then, as from `POST /session`.
-#[utoipa::path(get, path = "/auth/oidc/callback", tag = "accounts", params(CallbackQuery),
-    responses(
-        (status = 303, description = "Logged in, to the page. With `Accept: text/html` also if it has failed: then the address ends with `#oidc=` and the kind of the problem", headers(("Location" = String), ("Set-Cookie" = String))),
-        (status = 400, description = "The log-in was not begun by this browser, or too long ago, or the code is used up"),
-        (status = 403, description = "The provider has not let the person in, or has not proven the address, or the account is locked"),
-        (status = 404, description = "This installation has no provider"),
-        (status = 409, description = "The account with this address is not proven, or somebody else's"),
-        (status = 502, description = "The provider is away, or its answer is not good"),
-    ))]
+/// Ends a log-in at the provider of `AUTH_OIDC_ISSUER`: the browser has a session then, as from `POST /session`.
+#[utoipa::path(get, path = "/auth/oidc/callback", tag = "accounts", params(CallbackQuery), responses(Ended))]
 pub(crate) async fn back(
     State(auth): State<Auth>,
     client: Client,
     headers: HeaderMap,
     Query(returned): Query<CallbackQuery>,
 ) -> Result<Response, Problem> {
+    come(auth, client, headers, config::UNNAMED, returned).await
+}
+
+/// Ends a log-in at this provider of `AUTH_OIDC_PROVIDERS`, as `GET /auth/oidc/callback` does.
+#[utoipa::path(get, path = "/auth/oidc/callback/{provider}", tag = "accounts",
+    params(("provider" = String, Path, description = "Its name"), CallbackQuery), responses(Ended))]
+pub(crate) async fn back_from(
+    State(auth): State<Auth>,
+    client: Client,
+    headers: HeaderMap,
+    Path(from): Path<String>,
+    Query(returned): Query<CallbackQuery>,
+) -> Result<Response, Problem> {
+    come(auth, client, headers, &from, returned).await
+}
+
+/// How a log-in at a provider ends.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is for the description alone")]
+enum Ended {
+    /// Logged in, to the page. With `Accept: text/html` also if it has failed: then the address ends with `#oidc=` and the
+    /// kind of the problem.
+    #[response(status = 303, headers(("Location" = String), ("Set-Cookie" = String)))]
+    In,
+    /// The log-in was not begun by this browser at this provider, or too long ago, or the code is used up.
+    #[response(status = 400)]
+    Expired,
+    /// The provider has not let the person in, or has not proven the address, or the account is locked.
+    #[response(status = 403)]
+    Refused,
+    /// This installation has no provider, or none of that name.
+    #[response(status = 404)]
+    Unknown,
+    /// The account with this address is not proven, or somebody else's.
+    #[response(status = 409)]
+    Taken,
+    /// The provider is away, or its answer is not good.
+    #[response(status = 502)]
+    Away,
+}
+
+async fn come(
+    auth: Auth,
+    client: Client,
+    headers: HeaderMap,
+    from: &str,
+    returned: CallbackQuery,
+) -> Result<Response, Problem> {
     let forget = cookie(&auth, None)?;
-    match finish(&auth, client, &headers, returned).await {
+    match finish(&auth, client, &headers, from, returned).await {
         Ok(session) => go(&format!("{}/#oidc=done", auth.config.public_url), [session, forget]),
         Err(problem) => {
             let mut answer = explain(&auth, &headers, problem)?;
@@ -120,11 +185,12 @@ async fn finish(
     auth: &Auth,
     client: Client,
     headers: &HeaderMap,
+    from: &str,
     returned: CallbackQuery,
 ) -> Result<HeaderValue, Problem> {
-    let provider = provider(auth)?;
+    let provider = provider(auth, Some(from))?;
     count(auth, client).await?;
-    let flow = secret(auth, headers).map(Flow::of).ok_or_else(unknown)?;
+    let flow = secret(auth, headers).map(|secret| Flow::of(secret, provider)).ok_or_else(unknown)?;
     // Hashes: how long the comparison takes tells nothing.
     if returned.state.is_none_or(|state| hash_secret(&state) != hash_secret(&flow.state)) {
         return Err(unknown());
@@ -170,7 +236,9 @@ async fn account(auth: &Auth, client: Client, person: ProviderUser) -> Result<Us
     }
     may_log_in(auth, &user)?;
     if !auth.db.link_identity(user.id, &person.identity).await.map_err(Problem::of)? {
-        return Err(taken("The account with your mail address belongs to another log-in of the provider."));
+        return Err(taken(
+            "The account with your mail address belongs to another log-in. Log in as the first time.",
+        ));
     }
     Ok(user)
 }
@@ -203,9 +271,14 @@ async fn create(auth: &Auth, client: Client, email: String) -> Result<User, Prob
     }
 }
 
-fn provider(auth: &Auth) -> Result<&Provider, Problem> {
-    auth.oidc.as_deref().ok_or_else(|| {
-        Problem::not_found("This installation has no provider to log in at. Log in with POST /session.")
+/// The one of this name, or the first one.
+fn provider<'a>(auth: &'a Auth, wanted: Option<&str>) -> Result<&'a Provider, Problem> {
+    let found = auth.oidc.iter().find(|provider| wanted.is_none_or(|wanted| provider.id == wanted));
+    found.ok_or_else(|| {
+        Problem::not_found(match auth.oidc.is_empty() {
+            true => "This installation has no provider to log in at. Log in with POST /session.",
+            false => "There is no provider of that name to log in at. GET /auth/oidc lists them.",
+        })
     })
 }
 

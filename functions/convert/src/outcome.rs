@@ -60,6 +60,9 @@ impl From<media::Error> for Outcome {
             media::Error::Unreadable(detail) => Self::Failed(FailureCode::Unreadable, detail),
             media::Error::UnsupportedCodec(codec) => Self::Failed(FailureCode::UnsupportedCodec, codec),
             media::Error::Encrypted => Self::Failed(FailureCode::Encrypted, String::new()),
+            media::Error::StartTooLate(end) => {
+                Self::Failed(FailureCode::StartTooLate, format!("the sound ends at {end}"))
+            }
             media::Error::TimedOut => Self::Failed(FailureCode::TimedOut, String::new()),
             media::Error::TooLarge => Self::Failed(FailureCode::TooLarge, String::new()),
             media::Error::Crashed(cause) => Self::Crashed(cause),

@@ -100,3 +100,49 @@ fn track(name: &str) -> Track {
     }
     name.parse().map_or_else(|_| Track::Language(name.to_owned()), Track::Number)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    /// All that an enumeration knows, as serde tells who writes something else.
+    fn words<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+        let told = serde_json::from_value::<T>("no such word".into()).unwrap_err().to_string();
+        told.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_formats_that_can_be_asked_for_are_those_that_the_engine_has() {
+        let names = words::<contracts::Format>();
+        assert_eq!(names, words::<Format>());
+        assert!(names.len() >= 7, "{names:?}");
+        for name in names {
+            let asked: contracts::Format = serde_json::from_value(name.as_str().into()).unwrap();
+            let made: Format = serde_json::from_value(name.as_str().into()).unwrap();
+            assert_eq!((format(asked), asked.extension()), (made, name.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_is_taken_for_a_format_is_what_the_engine_can_make_of_it() {
+        let rates = [None, Some(7350), Some(44_101), Some(384_000)].into_iter().chain(
+            [
+                8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000,
+                176_400, 192_000,
+            ]
+            .map(Some),
+        );
+        for sample_rate in rates {
+            for name in words::<contracts::Format>() {
+                for bitrate in (0..=520).map(Some).chain([None]) {
+                    let format = serde_json::from_value(name.as_str().into()).unwrap();
+                    let options = Options { format, sample_rate, bitrate, ..Options::default() };
+                    let (taken, made) = (options.check().is_ok(), settings(&options).check().is_ok());
+                    assert_eq!(taken, made, "{name}, {sample_rate:?} Hz, {bitrate:?} kbit/s");
+                }
+            }
+        }
+    }
+}

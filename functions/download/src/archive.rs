@@ -36,7 +36,7 @@ const MOST: usize = 100;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ArchiveQuery {
     /// The jobs: 1 to 100 ids with commas between.
-    #[param(pattern = "^[0-9a-z]{26}(,[0-9a-z]{26}){0,99}$")]
+    #[param(pattern = "^[0-7][0-9a-hjkmnp-tv-z]{25}(,[0-7][0-9a-hjkmnp-tv-z]{25}){0,99}$")]
     ids: String,
 }
 

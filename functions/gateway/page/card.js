@@ -18,7 +18,7 @@ const ACTIONS = [
   { name: "remove", states: ["done", "failed", "canceled", "expired"], symbol: "bin", kind: "plain small", route: "DELETE /jobs/{id}" },
 ];
 // Trying again would end the same way.
-const HOPELESS = ["no_audio", "unreadable", "unsupported_codec", "encrypted", "too_long", "too_large"];
+const HOPELESS = ["no_audio", "unreadable", "unsupported_codec", "encrypted", "start_too_late", "too_long", "too_large"];
 
 export const nameOf = (job) => job.name || job.options.title || job.source.name || t("job.untitled");
 

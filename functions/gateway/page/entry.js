@@ -2,7 +2,7 @@
 // leaves the address bar at once.
 
 import { at, call, json, offers, said } from "./api.js";
-import { $, put, toast } from "./dom.js";
+import { $, el, put, toast } from "./dom.js";
 import { login, session, setSession } from "./session.js";
 import { known, t } from "./texts.js";
 
@@ -17,7 +17,7 @@ export function startEntry({ onEnter, show, leave, onVerified }) {
   $("forgot").addEventListener("click", forgot);
   $("renew").addEventListener("submit", (event) => renew(event, show));
   if (!session) {
-    offerProvider();
+    offerProviders();
     offerGuest();
   }
   addEventListener("hashchange", () => openMail(leave, onVerified));
@@ -74,15 +74,14 @@ async function openMail(leave, onVerified) {
   }
 }
 
-// A log-in at the provider of this installation, if it has one.
-async function offerProvider() {
+// A log-in at each provider of this installation, if it has any.
+async function offerProviders() {
   if (!offers("GET /auth/oidc")) return;
-  const { provider } = await call("auth/oidc").catch(() => ({}));
-  if (!provider) return;
-  const link = $("provider");
-  link.href = at("auth/oidc/login");
-  put(link, t("entry.provider", { name: provider }));
-  link.hidden = false;
+  const { providers = [] } = await call("auth/oidc").catch(() => ({}));
+  $("providers").replaceChildren(...providers.map(({ id, name }) => {
+    const href = at(`auth/oidc/login?provider=${encodeURIComponent(id)}`);
+    return el("a", { class: "button second", href }, t("entry.provider", { name }));
+  }));
 }
 
 // A try without an account, where the service takes guests.

@@ -35,7 +35,7 @@ export const TABLE = [
   text("title"),
   text("artist"),
   text("album"),
-  text("folder", { maxlength: 100 }),
+  text("folder", { maxlength: 64 }),
   choice("notify", "mail", "none"),
   text("webhook", { type: "url", pattern: "https://.+", maxlength: 1000 }),
 ];
@@ -90,6 +90,9 @@ function changed() {
   able("bitrate", !lossless && !elements.quality?.value);
   able("quality", !lossless && !elements.bitrate?.value);
   able("bitrate_mode", !lossless && Boolean(elements.bitrate?.value));
+  // Whether it is within the video only the converter knows.
+  const late = elements.end?.value && seconds(elements.end.value) <= seconds(elements.start.value || "0");
+  elements.end?.setCustomValidity(late ? t("option.end.wrong") : "");
   const now = entries();
   const more = Object.keys(now).filter((name) => name !== "preset").length;
   $("more-count").textContent = more || "";
@@ -97,6 +100,9 @@ function changed() {
   const kept = Object.entries(now).filter(([name]) => !ONCE.includes(name));
   localStorage.setItem("options", JSON.stringify(Object.fromEntries(kept)));
 }
+
+// Of h:mm:ss.
+const seconds = (text) => text.trim().split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 
 function entries() {
   const { elements } = $("options");

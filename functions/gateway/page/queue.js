@@ -1,16 +1,18 @@
 // The uploads: two at a time, each with its progress. With tus they can be paused and outlive a reload.
 
 import { Refused, answer, at, offers, said } from "./api.js";
-import { session } from "./session.js";
+import { loseSession, session } from "./session.js";
 import { shelve, shelved, unshelve } from "./shelf.js";
 import { t } from "./texts.js";
 
 const AT_ONCE = 2;
+// Answers that come again, however often it is sent: what would have to change, as a key of texts.
+const HOPELESS = { 400: "options", 413: "file", 415: "file", 422: "options" };
 // A file up to this size is kept by the browser until it is uploaded; a larger one must be chosen again after a reload.
 const KEPT_BYTES = 256 * 1024 * 1024;
 
-// Each: {id, name, bytes, options, file, state, sent, speed, error, url}; states: waiting, sending, paused, failed, lost
-// (the file must be chosen again).
+// Each: {id, name, bytes, options, file, state, sent, speed, error, hopeless, url}; states: waiting, sending, paused, failed,
+// lost (the file must be chosen again). `hopeless` says what must change, if trying again is no use.
 export const uploads = [];
 // The files of the jobs that were uploaded since the page was loaded, by the job's id: to convert one again.
 export const sources = new Map();
@@ -81,9 +83,16 @@ async function run(upload) {
     if (job) sources.set(job, upload.file);
     finished(upload, job);
   } catch (error) {
+    if (error.status === 401) loseSession();
     if (upload.state === "sending") {
       upload.state = "failed";
       upload.error = said(error);
+      upload.hopeless = HOPELESS[error.status];
+      if (upload.hopeless) {
+        unshelve(upload.id);
+        // The service has removed what it had of it.
+        Object.assign(upload, { stop: null, url: null });
+      }
     }
   }
   next();
@@ -139,7 +148,7 @@ export function stopAll() {
 
 // When the network is back, what had failed for want of it goes on.
 addEventListener("online", () => {
-  uploads.filter(({ state, file }) => state === "failed" && file).forEach(resume);
+  uploads.filter(({ state, file, hopeless }) => state === "failed" && file && !hopeless).forEach(resume);
 });
 
 addEventListener("beforeunload", (event) => {

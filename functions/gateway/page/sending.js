@@ -133,19 +133,19 @@ function made(upload) {
 }
 
 function drawLine({ item, bar, facts, buttons }, upload) {
-  const { state, sent, bytes, speed, error } = upload;
+  const { state, sent, bytes, speed, error, hopeless } = upload;
   const part = bytes ? Math.min(1, sent / bytes) : 0;
   setAttribute(bar, "value", part.toFixed(3));
   setAttribute(item, "data-state", state);
   buttons.pause.hidden = state !== "sending" || !resumable();
-  buttons.resume.hidden = state !== "paused" && state !== "failed";
+  buttons.resume.hidden = state !== "paused" && (state !== "failed" || Boolean(hopeless));
   const left = speed > 0 ? clock((bytes - sent) / speed) : null;
   const moving = [percent(part), speed > 0 && `${size(speed)}/s`, left && part < 1 && t("time.left", { time: left })];
   const texts = {
     sending: part >= 1 ? t("upload.finishing") : moving.filter(Boolean).join(" · "),
     waiting: `${t("upload.waiting")} · ${size(bytes)}`,
     paused: `${t("upload.paused")} · ${percent(part)}`,
-    failed: error,
+    failed: hopeless ? `${error} ${t(`upload.hopeless.${hopeless}`)}` : error,
     lost: t("upload.lost"),
   };
   put(facts, texts[state] ?? "");

@@ -20,6 +20,11 @@ export function whenLost(callback) {
   });
 }
 
+// Somebody else than fetchApi was told so.
+export function loseSession() {
+  if (session) lost();
+}
+
 export function setSession(next) {
   if (next) localStorage.setItem(KEY, next.email);
   else if (remembered()?.email === session?.email) localStorage.removeItem(KEY);
@@ -28,7 +33,7 @@ export function setSession(next) {
 
 export async function fetchApi(path, options) {
   const response = await fetch(at(path), options);
-  if (response.status === 401 && session) lost();
+  if (response.status === 401) loseSession();
   return response;
 }
 

@@ -25,7 +25,7 @@ use crate::{
     Jobs,
     cursor::Cursor,
     slots::StreamSlot,
-    watch::{Watcher, Round, View, views},
+    watch::{Round, View, Watcher, views},
 };
 
 /// How often a stream asks whether its credentials are still good.

@@ -25,13 +25,13 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use self::{names::Pair, one::OutputOptions};
 pub(crate) use self::{place::source, wanted::Wanted};
 
-/// Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound, 4 not a readable video,
-/// 5 a codec that can't be decoded or a protected file, 6 a limit was reached, 7 the converter crashed.
+/// Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage (also a start behind the end of the sound),
+/// 3 no sound, 4 not a readable video, 5 a codec that can't be decoded or a protected file, 6 a limit was reached, 7 the converter crashed.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage, 3 no sound,\n\
-    4 not a readable video, 5 a codec that can't be decoded or a protected file, 6 a limit was reached,\n\
-    7 the converter crashed. Of several files, the code of the first that failed.\n\
+    after_help = "Exit codes: 0 converted, 1 a file can't be read or written, 2 wrong usage (also a start\n\
+    behind the end of the sound), 3 no sound, 4 not a readable video, 5 a codec that can't be decoded or a\n\
+    protected file, 6 a limit was reached, 7 the converter crashed. Of several files, the code of the first that failed.\n\
     The name - stands for standard input and standard output."
 )]
 pub(crate) struct ConvertOptions {
@@ -72,6 +72,7 @@ impl Error {
             Self::Engine(_) => 7,
             Self::Media(_, error) => match error {
                 media::Error::Source(_) | media::Error::Sink(_) => 1,
+                media::Error::StartTooLate(_) => 2,
                 media::Error::NoAudio | media::Error::NoTrack(_) => 3,
                 media::Error::Unreadable(_) => 4,
                 media::Error::UnsupportedCodec(_) | media::Error::Encrypted => 5,

@@ -136,7 +136,8 @@ pub(crate) enum Jobs {
         /// Those that were uploaded since then, as 2026-11-26T08:00:00Z.
         #[arg(long, value_parser = time)]
         failed_since: Timestamp,
-        /// Those too that fail by their video or options: no sound, unreadable, protected, too long, too large.
+        /// Those too that fail by their video or options: no sound, unreadable, protected, too long, too large, a start
+        /// behind the end.
         #[arg(long)]
         all: bool,
         #[command(flatten)]

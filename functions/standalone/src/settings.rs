@@ -39,14 +39,15 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn from_env() -> Result<Self, ConfigError> {
-        let parts = PartsConfig::from_env()?;
+        let (parts, auth) = (PartsConfig::from_env()?, AuthConfig::from_env()?);
+        let set = Everything::from_env()?.set.into_keys().map(|name| name.to_uppercase());
         Ok(Self {
             unused: unused(&parts, &BrokerConfig::from_env()?, &GatewayConfig::from_env()?)?,
-            unknown: unknown(Everything::from_env()?.set.into_keys().map(|name| name.to_uppercase()))?,
+            unknown: unknown(set, &auth.named_variables().collect::<Vec<_>>())?,
             gateway: GatewayConfig::from_env()?,
             parts,
             serve: ServeConfig::from_env()?,
-            auth: AuthConfig::from_env()?,
+            auth,
             upload: UploadConfig::from_env()?,
             convert: ConvertConfig::from_env()?,
             mail: MailConfig::from_env()?,
@@ -110,13 +111,15 @@ const PREFIXES: [&str; 12] = [
     GatewayConfig::PREFIX,
 ];
 
-fn unknown(set: impl Iterator<Item = String>) -> Result<Vec<String>, ConfigError> {
+/// `named` are those that stand in no table, as a value of another one names them.
+fn unknown(set: impl Iterator<Item = String>, named: &[String]) -> Result<Vec<String>, ConfigError> {
     let mut known = Vec::new();
     for component in SERVE.iter().chain(&SEPARATE) {
         known.extend(component().map_err(|error| ConfigError::new("*", error))?);
     }
     let ours = |name: &String| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    Ok(set.filter(|name| ours(name) && !known.iter().any(|known| known.name == *name)).collect())
+    let known = |name: &String| named.contains(name) || known.iter().any(|known| known.name == *name);
+    Ok(set.filter(|name| ours(name) && !known(name)).collect())
 }
 
 type Rows = fn() -> Result<Vec<Variable>, String>;
@@ -182,7 +185,10 @@ mod tests {
     fn a_misspelt_variable_is_told() {
         let set =
             ["UPLOAD_MAX_BYTE", "UPLOAD_MAX_BYTES", "GATEWAY_TRUST_FORWARDED", "HOME", "OTEL_X", "MAIL"];
-        assert_eq!(unknown(set.into_iter().map(str::to_owned)).unwrap(), ["UPLOAD_MAX_BYTE"]);
+        assert_eq!(unknown(set.into_iter().map(str::to_owned), &[]).unwrap(), ["UPLOAD_MAX_BYTE"]);
+        let named = ["AUTH_OIDC_GOOGLE_ISSUER".to_owned()];
+        let set = ["AUTH_OIDC_GOOGLE_ISSUER", "AUTH_OIDC_GOGLE_CLIENT_ID"].map(str::to_owned);
+        assert_eq!(unknown(set.into_iter(), &named).unwrap(), ["AUTH_OIDC_GOGLE_CLIENT_ID"]);
     }
 
     #[test]

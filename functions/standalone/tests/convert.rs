@@ -152,6 +152,7 @@ fn each_failure_has_a_code_and_leaves_nothing_behind() {
         (&["missing.mp4"][..], 1),
         (&["talk.mp4", "--bitrate", "129"], 2),
         (&["talk.mp4", "--format", "exe"], 2),
+        (&["talk.mp4", "--start", "1:00:00"], 2),
         (&["silent.mp4"], 3),
         (&["talk.mp4", "--track", "7"], 3),
         (&["text.mp4"], 4),
@@ -170,6 +171,7 @@ fn each_failure_has_a_code_and_leaves_nothing_behind() {
         assert_eq!(code, expected, "{arguments:?}: {output:?}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.starts_with("tapedeck: ") || said.contains("[possible values: mp3, "), "{said}");
+        assert!(!arguments.contains(&"--start") || said.contains("The sound ends at 0:00:04"), "{said}");
         assert_eq!(names(&folder), before, "{arguments:?}");
     }
 }

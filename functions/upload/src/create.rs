@@ -17,7 +17,9 @@ use utoipa::ToSchema;
 use crate::{
     Upload,
     allowance::narrowed,
-    form, raw,
+    form,
+    form::schema::UploadForm,
+    raw,
     receive::{ReceivedVideo, Receiver, Stored},
     refusal::Refusal,
 };
@@ -44,7 +46,7 @@ pub(crate) struct AcceptedLinks {
 /// Upload a video and have it converted.
 ///
 /// Either `multipart/form-data` with exactly one file part of any name and the options as further fields, or the
-/// video itself as the body, with `filename` and the options in the query.
+/// video itself as the body, with `filename` and the options in the query, by the names that the form's fields have.
 #[utoipa::path(
     post,
     path = "/upload",
@@ -54,7 +56,7 @@ pub(crate) struct AcceptedLinks {
         ("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it gets the first one's answer"),
         ("filename" = Option<String>, Query, description = "Raw body: the name of the file; options follow as further parameters"),
     ),
-    request_body(content(("multipart/form-data"), ("application/octet-stream"))),
+    request_body(content((UploadForm = "multipart/form-data"), ("application/octet-stream"))),
     responses(
         (status = 202, body = Accepted, description = "Accepted; `Location` names the job", headers(("Location" = String))),
         (status = 400, description = "No file, an empty one, several, or a broken form"),

@@ -2,9 +2,11 @@
 //!
 //! - `form/frame.rs`: how much of a form may be something else than its video.
 //! - `form/part.rs`: the head of a part.
+//! - `form/schema.rs`: how the description of the API tells it.
 
 pub(crate) mod frame;
 pub(crate) mod part;
+pub(crate) mod schema;
 
 use axum::{
     extract::Request,

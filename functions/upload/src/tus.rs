@@ -115,7 +115,7 @@ async fn about(State(deps): State<Upload>) -> Response {
         ("Upload-Metadata" = Option<String>, Header, description = "Pairs of a key and its value in Base64, with commas between: `filename`, and the options"),
     ),
     responses(
-        (status = 201, description = "Idempotent; `Location` is where the parts go", headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Expires" = String), ("Job-Location" = String))),
+        (status = 201, description = "Begun; `Location` is where the parts go", headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Expires" = String), ("Job-Location" = String))),
         (status = 400, description = "A header can't be read, or the length is 0"),
         (status = 401, description = "No valid credentials"),
         (status = 408, description = "Too little came for too long"),
@@ -159,7 +159,7 @@ async fn create(
 
 /// How far a resumable upload is.
 ///
-/// IdempotencyKey all has come, `Job-Location` is its job.
+/// Once all has come, `Job-Location` is its job.
 #[utoipa::path(
     head,
     path = "/uploads/{id}",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use contracts::{ALL_EVENT_TYPES, Envelope, Timestamp, pause_after};
 use db::{Db, Pending};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use runtime::{Call, CancellationToken, Checked, Config, TaskEnded, Failure, Function, Tasks, within};
+use runtime::{Call, CancellationToken, Checked, Config, Failure, Function, TaskEnded, Tasks, within};
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinSet};
 

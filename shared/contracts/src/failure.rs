@@ -13,6 +13,7 @@ pub enum FailureCode {
     Unreadable,
     UnsupportedCodec,
     Encrypted,
+    StartTooLate,
     TooLong,
     TooLarge,
     TimedOut,
@@ -26,11 +27,12 @@ pub struct UnknownFailureCode(String);
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoAudio,
         Self::Unreadable,
         Self::UnsupportedCodec,
         Self::Encrypted,
+        Self::StartTooLate,
         Self::TooLong,
         Self::TooLarge,
         Self::TimedOut,
@@ -45,6 +47,7 @@ impl FailureCode {
             Self::Unreadable => "unreadable",
             Self::UnsupportedCodec => "unsupported_codec",
             Self::Encrypted => "encrypted",
+            Self::StartTooLate => "start_too_late",
             Self::TooLong => "too_long",
             Self::TooLarge => "too_large",
             Self::TimedOut => "timed_out",
@@ -61,6 +64,7 @@ impl FailureCode {
             | Self::Unreadable
             | Self::UnsupportedCodec
             | Self::Encrypted
+            | Self::StartTooLate
             | Self::TooLong
             | Self::TooLarge => false,
         }
@@ -79,6 +83,9 @@ impl FailureCode {
             }
             Self::Encrypted => {
                 "The video is copy-protected: its sound can't be had without a key. Upload one without protection."
+            }
+            Self::StartTooLate => {
+                "The sound ends before the wanted start. Upload the video again with an earlier start, or without one."
             }
             Self::TooLong => {
                 "The video is longer than your account allows. Upload a shorter one, or choose a part with start and end."

@@ -28,37 +28,47 @@ pub struct Options {
     pub format: Format,
     /// Bitrate in kbit/s: for MP3 constant, if `bitrate_mode` doesn't say otherwise; for other formats the average.
     /// Excludes `quality`.
+    #[schema(minimum = 6, maximum = 510)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u32>,
     /// How the bitrate is meant. Only MP3 has a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate_mode: Option<BitrateMode>,
-    /// Quality, 0 (best) to 9 (smallest): for MP3 that of LAME's variable bitrate. Excludes `bitrate`.
+    /// Quality, 0 (best) to 9 (smallest): for MP3 that of LAME's variable bitrate. Excludes `bitrate`. Where neither is given,
+    /// it is 2.
+    #[schema(minimum = 0, maximum = 9)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
-    /// Sample rate in Hz; one that the format has.
+    /// Sample rate in Hz; one that the format has. Where none is given, it is the video's (for Opus 48000).
+    #[schema(minimum = 8000, maximum = 192_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
-    /// 1 (mono) or 2 (stereo).
+    /// 1 (mono) or 2 (stereo). Where none is given, as the video, at most 2.
+    #[schema(minimum = 1, maximum = 2)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<u8>,
     /// Where the audio begins, in seconds from the beginning of the video.
+    #[schema(minimum = 0, maximum = 3_600_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<f64>,
     /// Where the audio ends, in seconds from the beginning of the video.
+    #[schema(minimum = 0, maximum = 3_600_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<f64>,
     /// How loud on the whole, in LUFS (EBU R128), -70 to -5; commonly -16.
+    #[schema(minimum = -70, maximum = -5)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loudness: Option<f64>,
     /// Which of several sounds: its number among them, from 0, its language as the video has it, as `eng`, or `mix` for all
-    /// of them as one.
+    /// of them as one. Where none is given, it is the best.
+    #[schema(max_length = 16, pattern = "^[A-Za-z0-9-]+$")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track: Option<String>,
     /// What becomes of pauses.
     #[serde(skip_serializing_if = "is_default")]
     pub silence: SilencePolicy,
     /// How many seconds the audio takes to come up at its start and to go down at its end; at most 10.
+    #[schema(minimum = 0, maximum = 10)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fade: Option<f64>,
     /// Whether the waveform is kept beside the audio, for players to draw: `GET /jobs/{id}/peaks`. Sound is then encoded anew
@@ -73,21 +83,26 @@ pub struct Options {
     /// the title tag of the whole is the album of all.
     pub chapters: ChapterPolicy,
     /// Title tag, instead of the video's.
+    #[schema(max_length = 500)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Artist tag, instead of the video's.
+    #[schema(max_length = 500)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artist: Option<String>,
     /// Album tag, instead of the video's.
+    #[schema(max_length = 500)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub album: Option<String>,
     /// The folder that the owner files the job under: `GET /jobs?folder=` lists it, and it can have a feed of its own. At
     /// most 64 characters.
+    #[schema(max_length = 64)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
     /// How the owner is notified.
     pub notify: NotifyBy,
     /// An `https` address that is called when the job has ended, beside the mail.
+    #[schema(max_length = 1000, pattern = "^https://")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<String>,
 }

@@ -257,6 +257,7 @@ impl From<Failure> for Error {
             Failure::Unreadable(why) => Self::Unreadable(brief(&why)),
             Failure::UnsupportedCodec(codec) => Self::UnsupportedCodec(brief(&codec)),
             Failure::Encrypted => Self::Encrypted,
+            Failure::StartTooLate(end) => Self::StartTooLate(brief(&end)),
             Failure::Internal(why) => Self::Crashed(brief(&why)),
         }
     }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The sound is there, but can't be had without a key.
     #[error("The video is copy-protected.")]
     Encrypted,
+    /// [`Settings::start`](crate::Settings::start) is at or behind the end of the sound. Where that is, as `0:01:30`.
+    #[error("The sound ends at {0}, before the wanted start. Choose an earlier one.")]
+    StartTooLate(String),
     /// [`Limits::wall`](crate::Limits::wall) or [`Limits::cpu`](crate::Limits::cpu) was reached.
     #[error("The conversion took too long and was stopped.")]
     TimedOut,

@@ -96,6 +96,8 @@ pub(crate) enum Failure {
     UnsupportedCodec(String),
     /// It needs a key.
     Encrypted,
+    /// Nothing is left behind the wanted start. Where the sound ends.
+    StartTooLate(String),
     /// Our fault, not the file's: a broken socket, an encoder that refuses.
     Internal(String),
 }

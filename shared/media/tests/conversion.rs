@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{assert_close, convert, engine, fixture};
-use media::{Error, Kind, Rate, Settings, Tags, Warning};
+use media::{Chapters, Error, Format, Kind, Rate, Settings, Silence, Tags, Track, Warning};
 
 #[tokio::test]
 async fn every_container_converts_with_its_right_length() {
@@ -110,11 +110,41 @@ async fn a_part_is_cut_out_to_the_sample() {
 }
 
 #[tokio::test]
-async fn a_start_behind_the_end_of_the_sound_is_told() {
-    let settings = Settings { start: Some(Duration::from_secs(60)), ..Settings::default() };
-    assert!(
-        matches!(convert("moov-end.mp4", settings).await, Err(Error::Unreadable(why)) if why.contains("start"))
-    );
+async fn a_start_at_or_behind_the_end_of_the_sound_is_told_with_where_that_is() {
+    // By the index of MP4; MP3 to MP3, which would be copied; what only decoding tells; the silence before a late sound counts.
+    for (name, copy, starts, end) in [
+        ("moov-end.mp4", false, [4.1, 60.0], "0:00:04"),
+        ("video.avi", true, [4.1, 3600.0], "0:00:04"),
+        ("video.webm", false, [4.1, 60.0], "0:00:04"),
+        ("late.mp4", false, [4.6, 60.0], "0:00:04"),
+    ] {
+        for start in starts {
+            let start = Some(Duration::from_secs_f64(start));
+            let ended = convert(name, Settings { start, copy, ..Settings::default() }).await;
+            assert!(
+                matches!(&ended, Err(Error::StartTooLate(at)) if at == end),
+                "{name} {start:?}: {ended:?}"
+            );
+        }
+    }
+    let whole = convert("moov-end.mp4", Settings::default()).await.unwrap().0.duration;
+    let ended = convert("moov-end.mp4", Settings { start: Some(whole), ..Settings::default() }).await;
+    assert!(matches!(ended, Err(Error::StartTooLate(_))), "{ended:?}");
+    // However it is made.
+    let start = Some(Duration::from_secs(60));
+    for settings in [
+        Settings { loudness: Some(-16.0), ..Settings::default() },
+        Settings { silence: Silence::Trim, ..Settings::default() },
+        Settings { track: Track::Mix, ..Settings::default() },
+        Settings { fade: Some(Duration::from_secs(1)), ..Settings::default() },
+        Settings { chapters: Chapters::Split, ..Settings::default() },
+        Settings { peaks: true, format: Format::Wav, ..Settings::default() },
+    ] {
+        let mut sink = common::Memory::default();
+        let wanted = Settings { start, ..settings };
+        let ended = engine().convert(&fixture("moov-end.mp4"), &wanted, &mut sink, |_| ()).await;
+        assert!(matches!(&ended, Err(Error::StartTooLate(_))), "{wanted:?}: {ended:?}");
+    }
 }
 
 #[tokio::test]

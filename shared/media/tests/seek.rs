@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::recipe::{Recipe, peak};
-use media::Settings;
+use media::{Error, Settings};
 
 /// How many samples of one channel are decoded beyond the start to compare.
 const COMPARED: f64 = 2.0;
@@ -83,6 +83,18 @@ async fn what_cannot_be_gone_to_is_decoded_from_the_start() {
         ("libmp3lame", "long.avi"),
     ] {
         compare(&made(codec, 44100, name), name, Settings::default(), 0.0, false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_behind_the_end_is_told_with_where_that_is() {
+    for name in ["long.mp4", "long.mkv", "long.ts"] {
+        let recipe = made("aac", 48000, name);
+        for start in [121, 7200] {
+            let start = Some(Duration::from_secs(start));
+            let ended = recipe.convert(name, Settings { start, ..Settings::default() }).await;
+            assert!(matches!(&ended, Err(Error::StartTooLate(at)) if at == "0:02:00"), "{name}: {ended:?}");
+        }
     }
 }
 

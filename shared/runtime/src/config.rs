@@ -19,6 +19,14 @@ pub trait Config: Default + Serialize + DeserializeOwned {
         Ok(())
     }
 
+    /// Takes the variables that a value of another one names, as `AUTH_OIDC_PROVIDERS` does. They stand in no table.
+    ///
+    /// # Errors
+    /// A variable whose value can't be read or meant, with its name.
+    fn take_named(&mut self, _set: &[(String, String)]) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
     /// Reads the environment; an unset or empty variable means the default.
     ///
     /// # Errors
@@ -34,7 +42,9 @@ pub trait Config: Default + Serialize + DeserializeOwned {
     /// # Errors
     /// As [`Config::from_env`].
     fn from_variables(set: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let config: Self = envy::prefixed(Self::PREFIX).from_iter(set).map_err(|error| {
+        let set: Vec<_> = set.collect();
+        let read: Result<Self, _> = envy::prefixed(Self::PREFIX).from_iter(set.iter().cloned());
+        let mut config = read.map_err(|error| {
             // It ends with the variable's name, without the prefix.
             let text = error.to_string();
             let (problem, field) = text.rsplit_once(" provided by ").unwrap_or((&text, "*"));
@@ -45,6 +55,7 @@ pub trait Config: Default + Serialize + DeserializeOwned {
             );
             ConfigError::new(variable::<Self>(field), problem)
         })?;
+        config.take_named(&set)?;
         config.check().map_err(|(field, problem)| ConfigError::new(variable::<Self>(field), problem))?;
         Ok(config)
     }

@@ -42,7 +42,7 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
 }
 
 /// Probes ask every few seconds, and cause nothing.
-const PROBES: &str = "/health/";
+const PROBES: &str = "/health";
 
 /// The span of a request until the head of its answer. Whoever handles it or passes it on finds it as the cause.
 fn traced(request: &mut Request, path: &str, route: Option<&MatchedPath>) -> Option<Traced> {

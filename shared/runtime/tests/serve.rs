@@ -84,6 +84,14 @@ async fn half_a_head_is_closed_in_time_and_so_is_a_connection_without_a_next_req
 }
 
 #[tokio::test]
+async fn monitors_find_health_at_its_long_and_its_short_address() {
+    let server = start(Router::new(), config()).await;
+    for path in ["/health", "/health/liveness", "/health/readiness"] {
+        assert!(server.get(path).await.starts_with("HTTP/1.1 200"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_never_reads_is_cut_off() {
     let (dropped, seen) = tokio::sync::oneshot::channel::<()>();
     let dropped = Arc::new(std::sync::Mutex::new(Some(dropped)));

@@ -173,6 +173,7 @@ fn judge(
         Err(Error::NoTrack(_)) => ("no such sound".to_owned(), false),
         Err(Error::Unreadable(_)) => ("unreadable".to_owned(), false),
         Err(Error::UnsupportedCodec(_)) => ("unknown codec".to_owned(), false),
+        Err(Error::StartTooLate(_)) => ("starts too late".to_owned(), settings.start.is_none()),
         Err(Error::Encrypted) => ("encrypted".to_owned(), false),
         Err(Error::TooLarge) => ("too large".to_owned(), false),
         Err(Error::TimedOut) => ("timed out".to_owned(), true),

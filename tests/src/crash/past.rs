@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contracts::{
     ALL_EVENT_TYPES, AudioId, Channel, Clock, Event as _, JobId, Options, UserId, VideoId, VideoUploaded,
 };
-use db::{Attempt, Audio, Claimed, Db, Finished, Retention, NewJob, Release, Source, Task};
+use db::{Attempt, Audio, Claimed, Db, Finished, NewJob, Release, Retention, Source, Task};
 
 use crate::fixture;
 

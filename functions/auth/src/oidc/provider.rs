@@ -22,7 +22,7 @@ use openidconnect::{
 use outbound::{Outbound, Rules, Trust};
 use url::Url;
 
-use crate::AuthConfig;
+use super::OidcConfig;
 
 /// For all calls of one step together: a person waits.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -54,7 +54,8 @@ type Client = CoreClient<
 /// A future whose parts nobody has to look into.
 type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What a log-in is recognized by when it comes back. All of it follows from one secret, which only the browser has.
+/// What a log-in is recognized by when it comes back. All of it follows from one secret, which only the browser has, and
+/// from the provider: with another one, nothing fits.
 pub(crate) struct Flow {
     pub(crate) state: String,
     nonce: String,
@@ -62,8 +63,8 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
-    pub(crate) fn of(secret: &str) -> Self {
-        let derive = |purpose: &str| hash_secret(&format!("{purpose} {secret}"));
+    pub(crate) fn of(secret: &str, provider: &Provider) -> Self {
+        let derive = |purpose: &str| hash_secret(&format!("{purpose} {} {secret}", provider.id));
         Self { state: derive("state"), nonce: derive("nonce"), verifier: derive("verifier") }
     }
 }
@@ -88,8 +89,9 @@ pub(crate) enum ProviderError {
 }
 use ProviderError::{Away, Invalid, Refused};
 
-/// The provider that the configuration names.
+/// A provider that the configuration names.
 pub(crate) struct Provider {
+    pub(crate) id: String,
     pub(crate) name: String,
     issuer: IssuerUrl,
     client_id: ClientId,
@@ -99,22 +101,17 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// None if none is configured.
-    pub(crate) fn open(config: &AuthConfig) -> Result<Option<Self>, Box<dyn std::error::Error>> {
-        if config.oidc_issuer.is_empty() {
-            return Ok(None);
-        }
-        let trusted = vec![Url::parse(&config.oidc_issuer)?];
-        let rules = Rules { trusted, ..Rules::default() };
-        let secret = Some(&config.oidc_client_secret).filter(|secret| !secret.is_empty());
-        Ok(Some(Self {
-            name: config.oidc_name.clone(),
-            issuer: IssuerUrl::new(config.oidc_issuer.clone())?,
-            client_id: ClientId::new(config.oidc_client_id.clone()),
-            client_secret: secret.cloned().map(ClientSecret::new),
-            redirect: RedirectUrl::new(format!("{}/auth/oidc/callback", config.public_url))?,
+    pub(crate) fn open(config: OidcConfig, public_url: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let rules = Rules { trusted: vec![Url::parse(&config.issuer)?], ..Rules::default() };
+        Ok(Self {
+            redirect: RedirectUrl::new(config.callback(public_url))?,
+            id: config.id,
+            name: config.name,
+            issuer: IssuerUrl::new(config.issuer)?,
+            client_id: ClientId::new(config.client_id),
+            client_secret: Some(config.client_secret).filter(|it| !it.is_empty()).map(ClientSecret::new),
             outbound: Outbound::new(rules, Trust::public().and_of_the_system())?,
-        }))
+        })
     }
 
     /// Whether an answer says that it is of this provider, or says nothing (RFC 9207).

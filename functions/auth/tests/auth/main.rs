@@ -7,5 +7,6 @@ mod limits;
 mod login;
 mod mails;
 mod oidc;
+mod providers;
 mod sessions;
 mod tokens;

@@ -13,17 +13,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::house::{Answer, House, PASSWORD};
 
-const CLIENT: &str = "tapedeck";
+pub(crate) const CLIENT: &str = "tapedeck";
 const CALLBACK: &str = "/auth/oidc/callback";
 
 /// What the provider will say of the next person.
 #[derive(Clone)]
-struct Says {
-    subject: &'static str,
-    email: Option<&'static str>,
-    proven: Value,
+pub(crate) struct Says {
+    pub(crate) subject: &'static str,
+    pub(crate) email: Option<&'static str>,
+    pub(crate) proven: Value,
     /// Instead of what is right, in the claims of the ID token.
-    claims: Value,
+    pub(crate) claims: Value,
     algorithm: &'static str,
     /// Whether another key than the published one signs.
     forged: bool,
@@ -50,8 +50,10 @@ impl Says {
 
 /// A provider on a port of its own.
 #[derive(Clone)]
-struct Provider {
-    issuer: String,
+pub(crate) struct Provider {
+    /// What Tapedeck calls it; empty: the one without a name.
+    pub(crate) id: &'static str,
+    pub(crate) issuer: String,
     says: Arc<Mutex<Says>>,
     /// Of the one code that it has given: challenge and nonce; taken by who exchanges it.
     code: Arc<Mutex<Option<(String, String)>>>,
@@ -63,9 +65,10 @@ fn key(seed: u8) -> Ed25519KeyPair {
 }
 
 impl Provider {
-    async fn start(now: Timestamp) -> Self {
+    pub(crate) async fn start(id: &'static str, now: Timestamp) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let provider = Self {
+            id,
             issuer: format!("http://{}", listener.local_addr().unwrap()),
             says: Arc::new(Mutex::new(Says::ann())),
             code: Arc::default(),
@@ -92,7 +95,12 @@ impl Provider {
         .reached_at("https://tapes.example/below")
     }
 
-    fn says(&self, change: impl FnOnce(&mut Says)) {
+    /// Where it sends the browser back to.
+    pub(crate) fn callback(&self) -> String {
+        if self.id.is_empty() { CALLBACK.into() } else { format!("{CALLBACK}/{}", self.id) }
+    }
+
+    pub(crate) fn says(&self, change: impl FnOnce(&mut Says)) {
         change(&mut self.says.lock().unwrap());
     }
 }
@@ -120,7 +128,7 @@ async fn token(
     let refused = |why| (axum::http::StatusCode::BAD_REQUEST, Json(json!({"error": why})));
     let (challenge, nonce) = provider.code.lock().unwrap().take().ok_or_else(|| refused("invalid_grant"))?;
     if BASE64.encode(Sha256::digest(&asked["code_verifier"])) != challenge
-        || asked["redirect_uri"] != format!("https://tapes.example/below{CALLBACK}")
+        || asked["redirect_uri"] != format!("https://tapes.example/below{}", provider.callback())
     {
         return Err(refused("invalid_grant"));
     }
@@ -155,16 +163,16 @@ async fn userinfo(State(provider): State<Provider>) -> Json<Value> {
     Json(json!({"sub": says.subject, "email": says.email, "email_verified": says.proven}))
 }
 
-async fn ask(house: &House, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn ask(house: &House, path: &str, headers: &[(&str, &str)]) -> Answer {
     let request =
         headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
     house.send(request.body(Body::empty()).unwrap()).await
 }
 
 /// A browser that has been sent to the provider.
-struct Left {
-    cookie: String,
-    state: String,
+pub(crate) struct Left {
+    pub(crate) cookie: String,
+    pub(crate) state: String,
 }
 
 fn cookies(answer: &Answer) -> Vec<String> {
@@ -172,8 +180,9 @@ fn cookies(answer: &Answer) -> Vec<String> {
 }
 
 /// To the provider, which lets the person in at once.
-async fn leave(house: &House, provider: &Provider) -> Left {
-    let answer = ask(house, "/auth/oidc/login", &[]).await;
+pub(crate) async fn leave(house: &House, provider: &Provider) -> Left {
+    let named = if provider.id.is_empty() { String::new() } else { format!("?provider={}", provider.id) };
+    let answer = ask(house, &format!("/auth/oidc/login{named}"), &[]).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     let place: url::Url = answer.headers["location"].to_str().unwrap().parse().unwrap();
     assert_eq!((place.path(), place.origin().ascii_serialization()), ("/authorize", provider.issuer.clone()));
@@ -187,16 +196,21 @@ async fn leave(house: &House, provider: &Provider) -> Left {
 }
 
 async fn back(house: &House, left: &Left) -> Answer {
-    let path = format!("{CALLBACK}?code=c&state={}", left.state);
+    back_at(house, CALLBACK, left).await
+}
+
+/// The browser comes back to this place.
+pub(crate) async fn back_at(house: &House, callback: &str, left: &Left) -> Answer {
+    let path = format!("{callback}?code=c&state={}", left.state);
     ask(house, &path, &[("cookie", &left.cookie)]).await
 }
 
-async fn log_in(house: &House, provider: &Provider) -> Answer {
-    back(house, &leave(house, provider).await).await
+pub(crate) async fn log_in(house: &House, provider: &Provider) -> Answer {
+    back_at(house, &provider.callback(), &leave(house, provider).await).await
 }
 
 /// The address of who is logged in now.
-async fn who(house: &House, answer: &Answer) -> String {
+pub(crate) async fn who(house: &House, answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{}", answer.text);
     assert_eq!(answer.headers["location"], "https://tapes.example/below/#oidc=done");
     let [session, forgotten] = <[String; 2]>::try_from(cookies(answer)).unwrap();
@@ -206,7 +220,7 @@ async fn who(house: &House, answer: &Answer) -> String {
 }
 
 async fn start() -> (House, Provider) {
-    let provider = Provider::start(Timestamp::now()).await;
+    let provider = Provider::start("", Timestamp::now()).await;
     (House::with(provider.config()).await, provider)
 }
 
@@ -214,7 +228,7 @@ async fn start() -> (House, Provider) {
 async fn who_comes_from_the_provider_has_an_account_and_the_next_time_the_same() {
     let (house, provider) = start().await;
     let offer = ask(&house, "/auth/oidc", &[]).await.json();
-    assert_eq!(offer, json!({"provider": "Example"}));
+    assert_eq!(offer, json!({"provider": "Example", "providers": [{"id": "default", "name": "Example"}]}));
     assert_eq!(who(&house, &log_in(&house, &provider).await).await, "ann@example.org");
     // By the subject alone from now on: an address changes, and may be somebody else's later.
     provider.says(|says| (says.email, says.proven) = (Some("new@example.org"), json!(false)));
@@ -361,7 +375,7 @@ async fn a_provider_that_is_away_or_says_nonsense_is_a_problem_of_its_own() {
 #[tokio::test]
 async fn without_a_provider_there_is_nothing_to_log_in_at() {
     let house = House::open().await;
-    assert_eq!(ask(&house, "/auth/oidc", &[]).await.json(), json!({"provider": null}));
+    assert_eq!(ask(&house, "/auth/oidc", &[]).await.json(), json!({"provider": null, "providers": []}));
     for path in ["/auth/oidc/login", CALLBACK] {
         assert_eq!(ask(&house, path, &[]).await.problem(), (404, "not-found".into()));
     }

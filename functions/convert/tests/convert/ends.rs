@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use contracts::{
-    AudioReady, ConversionFailed, DeliveryDue, Event as _, FailureCode, State, Trace, VideoUploaded,
+    AudioReady, ConversionFailed, DeliveryDue, Event as _, FailureCode, Options, State, Trace, VideoUploaded,
 };
 use convert::ConvertConfig;
 use db::Garbage;
@@ -37,6 +37,22 @@ async fn a_video_that_loses_bytes_while_it_is_read_fails_at_once_and_is_to_be_up
     assert_eq!((job.state, job.attempts), (State::Failed, 1));
     assert!(job.error.unwrap().1.contains("upload it again"));
     assert_eq!(world.count("partial/audios") + world.count("audios"), 0);
+}
+
+#[tokio::test]
+async fn a_start_behind_the_end_of_the_sound_fails_at_once_with_a_code_of_its_own() {
+    let world = World::new().await;
+    let options = Options { start: Some(3600.0), ..Options::default() };
+    let id = world.uploaded_with(options).await;
+    assert_eq!(kinds(&world.deliver(id, engine()).await.unwrap()), FAILED);
+    let job = world.job(id).await;
+    assert_eq!((job.state, job.attempts), (State::Failed, 1));
+    let (code, detail) = job.error.unwrap();
+    assert!(
+        code == FailureCode::StartTooLate && detail.contains("the sound ends at 0:00:"),
+        "{code:?} {detail}"
+    );
+    assert!(!code.may_pass());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod claims;
 mod config;
 mod cost;
 mod ends;
+mod formats;
 mod outages;
 mod peaks;
 mod roles;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use contracts::Preset;
 use serde_json::Value;
 
 use super::{
@@ -46,7 +47,7 @@ pub(super) fn page(description: &Value) -> String {
     }
     let mut menu = String::from(
         "<p><a href=\"/\">Tapedeck</a> API</p>\n<ul>\n<li><a href=\"#first-steps\">First steps</a></li>\n\
-         <li><a href=\"/docs/errors\">Errors</a></li>\n<li><a href=\"/openapi.json\">OpenAPI</a></li>\n\
+         <li><a href=\"#presets\">Presets</a></li>\n<li><a href=\"/docs/errors\">Errors</a></li>\n<li><a href=\"/openapi.json\">OpenAPI</a></li>\n\
          <li><a href=\"/asyncapi.json\">Events</a></li>\n</ul>\n",
     );
     let mut main = beginning(&description["info"]);
@@ -66,6 +67,7 @@ pub(super) fn page(description: &Value) -> String {
         menu.push_str("</ul>\n");
     }
     common(&mut main, &description["components"]["responses"]);
+    presets(&mut main);
     schemas(&mut main, &description["components"]["schemas"]);
     html::page("Tapedeck API", &menu, &main)
 }
@@ -182,6 +184,20 @@ fn common(main: &mut String, responses: &Value) {
     for (name, response) in responses.as_object().into_iter().flatten() {
         let when = line(response["description"].as_str().unwrap_or_default());
         let _ = writeln!(main, "<tr><td>{}</td><td>{when}</td></tr>", escaped(name));
+    }
+    main.push_str("</table>\n");
+}
+
+/// What each preset sets, as it does it.
+fn presets(main: &mut String) {
+    main.push_str(
+        "<h2 id=\"presets\">Presets</h2>\n<p>What the option <code>preset</code> sets where it is not given itself.</p>\n\
+         <table>\n<tr><th>preset</th><th>sets</th></tr>\n",
+    );
+    for preset in Preset::ALL {
+        let sets = preset.sets().into_iter().map(|(option, value)| format!("<code>{option}={value}</code>"));
+        let sets = sets.collect::<Vec<_>>().join(" ");
+        let _ = writeln!(main, "<tr><td><code>{}</code></td><td>{sets}</td></tr>", preset.as_str());
     }
     main.push_str("</table>\n");
 }

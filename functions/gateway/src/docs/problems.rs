@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use contracts::FailureCode;
+
 use super::html;
 
 /// The last part of the type, the statuses that it comes with, and what it means and what to do.
@@ -33,10 +35,10 @@ const PROBLEMS: &[(&str, &str, &str)] = &[
     ("no-guests", "403", "This service takes no guests. Register with `POST /register`."),
     ("not-found", "404", "There is no such thing, or it is somebody else's."),
     ("oidc-away", "502", "The provider to log in at can't be reached. Try again later, or log in with a password."),
-    ("oidc-expired", "400", "The log-in at the provider was not begun by this browser, took longer than ten minutes, or was used before. Begin again."),
+    ("oidc-expired", "400", "The log-in at the provider was not begun by this browser at this provider, took longer than ten minutes, or was used before. Begin again."),
     ("oidc-invalid", "502", "What the provider says is not signed by it, not for us or not for this log-in. Tell the administrator."),
     ("oidc-refused", "403", "The provider has not let you in."),
-    ("oidc-taken", "409", "There is an account with your mail address that is not proven, or belongs to another log-in of the provider. Ask for a new password, which proves the address."),
+    ("oidc-taken", "409", "There is an account with your mail address that is not proven, or belongs to another log-in. Ask for a new password, which proves the address, or log in as the first time."),
     ("oidc-unproven", "403", "The provider does not say that your mail address is proven. Prove it there."),
     ("range-not-satisfiable", "416", "The range begins behind the end. `Content-Range` has the size."),
     ("registration-closed", "403", "`POST /register`: the administrator lets nobody register, or only mail addresses of some domains."),
@@ -69,6 +71,22 @@ pub(super) fn page() -> String {
             html::line(says),
         );
     }
-    menu.push_str("</ul>\n");
+    menu.push_str("<li><a href=\"#failed-jobs\">Failed jobs</a></li>\n</ul>\n");
+    failed_jobs(&mut main);
     html::page("Errors of the Tapedeck API", &menu, &main)
+}
+
+/// Why jobs fail: not an answer, but what an answer tells.
+fn failed_jobs(main: &mut String) {
+    main.push_str(
+        "<h2 id=\"failed-jobs\">Failed jobs</h2>\n<p>A job that has failed says why in its <code>error</code>: \
+         <code>code</code> is for programs, <code>detail</code> for people.</p>\n\
+         <table>\n<tr><th>code</th><th>what to do</th><th>the same again</th></tr>\n",
+    );
+    for code in FailureCode::ALL {
+        let again = if code.may_pass() { "may succeed" } else { "fails again" };
+        let sentence = html::line(code.sentence());
+        let _ = writeln!(main, "<tr><td><code>{code}</code></td><td>{sentence}</td><td>{again}</td></tr>");
+    }
+    main.push_str("</table>\n");
 }

@@ -90,6 +90,7 @@ mod tests {
             ("/session", Some(Upstream::Auth)),
             ("/guest", Some(Upstream::Auth)),
             ("/auth/oidc/callback", Some(Upstream::Auth)),
+            ("/auth/oidc/callback/google", Some(Upstream::Auth)),
             ("/me/sessions", Some(Upstream::Auth)),
             ("/admin/classes/guest", Some(Upstream::Auth)),
             ("/.well-known/jwks.json", Some(Upstream::Auth)),

@@ -112,6 +112,17 @@ async fn a_failure_is_told_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_start_behind_the_end_is_told_with_where_the_end_is() {
+    let world = World::new().await;
+    let event = world.failed("talk.mp4", FailureCode::StartTooLate, "the sound ends at 0:12:30").await;
+    world.tell(&event).await;
+    let (text, html) = parts(&world.mail(event.fact.event.job_id, "failed").unwrap());
+    for body in [&text, &html] {
+        assert!(body.contains("with an earlier start") && body.contains("ends at 0:12:30"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_event_again_is_the_same_mail() {
     let world = World::new().await;
     let event = world.done("a.mp4", Options::default(), None).await;

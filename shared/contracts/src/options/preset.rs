@@ -1,11 +1,18 @@
 //! Options that commonly go together, under one name.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
 
 use super::{Format, Options, SilencePolicy};
 
 /// What the audio is for. It sets other options, where those are not given themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// The best quality.
@@ -23,6 +30,37 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// Every preset.
+    pub const ALL: [Self; 6] =
+        [Self::Music, Self::Podcast, Self::Lecture, Self::Audiobook, Self::Small, Self::Lossless];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Music => "music",
+            Self::Podcast => "podcast",
+            Self::Lecture => "lecture",
+            Self::Audiobook => "audiobook",
+            Self::Small => "small",
+            Self::Lossless => "lossless",
+        }
+    }
+
+    /// The options that it sets where nothing else is given, as a form would give them.
+    #[must_use]
+    pub fn sets(self) -> BTreeMap<String, String> {
+        let fields = |options: &Options| match serde_json::to_value(options) {
+            Ok(Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let before = fields(&Options::default());
+        let mut options = Options::default();
+        self.apply(&mut options, |_| false);
+        let set = fields(&options).into_iter().filter(|(name, value)| before.get(name) != Some(value));
+        set.map(|(name, value)| (name, written(&value))).collect()
+    }
+
     /// Sets what it stands for; `given` tells which options are not its to set.
     pub(super) fn apply(self, options: &mut Options, given: impl Fn(&str) -> bool) {
         let format = match self {
@@ -62,3 +100,30 @@ impl Preset {
         }
     }
 }
+
+/// A value without the quotes of a text, and without the point of a whole number.
+fn written(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}
+
+impl PartialSchema for Preset {
+    fn schema() -> RefOr<Schema> {
+        let says = |preset: Self| {
+            let sets: Vec<_> =
+                preset.sets().iter().map(|(option, value)| format!("{option} {value}")).collect();
+            format!("`{}`: {}", preset.as_str(), sets.join(", "))
+        };
+        let all = Self::ALL.map(says).join("; ");
+        let description = format!(
+            "What the audio is for. It sets other options, where those are not given themselves. {all}."
+        );
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.map(Self::as_str)))
+            .description(Some(description))
+            .into()
+    }
+}
+
+impl ToSchema for Preset {}

@@ -180,3 +180,51 @@ fn a_folder_is_a_short_line() {
     }
     assert!(!is_folder("") && !is_folder(" a") && is_folder("a"));
 }
+
+#[test]
+fn what_a_preset_is_said_to_set_is_what_it_sets() {
+    for preset in Preset::ALL {
+        let sets = preset.sets();
+        assert!(!sets.is_empty(), "{preset:?}");
+        let by_name = Options::from_fields([("preset", preset.as_str())]).unwrap();
+        let by_hand = Options::from_fields(sets.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        assert_eq!(by_name, Options { preset: Some(preset), ..by_hand.unwrap() });
+        assert_eq!(serde_json::to_value(preset).unwrap(), preset.as_str());
+    }
+    assert_eq!(
+        Preset::Podcast.sets().into_iter().collect::<Vec<_>>(),
+        [("bitrate".into(), "128".into()), ("loudness".into(), "-16".into()),]
+    );
+}
+
+#[test]
+fn the_bounds_that_are_described_are_those_that_are_checked() {
+    use utoipa::PartialSchema as _;
+
+    let described = serde_json::to_value(Options::schema()).unwrap();
+    let taken = |name: &str, value: &str| {
+        // What the option asks for beside it.
+        let beside = (name == "bitrate" || name == "sample_rate").then_some(("format", "opus"));
+        let wide = (name == "sample_rate" && value == "192000").then_some(("format", "flac"));
+        let fields = wide.or(beside).into_iter().chain([(name, value)]);
+        Options::from_fields(fields).is_ok()
+    };
+    for (name, option) in described["properties"].as_object().unwrap() {
+        let bound = |key: &str| option[key].as_f64();
+        if let (Some(least), Some(most)) = (bound("minimum"), bound("maximum")) {
+            // An end at 0 leaves nothing.
+            let first = if name == "end" { least + 1.0 } else { least };
+            assert!(taken(name, &first.to_string()) && taken(name, &most.to_string()), "{name}");
+            assert!(
+                !taken(name, &(least - 1.0).to_string()) && !taken(name, &(most + 1.0).to_string()),
+                "{name}"
+            );
+        }
+        if let Some(most) = option["maxLength"].as_u64() {
+            let start = if name == "webhook" { "https://" } else { "" };
+            let text = |length: u64| format!("{start}{}", "a".repeat(length as usize - start.len()));
+            assert!(taken(name, &text(most)) && !taken(name, &text(most + 1)), "{name}");
+        }
+    }
+    assert_eq!(described["properties"]["loudness"]["minimum"].as_f64(), Some(-70.0));
+}

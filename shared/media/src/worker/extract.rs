@@ -177,6 +177,11 @@ impl Extract {
         (self.stage == Stage::Over).then(|| self.found())
     }
 
+    /// Where the sound ends, as `start` counts it, once all of it has gone by.
+    pub(super) fn end(&self) -> Option<Duration> {
+        self.length().map(|length| length + self.delay)
+    }
+
     /// How long the sound is that has gone by.
     fn found(&self) -> Duration {
         let samples = self.timeline.position() as f64;

@@ -119,6 +119,11 @@ impl Sounds {
         self.voices.iter().filter_map(|voice| voice.sound.length()).max()
     }
 
+    /// Where the sound ends, as `start` counts it, once all of it has gone by.
+    pub(super) fn end(&self) -> Option<Duration> {
+        self.voices.iter().filter_map(|voice| voice.sound.end()).max()
+    }
+
     /// What is to be said about it, once all is extracted: of several that have the same to say, the first one's.
     pub(super) fn warnings(self) -> Vec<Warning> {
         let mut said = BTreeSet::new();

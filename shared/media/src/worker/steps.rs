@@ -79,7 +79,7 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
     source.duration = source.duration.or(sound.length());
     let samples = parts.finish()?;
     if samples == 0 {
-        return Err(Failure::Unreadable("it ends before the wanted start".into()));
+        return Err(nothing(settings, &sound));
     }
     let silent = stats.is_silent().then(|| silent(again, sound.stream())).transpose()?;
     let found = sound.warnings().into_iter().chain(stats.clipped()).chain(silent);
@@ -92,6 +92,18 @@ fn convert(link: &Rc<Link>, job: &Job, settings: &Settings, pool: &Pool) -> Resu
         peaks,
         warnings: found.chain(warnings).collect(),
     })
+}
+
+/// Why there is no result.
+fn nothing(settings: &Settings, sound: &Sounds) -> Failure {
+    match sound.end().filter(|_| settings.start.is_some()) {
+        Some(end) => {
+            let (hours, minutes, seconds) =
+                (end.as_secs() / 3600, end.as_secs() / 60 % 60, end.as_secs() % 60);
+            Failure::StartTooLate(format!("{hours}:{minutes:02}:{seconds:02}"))
+        }
+        None => Failure::Unreadable("none of its sound can be decoded".into()),
+    }
 }
 
 /// There is nothing to hear in the sound of this index, or in all of them.

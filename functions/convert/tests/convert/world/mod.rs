@@ -71,6 +71,10 @@ impl World {
         self.stored(&db, self.anna, video(), Some("d".repeat(64)), Options::default()).await
     }
 
+    pub(crate) async fn uploaded_with(&self, options: Options) -> JobId {
+        self.uploaded_as(self.anna, video(), None, options).await
+    }
+
     /// The same, with its waveform.
     pub(crate) async fn uploaded_for_peaks(&self) -> JobId {
         let options = Options { peaks: true, ..Options::default() };
