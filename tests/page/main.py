@@ -4,6 +4,7 @@ import sys
 import unittest
 
 import test_account
+import test_destinations
 import test_entry
 import test_install
 import test_jobs
@@ -13,7 +14,7 @@ import test_player
 import test_upload
 import world
 
-MODULES = [test_entry, test_upload, test_jobs, test_player, test_account, test_install, test_looks, test_oidc]
+MODULES = [test_entry, test_upload, test_jobs, test_player, test_account, test_destinations, test_install, test_looks, test_oidc]
 
 
 def main():

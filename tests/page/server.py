@@ -14,7 +14,7 @@ import threading
 # Every test comes from the same address, with accounts of its own.
 UNLIMITED = {
     f"AUTH_{name}": "0"
-    for name in ["LOGINS_PER_MINUTE", "REGISTRATIONS_PER_HOUR", "RESETS_PER_HOUR", "KEYS_PER_HOUR"]
+    for name in ["LOGINS_PER_MINUTE", "REGISTRATIONS_PER_HOUR", "RESETS_PER_HOUR", "KEYS_PER_HOUR", "DESTINATIONS_PER_HOUR"]
 }
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 

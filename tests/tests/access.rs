@@ -29,7 +29,7 @@ enum Needs {
 use Needs::{Admin, Login, Nothing, Own, Password, Read, Upload};
 
 /// Each route, what it takes, and a body that is taken. Those that end something come last.
-const TABLE: [(&str, Needs, &str); 72] = [
+const TABLE: [(&str, Needs, &str); 80] = [
     ("GET /.well-known/jwks.json", Nothing, ""),
     ("POST /register", Nothing, "{}"),
     ("POST /verify", Nothing, "{}"),
@@ -51,6 +51,12 @@ const TABLE: [(&str, Needs, &str); 72] = [
     ("GET /me/sessions", Login, ""),
     ("GET /me/webhook-secret", Login, ""),
     ("POST /me/webhook-secret", Login, ""),
+    ("PATCH /me", Login, "{}"),
+    ("GET /me/destinations", Login, ""),
+    ("POST /me/destinations", Login, r#"{"kind": "webhook", "address": "https://hook.example/"}"#),
+    ("PATCH /me/destinations/{id}", Login, "{}"),
+    ("POST /me/destinations/{id}/secret", Login, ""),
+    ("POST /me/destinations/{id}/test", Login, ""),
     ("GET /me/feeds", Login, ""),
     ("POST /me/feeds", Login, "{}"),
     ("GET /keys", Login, ""),
@@ -85,6 +91,7 @@ const TABLE: [(&str, Needs, &str); 72] = [
     ("POST /jobs/{id}/link", Read, "{}"),
     ("POST /jobs/{id}/cancel", Upload, ""),
     ("POST /jobs/{id}/retry", Upload, ""),
+    ("GET /deliveries", Read, ""),
     ("POST /deliveries/{id}/repeat", Own, ""),
     ("GET /feeds/{feed}", Nothing, ""),
     ("HEAD /feeds/{feed}", Nothing, ""),
@@ -97,6 +104,7 @@ const TABLE: [(&str, Needs, &str); 72] = [
     ("GET /asyncapi.json", Nothing, ""),
     ("DELETE /jobs/{id}", Upload, ""),
     ("DELETE /keys/{id}", Login, ""),
+    ("DELETE /me/destinations/{id}", Login, ""),
     ("DELETE /me/feeds/{id}", Login, ""),
     ("DELETE /me/feeds", Login, ""),
     ("DELETE /me/sessions/{id}", Login, ""),

@@ -33,6 +33,8 @@ pub struct AuthConfig {
     pub resets_per_hour: u32,
     /// API keys that one account may make.
     pub keys_per_hour: u32,
+    /// Destinations that one account may make or try.
+    pub destinations_per_hour: u32,
     /// Hours that a guest's account lives; 0: there are no guests.
     pub guest_hours: u32,
     /// Guests from one address.
@@ -76,6 +78,7 @@ impl Default for AuthConfig {
             registrations_per_hour: 60,
             resets_per_hour: 30,
             keys_per_hour: 60,
+            destinations_per_hour: 60,
             guest_hours: 0,
             guests_per_hour: 5,
             oidc_issuer: String::new(),
@@ -115,6 +118,10 @@ impl Config for AuthConfig {
             "mails for a new password that one address may ask for in an hour; 0: any number",
         ),
         ("keys_per_hour", "API keys that one account may make in an hour; 0: any number"),
+        (
+            "destinations_per_hour",
+            "destinations (webhooks, ntfy, Apprise) that one account may make or try in an hour; 0: any number",
+        ),
         (
             "guest_hours",
             "hours that a guest's account lives, which needs no address and no password; 0: there are no guests",

@@ -4,7 +4,7 @@
 //! session (`session.rs`).
 //!
 //! - `register.rs`, `verify.rs`, `login.rs`, `tokens.rs`, `password.rs`, `reset.rs`, `me.rs`, `keys.rs`, `webhook.rs`,
-//!   `admin.rs`, `jwks.rs`: the routes. The mails themselves are `notify`'s.
+//!   `destinations.rs`, `admin.rs`, `jwks.rs`: the routes. The mails themselves are `notify`'s.
 //! - `session.rs`, `guest.rs`: cookies, and who has no account. `classes.rs`: what accounts may use.
 //! - `oidc.rs`: logging in at a provider.
 //! - `guard.rs`: how often somebody may try.
@@ -19,6 +19,7 @@ mod address;
 mod admin;
 mod classes;
 mod config;
+mod destinations;
 mod guard;
 mod guest;
 mod hasher;
@@ -111,7 +112,7 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(oidc::start_login))
         .routes(routes!(oidc::back))
         .routes(routes!(oidc::back_from))
-        .routes(routes!(me::show, me::delete))
+        .routes(routes!(me::show, me::change, me::delete))
         .routes(routes!(classes::mine))
         .routes(routes!(webhook::secret, webhook::replace))
         .routes(routes!(password::change))
@@ -120,8 +121,17 @@ pub fn function(db: Db, broker: Broker, key: SigningKey, proofs: Proofs, config:
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::delete))
         .routes(routes!(jwks::jwks))
+        .merge(told())
         .merge(administration());
     Function::new().routes(routes.with_state(auth).layer(DefaultBodyLimit::max(LONGEST_BODY)))
+}
+
+fn told() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
+        .routes(routes!(destinations::list, destinations::create))
+        .routes(routes!(destinations::change, destinations::delete))
+        .routes(routes!(destinations::replace_secret))
+        .routes(routes!(destinations::test))
 }
 
 fn administration() -> OpenApiRouter<Auth> {

@@ -49,6 +49,8 @@ pub(crate) struct Profile {
     /// When an administrator locked the account.
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
+    /// Whether mails about jobs are sent, where the job's `notify` does not say.
+    job_mails: bool,
     /// When the account is removed, if it is a guest's.
     guest_until: Option<Timestamp>,
 }
@@ -63,6 +65,7 @@ impl Profile {
             verified_at: None,
             disabled_at: None,
             created_at: now,
+            job_mails: true,
             guest_until: None,
         }
     }
@@ -77,6 +80,7 @@ impl From<User> for Profile {
             verified_at: user.verified_at,
             disabled_at: user.disabled_at,
             created_at: user.created_at,
+            job_mails: user.job_mails,
             guest_until: user.guest_until,
         }
     }
@@ -89,6 +93,33 @@ impl From<User> for Profile {
 pub(crate) async fn show(State(auth): State<Auth>, caller: Caller) -> Result<Json<Profile>, Problem> {
     caller.require(Scope::Read)?;
     Ok(Json(Profile::from(account(&auth, &caller).await?)))
+}
+
+/// What to change (JSON merge patch, RFC 7396): what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProfilePatch {
+    /// Whether mails about jobs are sent, where the job's `notify` does not say.
+    job_mails: Option<bool>,
+}
+
+/// Changes the caller's account.
+#[utoipa::path(patch, path = "/me", tag = "accounts", security(("bearer" = [])),
+    request_body(content((ProfilePatch = "application/merge-patch+json"), (ProfilePatch = "application/json"))),
+    responses((status = 200, description = "The account as it is now", body = Profile),
+        (status = 401, description = "No credentials, or wrong ones"), (status = 403, description = "An API key can't do this"),
+        (status = 422, description = "Something else to change")))]
+pub(crate) async fn change(
+    State(auth): State<Auth>,
+    caller: Caller,
+    Json(patch): Json<ProfilePatch>,
+) -> Result<Json<Profile>, Problem> {
+    caller.require_login()?;
+    let user = match patch.job_mails {
+        Some(wanted) => auth.db.set_job_mails(caller.user_id, wanted).await.map_err(Problem::of)?,
+        None => Some(account(&auth, &caller).await?),
+    };
+    user.map(|user| Json(Profile::from(user))).ok_or_else(gone)
 }
 
 /// Deletes the caller's account with all jobs, videos and audio.

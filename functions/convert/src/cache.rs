@@ -6,7 +6,7 @@
 use std::pin::pin;
 
 use blobs::{Blob, Reader};
-use contracts::{NotifyBy, Options, Outage as _};
+use contracts::{Options, Outage as _};
 use db::{Audio, Claimed, Finished, Job};
 use futures_util::TryStreamExt as _;
 
@@ -53,7 +53,7 @@ async fn find(deps: &Convert, job: &Job) -> Option<(Job, Audio)> {
 
 /// All options but those that say who is told and where the job is filed.
 fn sound(options: &Options) -> Options {
-    Options { folder: None, notify: NotifyBy::default(), webhook: None, ..options.clone() }
+    Options { folder: None, notify: None, webhook: None, ..options.clone() }
 }
 
 /// The blob, if it still is as large as its job says.

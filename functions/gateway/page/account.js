@@ -1,9 +1,10 @@
-// The account: the address, password, keys, log-ins, webhooks, feeds, limits, and its end. Each part only if the service
+// The account: the address, password, keys, log-ins, where to tell, webhooks, feeds, limits, and its end. Each part only if the service
 // has it.
 
 import { json, offers, said } from "./api.js";
+import { destinations } from "./destinations.js";
 import { $, button, dialog, el, icon, toast } from "./dom.js";
-import { section, once, row } from "./parts.js";
+import { section, once, reveal, row } from "./parts.js";
 import { api, session } from "./session.js";
 import { copy } from "./share.js";
 import { day, moment, number, size, t } from "./texts.js";
@@ -14,6 +15,7 @@ export async function showAccount(leave) {
   if (offers("GET /me/limits")) parts.push(limits(await api("me/limits")));
   if (offers("GET /me/sessions")) parts.push(await sessions());
   parts.push(password(leave));
+  if (offers("GET /me/destinations")) parts.push(await destinations(me));
   if (offers("GET /me/feeds")) parts.push(await feeds());
   if (offers("GET /keys")) parts.push(await keys());
   if (offers("GET /me/webhook-secret")) parts.push(webhooks());
@@ -78,14 +80,6 @@ async function keys() {
   }));
   return section("account.keys", el("p", { class: "quiet" }, t("key.hint")), list,
     el("details", {}, el("summary", {}, t("key.new")), form));
-}
-
-// A secret, to be copied.
-function reveal(title, secret) {
-  return dialog(title, t("close"), () => {
-    const input = el("input", { readonly: true, value: secret, "aria-label": title });
-    return [input, el("p", { class: "row" }, button(t("copy"), "copy", () => copy(input), ""))];
-  });
 }
 
 function webhooks() {

@@ -1,7 +1,8 @@
 // What the account and the administration are made of.
 
 import { said } from "./api.js";
-import { el, toast } from "./dom.js";
+import { button, dialog, el, toast } from "./dom.js";
+import { copy } from "./share.js";
 import { t } from "./texts.js";
 
 export function section(key, ...children) {
@@ -21,6 +22,14 @@ export async function once(event, act) {
     toast(said(error), true);
   }
   node.disabled = false;
+}
+
+// A secret, to be copied.
+export function reveal(title, secret) {
+  return dialog(title, t("close"), () => {
+    const input = el("input", { readonly: true, value: secret, "aria-label": title });
+    return [input, el("p", { class: "row" }, button(t("copy"), "copy", () => copy(input), ""))];
+  });
 }
 
 // A list that comes in parts: `load(cursor)` gives {items, next}.

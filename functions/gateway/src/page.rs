@@ -16,7 +16,7 @@ macro_rules! files {
 }
 
 /// What stands at the top: a service worker sees nothing above itself, and what the manifest names is relative to it.
-const FILES: [(&str, &str, &[u8]); 39] = files! {
+const FILES: [(&str, &str, &[u8]); 40] = files! {
     "/", "text/html; charset=utf-8", "index.html";
     "/sw.js", SCRIPT, "sw.js";
     "/icon.svg", "image/svg+xml", "icon.svg";
@@ -32,6 +32,7 @@ const FILES: [(&str, &str, &[u8]); 39] = files! {
     "/page/card.js", SCRIPT, "card.js";
     "/page/chapters.js", SCRIPT, "chapters.js";
     "/page/deliveries.js", SCRIPT, "deliveries.js";
+    "/page/destinations.js", SCRIPT, "destinations.js";
     "/page/dom.js", SCRIPT, "dom.js";
     "/page/entry.js", SCRIPT, "entry.js";
     "/page/events.js", SCRIPT, "events.js";

@@ -1,7 +1,7 @@
 //! Who was told of what: for the owner of a job, and for administrators.
 
 use axum::{extract::State, http::StatusCode};
-use contracts::{Channel, DeliveryId, JobId, Message, Outcome, Timestamp};
+use contracts::{Channel, DeliveryId, DestinationId, JobId, Message, Outcome, Timestamp};
 use db::Delivery;
 use identity::{Caller, Scope};
 use runtime::{Cause, Json, Path, Problem, Query};
@@ -10,13 +10,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{Jobs, own_job};
 
-/// A mail or a webhook call about a job.
+/// A mail or a call, about a job or about the account.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeliveryView {
     id: DeliveryId,
     job_id: Option<JobId>,
     message: Message,
     channel: Channel,
+    /// Which of `GET /me/destinations` is called, if the channel is that.
+    destination: Option<DestinationId>,
     attempts: u32,
     /// When it is tried next; null once it has ended.
     due_at: Option<Timestamp>,
@@ -35,6 +37,7 @@ impl From<Delivery> for DeliveryView {
             job_id: delivery.about.map(|(job, _)| job),
             message: delivery.message,
             channel: delivery.channel,
+            destination: delivery.destination,
             attempts: delivery.attempts,
             due_at: delivery.due_at,
             outcome: delivery.outcome,
@@ -53,7 +56,15 @@ pub(crate) struct DeliveryList {
     next_cursor: Option<DeliveryId>,
 }
 
-/// List the mails and webhook calls about a job, oldest first.
+impl DeliveryList {
+    /// A page that could have had `limit` of them.
+    fn page(found: Vec<Delivery>, limit: u32) -> Self {
+        let next_cursor = found.last().filter(|_| found.len() == limit as usize).map(|last| last.id);
+        Self { deliveries: found.into_iter().map(DeliveryView::from).collect(), next_cursor }
+    }
+}
+
+/// List the mails and calls about a job, oldest first.
 #[utoipa::path(get, path = "/jobs/{id}/deliveries", tag = "jobs", security(("bearer" = [])), params(("id" = JobId, Path)),
     responses((status = 200, body = DeliveryList), (status = 404, description = "No such job of yours")))]
 pub(crate) async fn of_job(
@@ -68,6 +79,55 @@ pub(crate) async fn of_job(
     Ok(Json(DeliveryList { deliveries, next_cursor: None }))
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wanted {
+    /// Only those to this destination of yours.
+    #[param(inline)]
+    destination: Option<DestinationId>,
+    /// At most so many, 1 to 200; 50 if not given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(inline)]
+    cursor: Option<DeliveryId>,
+}
+
+/// List what you were or are to be told, newest first.
+#[utoipa::path(get, path = "/deliveries", tag = "jobs", security(("bearer" = [])), params(Wanted),
+    responses((status = 200, body = DeliveryList), (status = 404, description = "No such destination of yours"),
+        (status = 422, description = "`limit` is out of range")))]
+pub(crate) async fn own(
+    State(deps): State<Jobs>,
+    caller: Caller,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<DeliveryList>, Problem> {
+    caller.require(Scope::Read)?;
+    let (limit, before, deliveries) = (checked(wanted.limit)?, wanted.cursor, deps.db.deliveries());
+    let found = match wanted.destination {
+        None => deliveries.of_user(caller.user_id, limit, before).await,
+        Some(id) => {
+            let destination = deps.db.destination(id).await.map_err(Problem::of)?;
+            if destination.is_none_or(|one| one.user_id != caller.user_id) {
+                return Err(Problem::not_found(
+                    "You have no destination with this id. GET /me/destinations lists the ones you have.",
+                ));
+            }
+            deliveries.of_destination(id, limit, before).await
+        }
+    };
+    Ok(Json(DeliveryList::page(found.map_err(Problem::of)?, limit)))
+}
+
+fn checked(limit: Option<u32>) -> Result<u32, Problem> {
+    let limit = limit.unwrap_or(50);
+    if (1..=200).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::unprocessable("limit must be 1 to 200."))
+    }
+}
+
 /// Make a delivery again that has ended: one of yours, or, as an administrator, of anybody.
 #[utoipa::path(post, path = "/deliveries/{id}/repeat", tag = "jobs", security(("bearer" = [])), params(("id" = DeliveryId, Path)),
     responses((status = 202, description = "It is due now"), (status = 404, description = "No such delivery of yours"),
@@ -78,11 +138,8 @@ pub(crate) async fn repeat(
     Cause(trace): Cause,
     Path(id): Path<DeliveryId>,
 ) -> Result<StatusCode, Problem> {
-    let missing = || {
-        Problem::not_found(
-            "You have no delivery with this id. GET /jobs/{id}/deliveries lists those of a job.",
-        )
-    };
+    let missing =
+        || Problem::not_found("You have no delivery with this id. GET /deliveries lists the ones you have.");
     let delivery = deps.db.deliveries().get(id).await.map_err(Problem::of)?.ok_or_else(missing)?;
     if delivery.user_id == caller.user_id {
         caller.require(Scope::Upload)?;
@@ -119,14 +176,10 @@ pub(crate) async fn list(
     Query(query): Query<Ended>,
 ) -> Result<Json<DeliveryList>, Problem> {
     caller.require(Scope::Admin)?;
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Problem::unprocessable("limit must be 1 to 200."));
-    }
+    let limit = checked(query.limit)?;
     let outcome = query.outcome.unwrap_or(Outcome::Dead);
     let ended = deps.db.deliveries().ended(outcome, limit, query.cursor).await.map_err(Problem::of)?;
-    let next_cursor = ended.last().filter(|_| ended.len() == limit as usize).map(|last| last.id);
-    Ok(Json(DeliveryList { deliveries: ended.into_iter().map(DeliveryView::from).collect(), next_cursor }))
+    Ok(Json(DeliveryList::page(ended, limit)))
 }
 
 /// Drop a dead letter.

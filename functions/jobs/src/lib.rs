@@ -69,6 +69,7 @@ pub fn function(deps: Jobs) -> Function {
         .routes(routes!(change::cancel))
         .routes(routes!(change::retry))
         .routes(routes!(deliveries::of_job))
+        .routes(routes!(deliveries::own))
         .routes(routes!(deliveries::repeat))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::drop_dead_letter))

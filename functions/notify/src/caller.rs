@@ -1,11 +1,9 @@
-//! Calls a webhook: one POST over a connection of its own, no redirects, no proxies, whatever the answer's body.
+//! Calls a receiver: one POST over a connection of its own, no redirects, no proxies, whatever the answer's body.
 
 use std::{path::Path, time::Duration};
 
-use contracts::Timestamp;
 use http_body_util::Full;
 use hyper::{Request, StatusCode, body::Bytes, header};
-use identity::WebhookSecret;
 use outbound::{Outbound, Rules, Trust, USER_AGENT, Untrusted};
 use url::Url;
 
@@ -14,37 +12,35 @@ use crate::{Error, WebhookConfig};
 /// From the look-up of the name to the answer's status.
 pub(crate) const LIMIT: Duration = Duration::from_secs(15);
 
-/// Calls webhooks; cheap to clone.
+/// Calls receivers; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Webhooks {
     outbound: Outbound,
 }
 
-/// A message to a webhook, the same for each attempt but for its time.
+/// A message to a receiver.
 pub(crate) struct Message {
     /// Where to.
     pub(crate) url: String,
-    /// By which the receiver knows a message that comes twice.
-    pub(crate) id: String,
-    /// A CloudEvent in JSON.
+    /// What the body is.
+    pub(crate) content_type: &'static str,
+    /// By which the receiver knows us, and the message.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// JSON.
     pub(crate) body: String,
-    /// The receiver's.
-    pub(crate) secret: WebhookSecret,
-    /// When it is sent: each attempt is signed anew.
-    pub(crate) time: Timestamp,
 }
 
 /// What became of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CallOutcome {
-    /// The receiver has it.
-    Taken,
+    /// The receiver has it, and said so.
+    Taken(StatusCode),
     /// The receiver wants no more (410).
     Unwanted,
     /// We don't call such a URL.
     Forbidden,
-    /// Perhaps later: why. The receiver is there.
-    Declined(String),
+    /// Perhaps later. The receiver is there, and said so.
+    Declined(StatusCode),
     /// Perhaps later: why. The receiver is away or has too much to do.
     Failed(String),
 }
@@ -70,12 +66,11 @@ impl Webhooks {
 
     pub(crate) async fn call(&self, message: &Message) -> CallOutcome {
         match tokio::time::timeout(LIMIT, self.post(message)).await {
-            Ok(Ok(status)) if status.is_success() => CallOutcome::Taken,
+            Ok(Ok(status)) if status.is_success() => CallOutcome::Taken(status),
             Ok(Ok(StatusCode::GONE)) => CallOutcome::Unwanted,
             Ok(Ok(status)) => {
-                let cause = format!("the receiver answered {}", status.as_u16());
                 let busy = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-                if busy { CallOutcome::Failed(cause) } else { CallOutcome::Declined(cause) }
+                if busy { CallOutcome::Failed(answered(status)) } else { CallOutcome::Declined(status) }
             }
             Ok(Err(outbound::Error::Forbidden(_) | outbound::Error::Private)) => CallOutcome::Forbidden,
             Ok(Err(error)) => CallOutcome::Failed(error.to_string()),
@@ -91,13 +86,15 @@ impl Webhooks {
     }
 }
 
+/// What it has said, for whoever wonders why.
+pub(crate) fn answered(status: StatusCode) -> String {
+    format!("the receiver answered {}", status.as_u16())
+}
+
 fn request(message: &Message) -> hyper::http::Result<Request<Full<Bytes>>> {
-    let now = message.time;
-    Request::post("/")
+    let request = Request::post("/")
         .header(header::USER_AGENT, USER_AGENT)
-        .header(header::CONTENT_TYPE, "application/cloudevents+json")
-        .header("webhook-id", &message.id)
-        .header("webhook-timestamp", now.millis() / 1000)
-        .header("webhook-signature", message.secret.sign(&message.id, now, message.body.as_bytes()))
-        .body(Full::from(message.body.clone()))
+        .header(header::CONTENT_TYPE, message.content_type);
+    let request = message.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+    request.body(Full::from(message.body.clone()))
 }

@@ -76,7 +76,10 @@ impl Config for WebhookConfig {
             "unsafe_targets_for_tests",
             "`true` lets every user make this service call private addresses, and without TLS: for tests only",
         ),
-        ("at_once", "webhooks that a process calls at once; at most two of them at one receiver"),
+        (
+            "at_once",
+            "webhooks that a process calls at once, and as many destinations; at most two of them at one receiver",
+        ),
     ];
 
     fn check(&self) -> Checked {

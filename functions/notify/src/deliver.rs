@@ -8,7 +8,7 @@ use metrics::counter;
 use runtime::{Context, Failure, OrFail as _, SpanKind, Traced};
 use tracing::Instrument as _;
 
-use crate::{Notify, caller, mails, webhook};
+use crate::{Notify, caller, destinations, mails, webhook};
 
 /// How long it may take to note what became of an attempt, and a bit.
 const NOTE: Duration = Duration::from_secs(22);
@@ -34,7 +34,7 @@ async fn work(cx: Context<Notify>, event: DeliveryDue) -> Result<(), Failure> {
     };
     let longest = match delivery.channel {
         Channel::Mail => cx.mailer.longest(),
-        Channel::Webhook => caller::LIMIT,
+        Channel::Webhook | Channel::Destination => caller::LIMIT,
     };
     let until = Instant::now() + AT_WORK;
     let mut turn = vec![delivery.id];
@@ -77,7 +77,7 @@ async fn deliver(cx: &Notify, id: DeliveryId, span: Duration, event: &Trace) -> 
     count(claim.delivery.channel, &attempt);
     let postponed = matches!(attempt, Attempt::Postponed(_));
     cx.db.deliveries().settle(&claim, attempt).await.map_err(Failure::of)?;
-    Ok(!postponed || claim.delivery.channel == Channel::Webhook)
+    Ok(!postponed || claim.delivery.channel != Channel::Mail)
 }
 
 /// An attempt belongs to the trace of what is told, which may be another than the event's.
@@ -96,6 +96,7 @@ async fn attempt(cx: &Notify, delivery: &Delivery) -> Attempt {
     let attempt = match delivery.channel {
         Channel::Mail => mails::send(cx, delivery).await,
         Channel::Webhook => webhook::call(cx, delivery).await,
+        Channel::Destination => destinations::call(cx, delivery).await,
     };
     match attempt {
         Ok(attempt) => attempt,

@@ -112,28 +112,28 @@ fn id(job: &Job, kind: &str) -> String {
 }
 
 /// What the job makes, in a word.
-fn what(job: &Job) -> &'static str {
+pub(crate) fn what(job: &Job) -> &'static str {
     if job.options.extension() == "mp3" { "MP3" } else { "audio" }
 }
 
-fn title(job: &Job) -> String {
+pub(crate) fn title(job: &Job) -> String {
     job.title().unwrap_or_else(|| NO_TITLE.into())
 }
 
 /// The detail may come from a decoder: no line of it may pass for a line of ours.
-fn one_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     text.split(char::is_control).collect::<Vec<_>>().join(" ").into()
 }
 
 /// `3:07`, `1:02:03`.
-fn clock(span: Duration) -> String {
+pub(crate) fn clock(span: Duration) -> String {
     let seconds = (span.as_millis() + 500) / 1000;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 /// `312 bytes`, `4.2 MB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let (unit, name) = match bytes {
         0..1_000 => return format!("{bytes} bytes"),
         1_000..1_000_000 => (1_000, "kB"),
@@ -145,7 +145,7 @@ fn size(bytes: u64) -> String {
 }
 
 /// `2026-11-21`, in UTC.
-fn day(time: Timestamp) -> String {
+pub(crate) fn day(time: Timestamp) -> String {
     time.to_string().chars().take(10).collect()
 }
 

@@ -1,12 +1,14 @@
-//! Notify: tells the owner of a job by mail and by webhook how it ended, and sends the mails of accounts.
+//! Notify: tells the owner of a job how it ended, by mail, by webhook and at their destinations, and sends the mails of
+//! accounts.
 //!
 //! - `deliver.rs`: the handler of `DeliveryDue`. A delivery is a row; the event is a hint that one is due. Claim it, send
 //!   it, note what became of it, and go on with what else is due.
 //! - `receivers.rs`: how many may be called at once, so that mails and webhooks don't wait for each other, nor for a receiver
 //!   that is away.
-//! - `subject.rs`: whether a delivery is still wanted. `mails.rs`: which mail; `webhook.rs`: which call.
-//! - `caller.rs`: how a webhook is called; `shared/outbound` knows which addresses are none to call.
-//! - `letters.rs`: what the mails say; `template.rs` and `templates/`: how they look.
+//! - `subject.rs`: whether a delivery is still wanted. `mails.rs`: which mail; `webhook.rs`,
+//!   `destinations.rs`: which call.
+//! - `caller.rs`: how a receiver is called; `shared/outbound` knows which addresses are none to call.
+//! - `letters.rs`: what the mails say; `template.rs` and `templates/`: how they look. `notes.rs`: what ntfy and Apprise say.
 //! - `mailer.rs`: how a [`Mail`] is sent: `smtp.rs`, or `folder.rs` on a laptop.
 //!
 //! One mail for each end of a job: the claim in the database keeps others away, and the Message-ID is the same
@@ -18,10 +20,12 @@
 mod caller;
 mod config;
 mod deliver;
+mod destinations;
 mod folder;
 mod letters;
 mod mailer;
 mod mails;
+mod notes;
 mod process;
 mod receivers;
 mod smtp;
@@ -46,7 +50,8 @@ pub struct Notify {
     mailer: Mailer,
     /// Signs the links to the audio.
     links: Links,
-    /// Signs the links that prove an address or set a new password, and knows the secrets of webhooks.
+    /// Signs the links that prove an address or set a new password, and knows the secrets of webhooks and the tokens of
+    /// destinations.
     proofs: Proofs,
     webhooks: Webhooks,
     /// Where the world finds us, as `https://tapedeck.example.org`.

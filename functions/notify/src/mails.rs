@@ -85,6 +85,7 @@ fn write(
             Ok(letters::reset(&user.email, user.id, delivery.created_at, &link))
         }
         (Message::Ready | Message::Failed, None) => Err("it is about no job"),
+        (Message::Test, _) => Err("it is no mail"),
     }
 }
 
@@ -95,7 +96,7 @@ impl Notify {
     }
 
     /// A link that opens the audio without a login, no longer than the audio is kept.
-    fn link(&self, job: &Job, audio: &Audio, now: Timestamp) -> (String, Timestamp) {
+    pub(crate) fn link(&self, job: &Job, audio: &Audio, now: Timestamp) -> (String, Timestamp) {
         let asked = now.after(DAY * self.link_days);
         let until = job.expires_at.map_or(asked, |kept| kept.min(asked));
         let token = self.links.sign(audio.id, until);

@@ -30,6 +30,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(3600);
 pub(crate) struct Receivers {
     mails: Arc<Semaphore>,
     webhooks: Arc<Semaphore>,
+    destinations: Arc<Semaphore>,
     receivers: Arc<Mutex<HashMap<String, Receiver>>>,
 }
 
@@ -50,10 +51,12 @@ pub(crate) struct Visit {
 }
 
 impl Receivers {
-    pub(crate) fn new(mails: usize, webhooks: usize) -> Self {
+    /// `calls` are the webhooks that jobs name, and as many the destinations of users.
+    pub(crate) fn new(mails: usize, calls: usize) -> Self {
         Self {
             mails: Arc::new(Semaphore::new(mails.max(1))),
-            webhooks: Arc::new(Semaphore::new(webhooks.max(1))),
+            webhooks: Arc::new(Semaphore::new(calls.max(1))),
+            destinations: Arc::new(Semaphore::new(calls.max(1))),
             receivers: Arc::default(),
         }
     }
@@ -63,6 +66,7 @@ impl Receivers {
         let slots = match channel {
             Channel::Mail => &self.mails,
             Channel::Webhook => &self.webhooks,
+            Channel::Destination => &self.destinations,
         };
         slots.clone().try_acquire_owned().ok()
     }

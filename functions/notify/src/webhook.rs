@@ -1,13 +1,16 @@
-//! Which webhook a delivery is, and what it says: the CloudEvent of the job's end, under an id that is the same for every
-//! attempt. (A process that dies between the receiver's yes and the mark calls again, under the same `webhook-id`.)
+//! Which webhook of a job a delivery is, and what it says: the CloudEvent of the job's end, under an id that is the same for
+//! every attempt. (A process that dies between the receiver's yes and the mark calls again, under the same `webhook-id`.)
 
-use contracts::{AudioReady, ConversionFailed, Envelope, Event, State, data_schema};
+use std::time::Duration;
+
+use contracts::{AudioReady, ConversionFailed, Envelope, Event, State, UserId, data_schema};
 use db::{Attempt, Delivery, Job};
+use identity::WebhookSecret;
 use serde_json::json;
 
 use crate::{
     Notify,
-    caller::{CallOutcome, Message},
+    caller::{CallOutcome, Message, answered},
     subject::subject,
 };
 
@@ -25,26 +28,52 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
     let (Some(url), Some(body)) = (job.options.webhook.clone(), news(delivery, &job)) else {
         return Ok(Attempt::Dropped("there is nothing to say".into()));
     };
-    let of_account = cx.gate.enter(&user.id.to_string(), AT_ONCE_FOR_ONE);
-    let (_of_account, visit) = match (of_account, cx.gate.enter(&receiver(&url), AT_ONCE)) {
-        (Ok(of_account), Ok(visit)) => (of_account, visit),
-        (Err(pause), _) | (_, Err(pause)) => return Ok(Attempt::Postponed(pause)),
-    };
-    let secret = cx.proofs.webhook_secret(&user);
-    let time = cx.db.clock().now();
-    let message = Message { url, id: delivery.id.to_string(), body, secret, time };
-    let called = cx.webhooks.call(&message).await;
+    let message = signed(cx, delivery, url, body, &cx.proofs.webhook_secret(&user));
+    Ok(send(cx, user.id, &message).await.map_or_else(Attempt::Postponed, attempt))
+}
+
+/// A message by the Standard Webhooks scheme. Each attempt is signed anew.
+pub(crate) fn signed(
+    cx: &Notify,
+    delivery: &Delivery,
+    url: String,
+    body: String,
+    secret: &WebhookSecret,
+) -> Message {
+    let (id, now) = (delivery.id.to_string(), cx.db.clock().now());
+    let signature = secret.sign(&id, now, body.as_bytes());
+    let headers = vec![
+        ("webhook-id", id),
+        ("webhook-timestamp", (now.millis() / 1000).to_string()),
+        ("webhook-signature", signature),
+    ];
+    Message { url, content_type: "application/cloudevents+json", headers, body }
+}
+
+/// Calls a receiver for this user.
+///
+/// # Errors
+/// How long to wait, if the receiver or the user has all the calls that they may have.
+pub(crate) async fn send(cx: &Notify, user: UserId, message: &Message) -> Result<CallOutcome, Duration> {
+    let _of_account = cx.gate.enter(&user.to_string(), AT_ONCE_FOR_ONE)?;
+    let visit = cx.gate.enter(&receiver(&message.url), AT_ONCE)?;
+    let called = cx.webhooks.call(message).await;
     if matches!(called, CallOutcome::Failed(_)) {
         visit.failed();
     } else {
         visit.answered();
     }
-    Ok(match called {
-        CallOutcome::Taken => Attempt::Sent,
+    Ok(called)
+}
+
+pub(crate) fn attempt(called: CallOutcome) -> Attempt {
+    match called {
+        CallOutcome::Taken(_) => Attempt::Sent,
         CallOutcome::Unwanted => Attempt::Refused("the receiver wants no more (410)".into()),
         CallOutcome::Forbidden => Attempt::Refused("private addresses are not called".into()),
-        CallOutcome::Declined(cause) | CallOutcome::Failed(cause) => Attempt::Failed(cause),
-    })
+        CallOutcome::Declined(status) => Attempt::Failed(answered(status)),
+        CallOutcome::Failed(cause) => Attempt::Failed(cause),
+    }
 }
 
 /// The host and port of an `https` address that was checked when the job was made.
@@ -54,7 +83,7 @@ fn receiver(url: &str) -> String {
 }
 
 /// The event that told of the job's end, as CloudEvents 1.0 in structured mode.
-fn news(delivery: &Delivery, job: &Job) -> Option<String> {
+pub(crate) fn news(delivery: &Delivery, job: &Job) -> Option<String> {
     match (job.state, &job.audio, &job.error) {
         (State::Done, Some(audio), _) => {
             structured(delivery, job, &AudioReady { job_id: job.id, audio_id: audio.id })

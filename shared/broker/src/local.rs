@@ -111,7 +111,8 @@ impl Local {
                 in_hand: JoinSet::new(),
                 end: CancellationToken::new(),
             };
-            consumers.spawn(kind, consumer.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
+            consumers
+                .spawn(kind, consumer.run(shutdown.clone(), Duration::from_secs(self.config.drain_seconds)));
         }
         consumers
     }

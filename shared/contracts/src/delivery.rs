@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// By mail or webhook.
+/// By mail, or by a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
@@ -12,6 +12,8 @@ pub enum Channel {
     Mail,
     /// A POST to the address that the job's options name.
     Webhook,
+    /// A POST to one of the user's destinations.
+    Destination,
 }
 
 /// What a delivery says.
@@ -28,6 +30,8 @@ pub enum Message {
     AlreadyRegistered,
     /// Somebody asked for a mail that sets a new password.
     PasswordReset,
+    /// The owner of a destination tries it.
+    Test,
 }
 
 /// How a delivery ended.
@@ -47,11 +51,11 @@ pub enum Outcome {
 /// The text is none of the words that are known.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown word {0:?}")]
-pub struct UnknownWord(String);
+pub struct UnknownWord(pub(crate) String);
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 2] = [Self::Mail, Self::Webhook];
+    pub const ALL: [Self; 3] = [Self::Mail, Self::Webhook, Self::Destination];
 
     /// As it stands in the database and in JSON.
     #[must_use]
@@ -59,14 +63,15 @@ impl Channel {
         match self {
             Self::Mail => "mail",
             Self::Webhook => "webhook",
+            Self::Destination => "destination",
         }
     }
 }
 
 impl Message {
     /// Every message.
-    pub const ALL: [Self; 5] =
-        [Self::Ready, Self::Failed, Self::Welcome, Self::AlreadyRegistered, Self::PasswordReset];
+    pub const ALL: [Self; 6] =
+        [Self::Ready, Self::Failed, Self::Welcome, Self::AlreadyRegistered, Self::PasswordReset, Self::Test];
 
     /// As it stands in the database and in JSON.
     #[must_use]
@@ -77,6 +82,7 @@ impl Message {
             Self::Welcome => "welcome",
             Self::AlreadyRegistered => "already-registered",
             Self::PasswordReset => "password-reset",
+            Self::Test => "test",
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod kind {
     pub enum Token {}
     pub enum Delivery {}
     pub enum Feed {}
+    pub enum Destination {}
 }
 
 /// Names a user.
@@ -47,6 +48,8 @@ pub type TokenId = Id<kind::Token>;
 pub type DeliveryId = Id<kind::Delivery>;
 /// Names a podcast feed (not the secret in its address).
 pub type FeedId = Id<kind::Feed>;
+/// Names a destination: a webhook, ntfy topic or Apprise key of a user.
+pub type DestinationId = Id<kind::Destination>;
 
 /// The text is no ULID.
 #[derive(Debug, thiserror::Error)]

@@ -23,7 +23,8 @@
 //! | delayed | a job that waits until a store is back |
 //! | attempt | one conversion of a job under one lease; a job has three |
 //! | outage | an attempt that ended because a store was away; it is not counted as one of the three |
-//! | a delivery's row | a mail or a webhook call to a user: its [`Channel`], when it is due, its [`Outcome`] |
+//! | a delivery's row | a mail or a call to a user: its [`Channel`], when it is due, its [`Outcome`] |
+//! | destination | where else a user is told of jobs: a webhook, an ntfy topic, an Apprise key ([`DestinationKind`]) |
 //! | dead letter | a delivery whose attempts are used up; an administrator lists, repeats and drops them. In `eventing/`: what a Trigger gives up |
 //! | subscriber | a function that handles an event type |
 //! | blob | a stored video, audio or waveform |
@@ -40,6 +41,7 @@ mod class;
 mod clock;
 mod cost;
 mod delivery;
+mod destination;
 mod events;
 mod failure;
 mod id;
@@ -55,15 +57,19 @@ pub use class::share;
 pub use clock::Clock;
 pub use cost::Cost;
 pub use delivery::{Channel, Message, Outcome, UnknownWord, pause_after};
+pub use destination::{DestinationEvent, DestinationKind, topic_of};
 pub use events::{
     ALL_EVENT_TYPES, AudioReady, ConversionFailed, DeliveryDue, Ended, Envelope, Event, Recorded,
     SUBSCRIBED_EVENT_TYPES, SweepBlobs, SweepDue, UserRegistered, VideoUploaded,
 };
 pub use failure::{FailureCode, UnknownFailureCode};
-pub use id::{AudioId, DeliveryId, EventId, FeedId, Id, InvalidId, JobId, KeyId, TokenId, UserId, VideoId};
+pub use id::{
+    AudioId, DeliveryId, DestinationId, EventId, FeedId, Id, InvalidId, JobId, KeyId, TokenId, UserId,
+    VideoId,
+};
 pub use options::{
     BitrateMode, ChapterPolicy, CoverPolicy, Format, InvalidOption, NotifyBy, Options, Preset, SilencePolicy,
-    TagPolicy, is_folder, is_label,
+    TagPolicy, is_folder, is_https_address, is_label,
 };
 pub use outage::Outage;
 pub use schemas::{Described, data_schema, described, short_name};

@@ -99,8 +99,9 @@ pub struct Options {
     #[schema(max_length = 64)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// How the owner is notified.
-    pub notify: NotifyBy,
+    /// How the owner is notified; if not given, as `job_mails` of `PATCH /me` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifyBy>,
     /// An `https` address that is called when the job has ended, beside the mail.
     #[schema(max_length = 1000, pattern = "^https://")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,7 +181,7 @@ impl Options {
             "artist" => self.artist = Some(value.to_owned()),
             "album" => self.album = Some(value.to_owned()),
             "folder" => self.folder = Some(value.to_owned()),
-            "notify" => self.notify = word(name, value, "mail or none")?,
+            "notify" => self.notify = Some(word(name, value, "mail or none")?),
             "webhook" => self.webhook = Some(value.to_owned()),
             _ => {
                 return Err(InvalidOption::new(
@@ -280,16 +281,9 @@ impl Options {
         Err(InvalidOption::new("bitrate_mode", problem))
     }
 
-    /// The form only; whether the address is a public one is seen when it is called. ASCII, so that what stands in
-    /// the job is what is called; no user name, because nobody wants a password in a list of jobs.
     fn check_webhook(&self) -> Result<(), InvalidOption> {
         let Some(url) = &self.webhook else { return Ok(()) };
-        let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?']).next());
-        let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-        if plain
-            && url.len() <= WEBHOOK_BYTES
-            && host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
-        {
+        if is_https_address(url) {
             return Ok(());
         }
         let wanted = format!("must be an https address of at most {WEBHOOK_BYTES} ASCII characters");
@@ -332,6 +326,15 @@ impl Options {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether it may be called, as a webhook: the form only; whether the address is a public one is seen then. ASCII, so that
+/// what is stored is what is called; no user name, because nobody wants a password in a list.
+#[must_use]
+pub fn is_https_address(url: &str) -> bool {
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?']).next());
+    let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    plain && url.len() <= WEBHOOK_BYTES && host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
 }
 
 /// Whether the text may be the name of a folder.

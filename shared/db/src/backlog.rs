@@ -18,8 +18,8 @@ pub struct Backlog {
     /// How long the job that is next has waited; zero if none waits. While conversions go on it stays short: only without
     /// converters it grows like the clock.
     pub next_waits: Duration,
-    /// For each kind of row that says when it needs somebody (`jobs`, `outbox`, `garbage`, `guests`, `mail`, `webhook`): how
-    /// long ago the earliest was due; zero if none is due.
+    /// For each kind of row that says when it needs somebody (`jobs`, `outbox`, `garbage`, `guests`, `mail`, `webhook`,
+    /// `destination`): how long ago the earliest was due; zero if none is due.
     pub overdue: Vec<(&'static str, Duration)>,
     /// Deliveries that were given up, and that nobody has dropped or repeated yet.
     pub dead_deliveries: u64,

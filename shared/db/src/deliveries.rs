@@ -1,4 +1,4 @@
-//! Deliveries: mails and webhook calls, their attempts and their outcomes.
+//! Deliveries: mails and calls, their attempts and their outcomes.
 //!
 //! A delivery is written by the transaction that makes it true. Whoever sends claims it by compare-and-set; a claim that
 //! is not settled is due again at its end. Attempts and due times stand here, so a broker that loses the event loses
@@ -10,11 +10,12 @@
 mod attempt;
 mod kept;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 pub use attempt::{Attempt, DeliveryClaim};
 use contracts::{
-    Channel, DeliveryDue, DeliveryId, EventId, JobId, Message, Outcome, Recorded, Timestamp, Trace, UserId,
+    Channel, DeliveryDue, DeliveryId, DestinationId, EventId, JobId, Message, Outcome, Recorded, Timestamp,
+    Trace, UserId,
 };
 use sqlx::{Row as _, any::AnyRow};
 
@@ -24,7 +25,7 @@ use crate::{
     row::{parsed, parsed_or_null, stored_trace, time, time_or_null, trace},
 };
 
-/// A mail or a webhook call.
+/// A mail or a call.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// Names it.
@@ -37,6 +38,8 @@ pub struct Delivery {
     pub message: Message,
     /// How.
     pub channel: Channel,
+    /// Which destination is called, if the channel is that.
+    pub destination: Option<DestinationId>,
     /// How often it was begun.
     pub attempts: u32,
     /// When it is due; while somebody sends it, when that claim ends. `None` once it has ended.
@@ -59,12 +62,20 @@ pub(crate) struct NewDelivery {
     pub(crate) about: Option<(JobId, u32)>,
     pub(crate) message: Message,
     pub(crate) channel: Channel,
+    pub(crate) destination: Option<DestinationId>,
 }
 
 impl NewDelivery {
     /// A mail to a user that is about no job.
     pub(crate) fn mail(user_id: UserId, message: Message) -> Self {
-        Self { id: DeliveryId::generate(), user_id, about: None, message, channel: Channel::Mail }
+        Self {
+            id: DeliveryId::generate(),
+            user_id,
+            about: None,
+            message,
+            channel: Channel::Mail,
+            destination: None,
+        }
     }
 
     pub(crate) fn due(&self) -> DeliveryDue {
@@ -84,7 +95,7 @@ pub(crate) async fn record(
     now: Timestamp,
 ) -> Result<Recorded<DeliveryDue>> {
     sqlx::query(
-        "INSERT INTO deliveries (id, user_id, job_id, end_no, message, channel, attempts, due_at, created_at, trace) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        "INSERT INTO deliveries (id, user_id, job_id, end_no, message, channel, destination_id, attempts, due_at, created_at, trace) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
     )
     .bind(new.id.to_string())
     .bind(new.user_id.to_string())
@@ -92,6 +103,7 @@ pub(crate) async fn record(
     .bind(i64::from(new.about.map_or(0, |(_, end)| end)))
     .bind(new.message.as_str())
     .bind(new.channel.as_str())
+    .bind(new.destination.map(|id| id.to_string()))
     .bind(now.before(CLOCKS_DIFFER).millis())
     .bind(now.millis())
     .bind(stored_trace(tx.trace()))
@@ -111,6 +123,34 @@ pub(crate) async fn drop_of_job(tx: &mut Tx, job: &str, why: &str, now: Timestam
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Drops the deliveries to a destination that have not ended.
+pub(crate) async fn drop_of_destination(
+    tx: &mut Tx,
+    id: DestinationId,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE deliveries SET outcome = 'dropped', detail = ?, ended_at = ?, due_at = NULL, claim = NULL WHERE destination_id = ? AND ended_at IS NULL",
+    )
+    .bind(why)
+    .bind(now.millis())
+    .bind(id.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The deliveries of a job's end, as an earlier try has written them.
+pub(crate) async fn written(tx: &mut Tx, job: JobId, end: u32) -> Result<HashSet<DeliveryId>> {
+    let written = sqlx::query("SELECT id FROM deliveries WHERE job_id = ? AND end_no = ?")
+        .bind(job.to_string())
+        .bind(i64::from(end))
+        .fetch_all(&mut **tx)
+        .await?;
+    written.iter().map(|row| parsed(row, "id")).collect()
 }
 
 /// The deliveries of a database.
@@ -203,6 +243,7 @@ fn read(row: &AnyRow) -> Result<Delivery> {
         about: job.map(|job| (job, end)),
         message: parsed(row, "message")?,
         channel: parsed(row, "channel")?,
+        destination: parsed_or_null(row, "destination_id")?,
         attempts: count("attempts")?,
         due_at: time_or_null(row, "due_at")?,
         outcome: parsed_or_null(row, "outcome")?,

@@ -1,6 +1,7 @@
 //! Guests: accounts without an address, for a time.
 
-use contracts::{JobId, Timestamp, UserId};
+use contracts::{JobId, NotifyBy, Timestamp, UserId};
+use sqlx::Row as _;
 
 use crate::{
     Db, GUEST, Result,
@@ -29,16 +30,21 @@ impl Db {
         Ok(id)
     }
 
-    /// Whether the job is a guest's.
+    /// How the owner of the job hears of its end: as `wanted`, or else as they have chosen for all jobs. A guest has no
+    /// address, and is not written to.
     ///
     /// # Errors
     /// As the database fails.
-    pub(crate) async fn is_guests_job(&self, job_id: JobId) -> Result<bool> {
-        let row = sqlx::query(
-            "SELECT users.guest_until FROM jobs JOIN users ON users.id = jobs.user_id WHERE jobs.id = ?",
+    pub(crate) async fn notified_by(&self, job_id: JobId, wanted: Option<NotifyBy>) -> Result<NotifyBy> {
+        let owner = sqlx::query(
+            "SELECT users.guest_until, users.job_mails FROM jobs JOIN users ON users.id = jobs.user_id WHERE jobs.id = ?",
         );
-        let row = self.fetch_optional(row.bind(job_id.to_string())).await?;
-        Ok(row.map(|row| time_or_null(&row, "guest_until")).transpose()?.flatten().is_some())
+        let Some(row) = self.fetch_optional(owner.bind(job_id.to_string())).await? else {
+            return Ok(wanted.unwrap_or_default());
+        };
+        let chosen = if row.try_get::<i32, _>("job_mails")? == 0 { NotifyBy::None } else { NotifyBy::Mail };
+        let is_guest = time_or_null(&row, "guest_until")?.is_some();
+        Ok(if is_guest { NotifyBy::None } else { wanted.unwrap_or(chosen) })
     }
 
     /// Removes up to `limit` guests whose time is up, with all that is theirs; returns how many.

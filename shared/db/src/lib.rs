@@ -2,9 +2,9 @@
 //! with its outbox row, in one transaction.
 //!
 //! - [`Db`] is one handle; what belongs together stands together: [`Db::jobs`] (the state machine of a job, in `jobs/`),
-//!   [`Db::deliveries`] (mails and webhooks), [`Db::outbox`] (events to publish), `garbage.rs` (blobs to be removed),
+//!   [`Db::deliveries`] (mails and calls), [`Db::outbox`] (events to publish), `garbage.rs` (blobs to be removed),
 //!   `leases.rs` (work that one process does for all), and the accounts: `users.rs`, `guests.rs`, `keys.rs`,
-//!   `tokens.rs`, `sessions.rs`, `proofs.rs`. What they may use: `classes.rs`, `limits.rs`; what they have cost:
+//!   `tokens.rs`, `sessions.rs`, `proofs.rs`, `feeds.rs`, `destinations.rs`. What they may use: `classes.rs`, `limits.rs`; what they have cost:
 //!   `costs.rs`. Requests that are sent again: `request_keys.rs`.
 //! - Rows have a due time: `jobs.look_at`, `deliveries.due_at`, `outbox.due_at`, `garbage.due_at`. Whoever
 //!   looks asks one index for what is due; nothing scans a table. [`Db::next_due`] is when to look next.
@@ -20,6 +20,7 @@ mod backlog;
 mod classes;
 mod costs;
 mod deliveries;
+mod destinations;
 mod due;
 mod error;
 mod feeds;
@@ -49,6 +50,7 @@ pub use backlog::{Backlog, JobOutcomes};
 pub use classes::{Allowance, Class, GUEST, STANDARD};
 pub use costs::MonthlyCost;
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
+pub use destinations::{Destination, DestinationChanges, MOST_DESTINATIONS, NewDestination};
 pub use error::Error;
 pub use feeds::Feed;
 pub use garbage::Garbage;

@@ -127,16 +127,7 @@ impl Db {
         self.within_transaction(async {
             let mut tx = self.begin().await?;
             insert.execute(&mut *tx).await?;
-            let note = sqlx::query(
-                "INSERT INTO request_keys (id, fingerprint, made, done_at, expires_at) VALUES (?, ?, ?, ?, ?)",
-            );
-            note.bind(&key.id)
-                .bind(&key.fingerprint)
-                .bind(made.to_string())
-                .bind((stage == Stage::Done).then(|| now.millis()))
-                .bind(now.after(KEPT).millis())
-                .execute(&mut *tx)
-                .await?;
+            note(&mut tx, Some(key), made, stage, now).await?;
             Ok::<_, Error>(tx.commit().await?)
         })
         .await
@@ -150,6 +141,28 @@ pub(crate) enum Stage {
     Begun,
     /// It is there, and the request will be answered so.
     Done,
+}
+
+/// Notes what is made under the key of a request, if that has one.
+pub(crate) async fn note(
+    tx: &mut Tx,
+    key: Option<&RequestKey>,
+    made: impl Display,
+    stage: Stage,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(key) = key else { return Ok(()) };
+    sqlx::query(
+        "INSERT INTO request_keys (id, fingerprint, made, done_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&key.id)
+    .bind(&key.fingerprint)
+    .bind(made.to_string())
+    .bind((stage == Stage::Done).then(|| now.millis()))
+    .bind(now.after(KEPT).millis())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// The job that was begun under the key of a request is accepted.

@@ -67,7 +67,7 @@ impl Db {
     async fn deliver_end(&self, row: &AnyRow, now: Timestamp) -> Result<()> {
         let (options, _) = Options::from_stored(&row.try_get::<String, _>("options")?);
         let mut tx = self.begin().await?;
-        if options.notify == NotifyBy::Mail && row.try_get::<i64, _>("mailed")? == 0 {
+        if options.notify.unwrap_or_default() == NotifyBy::Mail && row.try_get::<i64, _>("mailed")? == 0 {
             end_delivery(&mut tx, row, Channel::Mail, now).await?;
         }
         if options.webhook.is_some() && row.try_get::<i64, _>("called")? == 0 {
@@ -153,6 +153,7 @@ async fn end_delivery(tx: &mut Tx, row: &AnyRow, channel: Channel, now: Timestam
     let message = if done { Message::Ready } else { Message::Failed };
     let user_id = parsed(row, "user_id")?;
     // The columns of a job that ended before count its end as number 0.
-    let new = NewDelivery { id: DeliveryId::generate(), user_id, about: Some((job, 0)), message, channel };
+    let (id, about) = (DeliveryId::generate(), Some((job, 0)));
+    let new = NewDelivery { id, user_id, about, message, channel, destination: None };
     deliveries::record(tx, &new, EventId::generate(), now).await.map(drop)
 }

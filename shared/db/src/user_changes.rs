@@ -84,6 +84,16 @@ impl Db {
         Ok(done)
     }
 
+    /// Says whether mails about jobs are sent, where the job does not say. The user as they are now, if there is one.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn set_job_mails(&self, id: UserId, wanted: bool) -> Result<Option<User>> {
+        let set = sqlx::query("UPDATE users SET job_mails = ? WHERE id = ?");
+        self.execute(set.bind(i32::from(wanted)).bind(id.to_string())).await?;
+        self.user(id).await
+    }
+
     /// Replaces the secret of the user's webhooks by the next one. The user as they are now, if there is one.
     ///
     /// # Errors
@@ -135,7 +145,8 @@ async fn write(tx: &mut Tx, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Whatever the old password has opened is closed: refresh tokens, API keys, and by the generation access tokens.
+/// Whatever the old password has opened is closed: refresh tokens, API keys, feeds, and by the generation access tokens.
+/// Destinations rest until their owner lets them be called again: somebody else may have added one.
 pub(crate) async fn replace_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<bool> {
     if !replace_hash(tx, id, old, new).await? {
         return Ok(false);
@@ -144,6 +155,7 @@ pub(crate) async fn replace_password(tx: &mut Tx, id: UserId, old: &str, new: &s
         "UPDATE users SET login_generation = login_generation + 1 WHERE id = ?",
         "DELETE FROM api_keys WHERE user_id = ?",
         "DELETE FROM feeds WHERE user_id = ?",
+        "UPDATE destinations SET active = 0 WHERE user_id = ?",
     ] {
         sqlx::query(statement).bind(id.to_string()).execute(&mut **tx).await?;
     }

@@ -70,6 +70,8 @@ pub struct User {
     pub webhook_generation: u32,
     /// When it was last.
     pub webhook_replaced_at: Option<Timestamp>,
+    /// Whether mails about jobs are sent, where the job does not say.
+    pub job_mails: bool,
     /// When the account is removed, if it is a guest's.
     pub guest_until: Option<Timestamp>,
 }
@@ -110,6 +112,7 @@ impl Db {
             login_generation: 0,
             webhook_generation: 0,
             webhook_replaced_at: None,
+            job_mails: true,
             guest_until: None,
         };
         sqlx::query(
@@ -197,6 +200,7 @@ async fn delete_rows(tx: &mut Tx, id: UserId) -> Result<()> {
         "DELETE FROM sessions WHERE user_id = ?",
         "DELETE FROM deliveries WHERE user_id = ?",
         "DELETE FROM feeds WHERE user_id = ?",
+        "DELETE FROM destinations WHERE user_id = ?",
         "DELETE FROM uploads WHERE user_id = ?",
         "DELETE FROM job_tags WHERE user_id = ?",
         "DELETE FROM users WHERE id = ?",
@@ -219,6 +223,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<User> {
         login_generation: generation(row, "login_generation")?,
         webhook_generation: generation(row, "webhook_generation")?,
         webhook_replaced_at: time_or_null(row, "webhook_replaced_at")?,
+        job_mails: row.try_get::<i32, _>("job_mails")? != 0,
         guest_until: time_or_null(row, "guest_until")?,
     })
 }

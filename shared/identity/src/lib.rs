@@ -4,8 +4,8 @@
 //! - [`Caller`] is the extractor that every guarded handler takes; [`Verifier`] is what it needs in the state.
 //! - [`SigningKey`] is held by `auth` alone; everybody else has the [`VerifyingKeys`].
 //! - [`Links`] signs the addresses of audio that stand in mails, and makes those of podcast feeds.
-//! - [`Proofs`] signs the mails that prove an address or set a new password, and knows everybody's
-//!   [`WebhookSecret`]. Only `auth` and `notify` hold it: who has it can open every account.
+//! - [`Proofs`] signs the mails that prove an address or set a new password, knows everybody's
+//!   [`WebhookSecret`], and seals the tokens of destinations. Only `auth` and `notify` hold it: who has it can open every account.
 //! - [`IdempotencyKey`]: a request that may be sent again and makes what it makes once (`Idempotency-Key`).
 //! - [`new_secret`] and [`hash_secret`]: opaque tokens (API keys, refresh tokens); only their hash is stored.
 //!
@@ -21,6 +21,7 @@ mod idempotency;
 mod links;
 mod proofs;
 mod scope;
+mod seal;
 mod secret;
 mod signing;
 mod verifier;

@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use contracts::{Clock, Timestamp, UserId};
-use db::User;
+use contracts::{Clock, DestinationId, Timestamp, UserId};
+use db::{Destination, User};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +12,14 @@ use crate::{
     files::{load_or_create_secret, load_secret},
     hash_secret,
     links::{Expires, read},
+    seal,
 };
 
 /// For whom the tokens are. Each its own: one is never taken for the other, nor for a link or an access token.
 const ADDRESS: &str = "tapedeck-address";
 const PASSWORD: &str = "tapedeck-password";
 
-/// Signs proofs and checks them, and derives the secrets of webhooks. The processes that do have the same secret
+/// Signs proofs and checks them, derives the secrets of webhooks, and seals the tokens of destinations. The processes that do have the same secret
 /// file.
 #[derive(Clone)]
 pub struct Proofs {
@@ -129,6 +130,26 @@ impl Proofs {
     #[must_use]
     pub fn webhook_secret(&self, user: &User) -> WebhookSecret {
         WebhookSecret::of(self.keys.secret.as_bytes(), user)
+    }
+
+    /// The same for a destination.
+    #[must_use]
+    pub fn destination_secret(&self, destination: &Destination) -> WebhookSecret {
+        WebhookSecret::of_destination(self.keys.secret.as_bytes(), destination)
+    }
+
+    /// The token that this destination wants to see, as it may be stored.
+    ///
+    /// # Errors
+    /// [`Error::Random`] if the operating system gives no random bytes.
+    pub fn seal_token(&self, destination: DestinationId, token: &str) -> Result<String, Error> {
+        seal::seal(self.keys.secret.as_bytes(), &destination.to_string(), token)
+    }
+
+    /// The token that was sealed for this destination, unless another key has sealed it.
+    #[must_use]
+    pub fn open_token(&self, destination: DestinationId, sealed: &str) -> Option<String> {
+        seal::open(self.keys.secret.as_bytes(), &destination.to_string(), sealed)
     }
 
     fn sign(&self, user: UserId, audience: &str, expires: Timestamp, pwd: Option<String>) -> String {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::Timestamp;
-use db::User;
+use db::{Destination, User};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -13,7 +13,7 @@ const PREFIX: &str = "whsec_";
 /// How long the secret before signs too, so that a receiver can change over without missing a call.
 const BOTH: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// With what the webhooks of one account are signed. Its text is what the receiver configures.
+/// With what the webhooks of one account, or of one destination, are signed. Its text is what the receiver configures.
 #[derive(Clone)]
 pub struct WebhookSecret {
     current: Vec<u8>,
@@ -24,10 +24,21 @@ pub struct WebhookSecret {
 impl WebhookSecret {
     /// `secret` is the installation's.
     pub(crate) fn of(secret: &[u8], user: &User) -> Self {
-        let generation = user.webhook_generation;
-        let until = user.webhook_replaced_at.map(|replaced_at| replaced_at.after(BOTH));
-        let previous = generation.checked_sub(1).map(|before| derive(secret, user, before));
-        Self { current: derive(secret, user, generation), previous: previous.zip(until) }
+        let whose = format!("webhook secret of {}", user.id);
+        Self::derived(secret, &whose, user.webhook_generation, user.webhook_replaced_at)
+    }
+
+    /// That of a destination, which is another than its owner's.
+    pub(crate) fn of_destination(secret: &[u8], destination: &Destination) -> Self {
+        let whose = format!("webhook secret of the destination {}", destination.id);
+        let Destination { secret_generation, secret_replaced_at, .. } = destination;
+        Self::derived(secret, &whose, *secret_generation, *secret_replaced_at)
+    }
+
+    fn derived(secret: &[u8], whose: &str, generation: u32, replaced_at: Option<Timestamp>) -> Self {
+        let until = replaced_at.map(|replaced_at| replaced_at.after(BOTH));
+        let previous = generation.checked_sub(1).map(|before| derive(secret, whose, before));
+        Self { current: derive(secret, whose, generation), previous: previous.zip(until) }
     }
 
     /// The header `webhook-signature` of a message with this `webhook-id` and `webhook-timestamp`: one signature, or
@@ -41,11 +52,10 @@ impl WebhookSecret {
 }
 
 /// No JWT is ever signed over text with a blank in it, so this is no token, and no token is this.
-fn derive(secret: &[u8], user: &User, generation: u32) -> Vec<u8> {
-    let id = user.id.to_string();
+fn derive(secret: &[u8], whose: &str, generation: u32) -> Vec<u8> {
     // The first has no number: it is the one from before secrets could be replaced.
     let number = if generation == 0 { String::new() } else { format!(" {generation}") };
-    hmac(secret, &[b"webhook secret of ", id.as_bytes(), number.as_bytes()])
+    hmac(secret, &[whose.as_bytes(), number.as_bytes()])
 }
 
 fn signature(key: &[u8], id: &str, time: Timestamp, body: &[u8]) -> String {
@@ -66,7 +76,7 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     // A key longer than a block is hashed first; no length is wrong, so the other arm is never taken.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
     for part in parts {
@@ -77,7 +87,7 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use contracts::UserId;
+    use contracts::{DestinationId, DestinationKind, UserId};
     use db::Role;
 
     use super::*;
@@ -95,6 +105,7 @@ pub(crate) mod tests {
             login_generation: 0,
             webhook_generation: 0,
             webhook_replaced_at: None,
+            job_mails: true,
             guest_until: None,
         }
     }
@@ -132,6 +143,34 @@ pub(crate) mod tests {
             let expected: Vec<_> = signers.into_iter().map(|which| alone(&secrets[which], time)).collect();
             assert_eq!(secrets[2].sign("id", time, b"body"), expected.join(" "));
         }
+    }
+
+    #[test]
+    fn a_destination_has_a_secret_of_its_own_and_the_one_before_signs_for_a_day() {
+        let now = Timestamp::now();
+        let destination = Destination {
+            id: DestinationId::generate(),
+            user_id: UserId::generate(),
+            kind: DestinationKind::Webhook,
+            address: "https://example.org".into(),
+            token: None,
+            events: Vec::new(),
+            active: true,
+            secret_generation: 0,
+            secret_replaced_at: None,
+            created_at: now,
+        };
+        let other = Destination { id: DestinationId::generate(), ..destination.clone() };
+        let replaced =
+            Destination { secret_generation: 1, secret_replaced_at: Some(now), ..destination.clone() };
+        let [first, other, second] =
+            [&destination, &other, &replaced].map(|one| WebhookSecret::of_destination(b"x", one));
+        assert_ne!(first.to_string(), other.to_string());
+        let both = second.sign("id", now, b"body");
+        let alone = second.sign("id", now.after(BOTH), b"body");
+        let before = first.sign("id", now, b"body");
+        assert_eq!(both, format!("{} {before}", second.sign("id", now, b"body").split(' ').next().unwrap()));
+        assert!(!alone.contains(' ') && alone != before);
     }
 
     #[test]

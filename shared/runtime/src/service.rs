@@ -63,7 +63,7 @@ impl Config for PartsConfig {
         ),
         (
             "proofs_key_file",
-            "secret for mails of accounts and for webhooks, of `auth` and `notify` alone; unset: keys/proofs.key in the data folder, made if absent",
+            "secret for mails of accounts, webhooks and tokens of destinations, of `auth` and `notify` alone; unset: keys/proofs.key in the data folder, made if absent",
         ),
     ];
 

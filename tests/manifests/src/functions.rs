@@ -81,7 +81,8 @@ fn slots(function: &Resource, spec: &Value, code: &Code, problems: &mut Vec<Stri
         let mut set = environment.into_iter().flatten().filter(|one| one["name"] == name);
         set.find_map(|one| one["value"].as_str()?.parse().ok()).unwrap_or(code.default_of(name))
     };
-    let slots = said("MAIL_AT_ONCE") + said("WEBHOOK_AT_ONCE");
+    // For webhooks that jobs name, and as many for destinations.
+    let slots = said("MAIL_AT_ONCE") + 2 * said("WEBHOOK_AT_ONCE");
     if function.name() == "notify" && spec["containerConcurrency"].as_u64().is_none_or(|most| most <= slots) {
         problems.push(function.say(format!("containerConcurrency must exceed its {slots} slots")));
     }

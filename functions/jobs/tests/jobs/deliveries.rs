@@ -1,7 +1,7 @@
 //! Who was told of what.
 
-use contracts::{DeliveryDue, DeliveryId, Event as _};
-use db::Attempt;
+use contracts::{DeliveryDue, DeliveryId, DestinationEvent, DestinationId, DestinationKind, Event as _};
+use db::{Attempt, DestinationChanges, NewDestination};
 use serde_json::json;
 
 use crate::world::World;
@@ -68,6 +68,45 @@ async fn an_administrator_lists_dead_letters_newest_first_repeats_and_drops_them
     assert_eq!(ids("").await, dead[2..].iter().map(DeliveryId::to_string).collect::<Vec<_>>());
     assert_eq!(ids("?outcome=dropped").await, [dropped.to_string()]);
     assert!(ids("?outcome=sent").await.is_empty());
+}
+
+#[tokio::test]
+async fn everybody_lists_what_they_were_told_by_page_and_by_destination() {
+    let world = World::new().await;
+    let rest = DestinationChanges {
+        address: "https://example.org/hook".into(),
+        token: None,
+        events: DestinationEvent::ALL.into(),
+        active: true,
+    };
+    let id = DestinationId::generate();
+    let new = NewDestination { id, user_id: world.anna, kind: DestinationKind::Webhook, rest };
+    world.db.create_destination(&new).await.unwrap().unwrap();
+    for _ in 0..3 {
+        world.failed(world.anna).await;
+        world.failed(world.eve).await;
+    }
+    let list = async |query: &str| world.call(world.anna, &format!("GET /deliveries{query}")).await;
+    let all = list("").await.json;
+    // A mail and a call for each end, and the mail that welcomes.
+    assert_eq!((all["deliveries"].as_array().unwrap().len(), &all["next_cursor"]), (7, &json!(null)));
+    let first = list(&format!("?destination={id}&limit=2")).await.json;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = list(&format!("?destination={id}&limit=2&cursor={cursor}")).await.json;
+    let (mut found, more) = (first["deliveries"].as_array().unwrap().clone(), rest["deliveries"].as_array());
+    found.extend(more.unwrap().clone());
+    assert_eq!(found.len(), 3);
+    for one in &found {
+        assert_eq!((&one["channel"], &one["destination"]), (&json!("destination"), &json!(id)));
+    }
+    assert!(found.is_sorted_by_key(|one| std::cmp::Reverse(one["id"].as_str().unwrap())));
+    let foreign = world.call(world.eve, &format!("GET /deliveries?destination={id}")).await;
+    let unknown = list(&format!("?destination={}", DestinationId::generate())).await;
+    assert_eq!((foreign.status.as_u16(), unknown.status.as_u16()), (404, 404));
+    assert_eq!(foreign.json["detail"], unknown.json["detail"]);
+    for query in ["?limit=0", "?limit=201"] {
+        assert_eq!(list(query).await.status, 422, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// Each call, with a body if it takes one; `{job}` and `{delivery}` are to be filled in. The scope that it needs.
-const CALLS: [(&str, &str, &str); 12] = [
+const CALLS: [(&str, &str, &str); 13] = [
     ("GET /jobs", "", "read"),
     ("GET /jobs/{job}", "", "read"),
     ("GET /jobs/{job}/deliveries", "", "read"),
+    ("GET /deliveries", "", "read"),
     ("PATCH /jobs/{job}", r#"{"name": "a"}"#, "upload"),
     ("POST /jobs/{job}/cancel", "", "upload"),
     ("POST /jobs/{job}/retry", "", "upload"),

@@ -176,7 +176,7 @@ async fn a_mail_in_somebodys_hands_is_left_to_them_until_their_claim_has_run_out
 #[tokio::test]
 async fn who_wants_no_mail_gets_none_and_an_unknown_delivery_is_nothing() {
     let world = World::new().await;
-    let quiet = Options { notify: NotifyBy::None, ..Options::default() };
+    let quiet = Options { notify: Some(NotifyBy::None), ..Options::default() };
     assert!(world.done("a.mp4", quiet, None).await.deliveries.is_empty());
     world.deliver(DeliveryId::generate()).await;
     world.announce().await;

@@ -69,6 +69,6 @@ pub enum NotifyBy {
     /// By mail.
     #[default]
     Mail,
-    /// Not at all.
+    /// By no mail.
     None,
 }

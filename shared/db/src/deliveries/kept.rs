@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use contracts::{DeliveryDue, DeliveryId, EventId, JobId, Outcome, Recorded, Timestamp};
+use contracts::{
+    DeliveryDue, DeliveryId, DestinationId, EventId, JobId, Outcome, Recorded, Timestamp, UserId,
+};
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Deliveries, Delivery, read};
@@ -29,16 +31,54 @@ impl Deliveries<'_> {
         limit: u32,
         before: Option<DeliveryId>,
     ) -> Result<Vec<Delivery>> {
+        let ended = "SELECT * FROM deliveries WHERE outcome = ? AND id < ? ORDER BY id DESC LIMIT ?";
+        self.page(ended, outcome.as_str(), limit, before).await
+    }
+
+    /// What a user was or is to be told, about all jobs and about none, newest first, at most `limit`, older than `before`
+    /// if given. What can't be read is left out and logged.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn of_user(
+        &self,
+        user: UserId,
+        limit: u32,
+        before: Option<DeliveryId>,
+    ) -> Result<Vec<Delivery>> {
+        let of_user = "SELECT * FROM deliveries WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
+        self.page(of_user, &user.to_string(), limit, before).await
+    }
+
+    /// The same of what a destination was or is to be told.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn of_destination(
+        &self,
+        destination: DestinationId,
+        limit: u32,
+        before: Option<DeliveryId>,
+    ) -> Result<Vec<Delivery>> {
+        let of_one = "SELECT * FROM deliveries WHERE destination_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
+        self.page(of_one, &destination.to_string(), limit, before).await
+    }
+
+    /// A page of what `sql` finds by `key`.
+    async fn page(
+        &self,
+        sql: &'static str,
+        key: &str,
+        limit: u32,
+        before: Option<DeliveryId>,
+    ) -> Result<Vec<Delivery>> {
         // 'z' sorts after every id.
         let mut before = before.map_or_else(|| "z".to_owned(), |id| id.to_string());
         let (mut found, wanted) = (Vec::new(), usize::try_from(limit).unwrap_or(usize::MAX));
         loop {
             let missing = wanted - found.len();
-            let page =
-                sqlx::query("SELECT * FROM deliveries WHERE outcome = ? AND id < ? ORDER BY id DESC LIMIT ?")
-                    .bind(outcome.as_str())
-                    .bind(&before)
-                    .bind(i64::try_from(missing).unwrap_or(i64::MAX));
+            let page = sqlx::query(sql).bind(key).bind(&before);
+            let page = page.bind(i64::try_from(missing).unwrap_or(i64::MAX));
             let rows = self.db.fetch_all(page).await?;
             found.extend(readable(&rows));
             // A page that is not full is the last, and in its place come those before what can't be read.

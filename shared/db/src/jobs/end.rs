@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use contracts::{
-    AudioReady, ConversionFailed, DeliveryId, Ended, Event, EventId, FailureCode, JobId, Message, NotifyBy,
-    Recorded, State, Timestamp, VideoUploaded, pause_after,
+    AudioReady, Channel, ConversionFailed, DeliveryDue, DeliveryId, DestinationId, Ended, Event, EventId,
+    FailureCode, JobId, Message, NotifyBy, Recorded, State, Timestamp, VideoUploaded, pause_after,
 };
 
 use super::{Audio, Claimed, Job, Jobs, Lease, queue, read};
 use crate::{
     Garbage, Result, classes, costs,
     deliveries::{self, NewDelivery},
+    destinations::{self, MOST_DESTINATIONS},
     garbage, outbox,
     pool::{RETRY_TIME, Tx},
     row::{cut, stored},
@@ -58,17 +59,14 @@ pub enum Release {
 /// The ids of what follows from an end: the same in each try to write it.
 struct Ids {
     fact: EventId,
-    deliveries: [DeliveryId; 2],
-    events: [EventId; 2],
+    /// And the event that says so: as many as there can be, for mail, webhook and destinations.
+    deliveries: Vec<(DeliveryId, EventId)>,
 }
 
 impl Ids {
     fn generate() -> Self {
-        Self {
-            fact: EventId::generate(),
-            deliveries: [DeliveryId::generate(), DeliveryId::generate()],
-            events: [EventId::generate(), EventId::generate()],
-        }
+        let deliveries = (0..2 + MOST_DESTINATIONS).map(|_| (DeliveryId::generate(), EventId::generate()));
+        Self { fact: EventId::generate(), deliveries: deliveries.collect() }
     }
 }
 
@@ -331,8 +329,11 @@ async fn ended<E: Event>(
     let job = read::by_id(&mut tx, lease.job_id).await?;
     let ours = job.filter(|job| job.state == state && job.lease_owner == Some(lease.owner));
     let Some(job) = ours else { return Ok(None) };
-    let deliveries = news(&job, message, ids)
-        .map(|(delivery, event)| outbox::recorded(&tx, delivery.due(), event, now))
+    // Destinations may be others by now.
+    let written = deliveries::written(&mut tx, job.id, job.end_no).await?;
+    let deliveries = ids.deliveries.iter().filter(|(id, _)| written.contains(id));
+    let deliveries = deliveries
+        .map(|(id, event)| outbox::recorded(&tx, DeliveryDue { delivery_id: *id }, *event, now))
         .collect::<Result<_>>()?;
     Ok(Some(Ended { fact: outbox::recorded(&tx, fact, ids.fact, now)?, deliveries }))
 }
@@ -348,7 +349,8 @@ async fn record_end<E: Event>(
     let fact = outbox::record(tx, fact, ids.fact, now).await?;
     let mut ended = Ended { fact, deliveries: Vec::new() };
     let Some(job) = read::by_id(tx, id).await? else { return Ok(ended) };
-    for (delivery, event) in news(&job, message, ids) {
+    let called = destinations::called(tx, job.user_id, message).await?;
+    for (delivery, event) in news(&job, &called, message, ids) {
         ended.deliveries.push(deliveries::record(tx, &delivery, event, now).await?);
     }
     Ok(ended)
@@ -357,15 +359,17 @@ async fn record_end<E: Event>(
 /// Who is told of the job's end, with the id of the event that says so.
 fn news<'a>(
     job: &'a Job,
+    called: &'a [DestinationId],
     message: Message,
     ids: &'a Ids,
 ) -> impl Iterator<Item = (NewDelivery, EventId)> + 'a {
-    let mail = (job.options.notify == NotifyBy::Mail).then_some(contracts::Channel::Mail);
-    let webhook = job.options.webhook.as_ref().map(|_| contracts::Channel::Webhook);
-    let channels = [mail, webhook].into_iter().zip(ids.deliveries.iter().zip(ids.events.iter()));
-    channels.filter_map(move |(channel, (id, event))| {
-        let about = Some((job.id, job.end_no));
-        Some((NewDelivery { id: *id, user_id: job.user_id, about, message, channel: channel? }, *event))
+    let mail = (job.options.notify.unwrap_or_default() == NotifyBy::Mail).then_some((Channel::Mail, None));
+    let webhook = job.options.webhook.as_ref().map(|_| (Channel::Webhook, None));
+    let destinations = called.iter().map(|id| (Channel::Destination, Some(*id)));
+    let channels = mail.into_iter().chain(webhook).chain(destinations);
+    channels.zip(&ids.deliveries).map(move |((channel, destination), (id, event))| {
+        let (user_id, about) = (job.user_id, Some((job.id, job.end_no)));
+        (NewDelivery { id: *id, user_id, about, message, channel, destination }, *event)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{EventId, JobId, NotifyBy, Options, Recorded, UserId, VideoId, VideoUploaded};
+use contracts::{EventId, JobId, Options, Recorded, UserId, VideoId, VideoUploaded};
 
 use super::{Jobs, Source, changes, labels, lists::hex_key, queue};
 use crate::{
@@ -72,10 +72,7 @@ impl Jobs<'_> {
         options: &Options,
     ) -> Result<Option<Recorded<VideoUploaded>>> {
         let mut options = options.clone();
-        if self.db.is_guests_job(id).await? {
-            // Who has no address is not written to.
-            options.notify = NotifyBy::None;
-        }
+        options.notify = Some(self.db.notified_by(id, options.notify).await?);
         let folder = options.folder.as_deref().map(hex_key);
         let options = serde_json::to_string(&options).map_err(|error| Error::Corrupt(error.to_string()))?;
         let event = EventId::generate();

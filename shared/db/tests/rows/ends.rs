@@ -20,9 +20,12 @@ async fn an_end_is_told_by_the_channels_that_were_asked_for() {
         let mut both = told(&world, &mail_and_webhook()).await;
         both.sort_by_key(|(channel, ..)| channel.as_str());
         assert_eq!(both, [mail, hook]);
-        let silent = Options { notify: NotifyBy::None, ..Options::default() };
+        let silent = Options { notify: Some(NotifyBy::None), ..Options::default() };
         assert!(told(&world, &silent).await.is_empty());
-        assert_eq!(told(&world, &Options { notify: NotifyBy::None, ..mail_and_webhook() }).await, [hook]);
+        assert_eq!(
+            told(&world, &Options { notify: Some(NotifyBy::None), ..mail_and_webhook() }).await,
+            [hook]
+        );
     }
 }
 

@@ -6,6 +6,8 @@ use sqlx::{AssertSqlSafe, Executor as _, MySqlConnection};
 const JOB: &str = "'{}', 1, 1, CONCAT('video', n, '.mp4'), 1000000, 'mp4', 'aac', 60000";
 const JOB_TAGS: &str = "INSERT INTO job_tags (user_id, tag_key, job_id) \
     SELECT CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), HEX(seq % 7), CONCAT('01k', LPAD(seq, 23, '0')) FROM seq_1_to_10000";
+const DESTINATIONS: &str = "INSERT INTO destinations (id, user_id, kind, address, events, active, created_at) \
+         SELECT CONCAT('01v', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), 'webhook', 'https://example.org', 'done failed', 1, 0 FROM seq_1_to_10000";
 const JOB_CHAPTERS: &str = "INSERT INTO job_chapters (job_id, chapters) SELECT CONCAT('01k', LPAD(seq, 23, '0')), '[]' FROM seq_1_to_10000";
 const COSTS: &str = "INSERT INTO costs (month, user_id, attempts, audio_seconds, waited_seconds, ran_seconds, cpu_seconds, bytes_read, bytes_written) \
      SELECT CONCAT('2025-', LPAD(1 + seq % 12, 2, '0')), CONCAT('01p', LPAD(seq, 23, '0')), 1, 1, 1, 1, 1, 1, 1 FROM seq_1_to_10000";
@@ -65,9 +67,9 @@ pub(crate) async fn fill(database: &mut MySqlConnection, jobs: u64, (now, due): 
          SELECT CONCAT('01w', LPAD(seq, 23, '0')), CONCAT('01p', LPAD(1 + seq % 5000, 23, '0')), {now} - seq FROM seq_1_to_10000"
     ))
     .await;
-    run(JOB_TAGS.into()).await;
-    run(JOB_CHAPTERS.into()).await;
-    run(COSTS.into()).await;
+    for rows in [DESTINATIONS, JOB_TAGS, JOB_CHAPTERS, COSTS] {
+        run(rows.into()).await;
+    }
     for from in (1..=jobs).step_by(usize::try_from(STEP).unwrap()) {
         let to = (from + STEP - 1).min(jobs);
         run(jobs_of((from, to, jobs), now, due)).await;
@@ -92,8 +94,8 @@ fn jobs_of((from, to, all): (u64, u64, u64), now: i64, due: i64) -> String {
 /// Most were sent; some are tried again in an hour; a few are dead letters.
 fn deliveries_of(from: u64, to: u64, now: i64, due: i64) -> String {
     format!(
-        "INSERT INTO deliveries (id, user_id, job_id, end_no, message, channel, attempts, due_at, outcome, created_at, ended_at) \
-         SELECT CONCAT('01d', LPAD(n, 23, '0')), CONCAT('01p', LPAD(1 + n % 5000, 23, '0')), CONCAT('01k', LPAD(n, 23, '0')), 1, 'ready', IF(n % 3 = 0, 'webhook', 'mail'), 1, \
+        "INSERT INTO deliveries (id, user_id, job_id, end_no, message, channel, destination_id, attempts, due_at, outcome, created_at, ended_at) \
+         SELECT CONCAT('01d', LPAD(n, 23, '0')), CONCAT('01p', LPAD(1 + n % 5000, 23, '0')), CONCAT('01k', LPAD(n, 23, '0')), 1, 'ready', IF(n % 3 = 0, 'webhook', IF(n % 3 = 1, 'destination', 'mail')), IF(n % 3 = 1, CONCAT('01v', LPAD(1 + n % 10000, 23, '0')), NULL), 1, \
          IF(outcome IS NULL, {due} + n, NULL), outcome, {now} - 1000, IF(outcome IS NULL, NULL, {now}) \
          FROM (SELECT seq AS n, CASE WHEN seq % 100 = 0 THEN NULL WHEN seq % 1000 = 1 THEN 'dead' ELSE 'sent' END AS outcome FROM seq_{from}_to_{to}) AS deliveries_to_be"
     )

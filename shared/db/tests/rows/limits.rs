@@ -135,7 +135,7 @@ async fn a_guest_is_not_written_to_and_goes_with_all_that_is_theirs() {
         let user = world.db.user(guest).await.unwrap().unwrap();
         assert_eq!((user.class.as_str(), user.guest_until), ("guest", Some(until)));
         let job = world.queued_with(guest, &db::Source::default(), &Options::default()).await;
-        assert_eq!(world.job(job).await.options.notify, NotifyBy::None);
+        assert_eq!(world.job(job).await.options.notify, Some(NotifyBy::None));
         let claimed = world.claim().await;
         world.finish(&claimed).await;
         assert_eq!(world.number("SELECT CAST(COUNT(*) AS SIGNED) FROM deliveries").await, 0);

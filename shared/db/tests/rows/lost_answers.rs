@@ -6,6 +6,7 @@ use contracts::{FailureCode, JobId, Options, Outcome, State, UserId};
 use db::{Attempt, Claimed, Db, Release, Released, Source};
 
 use crate::{
+    destinations::new_destination,
     line::Line,
     world::{ENGINE, LEASE, World, finished, mail_and_webhook, mysql_world},
 };
@@ -95,6 +96,21 @@ async fn an_audio_is_finished_once_and_told_once() {
     }
     assert_eq!(lossy.number("SELECT COUNT(*) FROM deliveries").await, 2);
     assert_eq!(lossy.attempts_counted().await, 1);
+}
+
+#[tokio::test]
+async fn an_end_is_told_once_to_a_destination() {
+    let lossy = Lossy::new().await;
+    let (claimed, db) = (lossy.claimed().await, &lossy.world.db);
+    let kept = db.create_destination(&new_destination(claimed.job.user_id)).await.unwrap().unwrap();
+    lossy.line.lose_answer_to(COMMIT);
+    let ended = lossy.db.jobs().finish(&claimed, &finished(&claimed), ENGINE).await.unwrap().unwrap();
+    assert_eq!(lossy.state(claimed.job.id).await, State::Done);
+    let due: Vec<_> = ended.deliveries.iter().map(|due| due.envelope.id.as_str()).collect();
+    assert_eq!(due.len(), 3);
+    lossy.stand_in_outbox("dev.tapedeck.delivery.due.v1", &due).await;
+    let told = db.deliveries().of_job(claimed.job.id).await.unwrap();
+    assert_eq!(told.iter().filter(|one| one.destination == Some(kept.id)).count(), 1);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod accounts;
 mod changes;
 mod costs;
 mod deliveries;
+mod destinations;
 mod ends;
 mod fairness;
 mod fill;

@@ -162,7 +162,7 @@ async fn a_look_at_a_million_jobs_reads_what_is_due_and_nothing_else() {
     let busy = scale.tick().await;
     assert_eq!(
         (busy.jobs.0, busy.tickets.0, busy.announced.0, busy.garbage.0),
-        (1000, 10, 16, 500),
+        (1000, 10, 24, 500),
         "{busy:?}"
     );
     assert!(

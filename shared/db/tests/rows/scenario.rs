@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use contracts::{
-    AudioId, Channel, Clock, EventId, FailureCode, JobId, KeyId, Options, Outcome, Timestamp, UserId,
-    VideoId, VideoUploaded,
+    AudioId, Channel, Clock, DestinationId, EventId, FailureCode, JobId, KeyId, Options, Outcome, Timestamp,
+    UserId, VideoId, VideoUploaded,
 };
 use db::{
-    Attempt, Claimed, Class, Db, Device, EarlierRequest, Garbage, Labels, NewJob, NewRefreshToken,
-    NewSession, NewUpload, NewUser, Quota, Release, RequestKey, Source, Task, User, UserChanges,
+    Attempt, Claimed, Class, Db, DestinationChanges, Device, EarlierRequest, Garbage, Labels, NewJob,
+    NewRefreshToken, NewSession, NewUpload, NewUser, Quota, Release, RequestKey, Source, Task, User,
+    UserChanges,
 };
 
-use crate::world::{DAY, ENGINE, HOUR, KEEP, LEASE, MINUTE, finished, mail_and_webhook};
+use crate::{
+    destinations::new_destination,
+    world::{DAY, ENGINE, HOUR, KEEP, LEASE, MINUTE, finished, mail_and_webhook},
+};
 
 const NOW: Duration = Duration::ZERO;
 
@@ -31,6 +35,7 @@ pub(crate) async fn all(db: &Db) {
     outbox(db).await;
     garbage_and_leases(db).await;
     feeds(db, ada.id).await;
+    destinations(db, ada.id).await;
     request_keys(db, ada.id).await;
     db.delete_user(ada.id).await.unwrap().unwrap();
 }
@@ -60,6 +65,7 @@ async fn accounts(db: &Db, ada: &User) {
     assert!(db.reset_password(id, "new", "newer").await.unwrap());
     assert!(db.rehash_password(id, "newer", "newest").await.unwrap());
     db.replace_webhook_secret(id).await.unwrap().unwrap();
+    db.set_job_mails(id, true).await.unwrap().unwrap();
     db.ping().await.unwrap();
     // The first registration is over; the other way to it is asked in a database of its own.
 }
@@ -277,6 +283,8 @@ async fn deliveries(db: &Db, ada: UserId) {
     deliveries.any_waiting().await.unwrap();
     deliveries.announce(NOW, 10).await.unwrap();
     deliveries.of_job(JobId::generate()).await.unwrap();
+    deliveries.of_user(ada, 50, None).await.unwrap();
+    deliveries.of_destination(DestinationId::generate(), 50, None).await.unwrap();
     for outcome in Outcome::ALL {
         deliveries.ended(outcome, 50, None).await.unwrap();
     }
@@ -302,6 +310,19 @@ async fn feeds(db: &Db, ada: UserId) {
     assert_eq!(db.feed(feed.id).await.unwrap().unwrap().folder.as_deref(), Some("Talks"));
     assert!(db.delete_feed(ada, feed.id).await.unwrap());
     db.delete_feeds(ada).await.unwrap();
+}
+
+async fn destinations(db: &Db, ada: UserId) {
+    let new = new_destination(ada);
+    let key = RequestKey { id: "d".into(), fingerprint: "f".into() };
+    let made = db.for_request(key).create_destination(&new).await.unwrap().unwrap();
+    db.destinations(ada).await.unwrap();
+    db.test_destination(&made).await.unwrap();
+    db.replace_destination_secret(made.id).await.unwrap().unwrap();
+    let off = DestinationChanges { active: false, ..new.rest };
+    db.change_destination(made.id, &off).await.unwrap().unwrap();
+    db.switch_destination_off(made.id).await.unwrap();
+    assert!(db.delete_destination(made.id).await.unwrap());
 }
 
 async fn request_keys(db: &Db, ada: UserId) {

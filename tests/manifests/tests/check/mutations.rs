@@ -201,14 +201,14 @@ const MISTAKES: [Mistake; 57] = [
     mistake(
         "knative/base/notify.yaml",
         "containerConcurrency: 64",
-        "containerConcurrency: 24",
-        "must exceed its 24 slots",
+        "containerConcurrency: 40",
+        "must exceed its 40 slots",
     ),
     mistake(
         "knative/base/notify.yaml",
         "          env:\n",
         "          env:\n            - { name: MAIL_AT_ONCE, value: \"60\" }\n",
-        "must exceed its 76 slots",
+        "must exceed its 92 slots",
     ),
     mistake(
         "knative/base/notify.yaml",

@@ -19,6 +19,9 @@ use tokio_rustls::{
     },
 };
 
+/// An answer whose body does not end.
+const ENDLESS: &str = "200 OK\r\nX-Endless: yes";
+
 /// What a receiver of webhooks has heard.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
@@ -50,6 +53,11 @@ impl Receiver {
     /// With the certificate in `folder`.
     pub(crate) async fn over_tls(folder: &Path) -> Self {
         Self::start("204 No Content", Some(acceptor(folder))).await
+    }
+
+    /// Answers 200, and then bytes without an end.
+    pub(crate) async fn endless() -> Self {
+        Self::start(ENDLESS, None).await
     }
 
     /// Listens, and never answers.
@@ -111,6 +119,12 @@ async fn hear<S: AsyncRead + AsyncWrite + Unpin>(stream: S, receiver: &Receiver)
     let answer = *receiver.answer.lock().unwrap();
     if answer.is_empty() {
         return std::future::pending().await;
+    }
+    if answer == ENDLESS {
+        stream.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await?;
+        loop {
+            stream.write_all(&[b'x'; 65_536]).await?;
+        }
     }
     stream.write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await?;
     stream.flush().await

@@ -252,7 +252,7 @@ pub(crate) fn mail_server(port: u16) -> MailConfig {
 
 /// A webhook and no mail.
 pub(crate) fn webhook(url: &str) -> Options {
-    Options { webhook: Some(url.into()), notify: NotifyBy::None, ..Options::default() }
+    Options { webhook: Some(url.into()), notify: Some(NotifyBy::None), ..Options::default() }
 }
 
 pub(crate) async fn deliver_by(notify: &Function, id: DeliveryId) {

@@ -69,7 +69,7 @@ pub(crate) async fn step(
             let db = bench.at(&state.rows).await;
             let source =
                 Source { name: "clip.mp4".into(), bytes: 7, container: "mp4".into(), ..Source::default() };
-            let notify = if world.mail == Mail::Unwanted { NotifyBy::None } else { NotifyBy::Mail };
+            let notify = Some(if world.mail == Mail::Unwanted { NotifyBy::None } else { NotifyBy::Mail });
             let options = Options { notify, ..Options::default() };
             let queued = db.jobs().queue(id, &source, &options).await.map_err(failed)?;
             state.arrivals[job] = None;

@@ -1,0 +1,1 @@
+CREATE INDEX deliveries_destination ON deliveries (destination_id, id);
