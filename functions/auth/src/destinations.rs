@@ -245,6 +245,7 @@ pub(crate) async fn delete(
 #[utoipa::path(post, path = "/me/destinations/{id}/secret", tag = "destinations", security(("bearer" = [])),
     params(("id" = DestinationId, Path), ("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it replaces no second secret")),
     responses((status = 200, description = "The destination with the new secret, which is shown this once", body = DestinationWithSecret),
+        (status = 400, description = "No `Idempotency-Key` that can be one"),
         (status = 401, description = "No credentials, or wrong ones"), (status = 403, description = "An API key can't do this"),
         (status = 404, description = "No such destination of yours"), (status = 409, description = "It is no webhook: nothing is signed"),
         (status = 422, description = "The `Idempotency-Key` was sent with another request")))]
@@ -272,7 +273,8 @@ pub(crate) async fn replace_secret(
 /// The call is made once, as all others are: `GET /deliveries?destination=` says what became of it.
 #[utoipa::path(post, path = "/me/destinations/{id}/test", tag = "destinations", security(("bearer" = [])),
     params(("id" = DestinationId, Path), ("Idempotency-Key" = Option<String>, Header, pattern = r#"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$"#, description = "Yours for this request: sent again within 24 hours, it gets the first one's answer")),
-    responses((status = 202, description = "It is called now", body = DestinationTest), (status = 401, description = "No credentials, or wrong ones"),
+    responses((status = 202, description = "It is called now", body = DestinationTest), (status = 400, description = "No `Idempotency-Key` that can be one"),
+        (status = 401, description = "No credentials, or wrong ones"),
         (status = 403, description = "An API key can't do this"), (status = 404, description = "No such destination of yours"),
         (status = 409, description = "An earlier request with this `Idempotency-Key` is running"),
         (status = 422, description = "The `Idempotency-Key` was sent with another request"),
