@@ -6,6 +6,8 @@ use blobs::{Blob, Blobs, Bucket, Stored};
 use contracts::Outcome;
 use db::Db;
 
+use crate::{Platform, world::World};
+
 /// What nobody wants to inherit. The default is none.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
@@ -109,6 +111,19 @@ pub(crate) fn mail_files(folder: &Path) -> Vec<Mail> {
         at: fs::metadata(path).unwrap().modified().unwrap(),
     };
     entries.map(|entry| mail(&entry.unwrap().path())).collect()
+}
+
+impl Platform {
+    /// What of `/proc/PID/status` the process that is this function now has, in MiB; none, if it sleeps.
+    #[must_use]
+    pub fn memory_of(&self, function: &str, name: &str) -> Option<u64> {
+        let pid = match self.world() {
+            World::Embedded(embedded) => Some(embedded.id()),
+            World::Fleet(fleet) => Some(fleet.id(function)),
+            World::Cluster(cluster) => cluster.world.pid(function),
+        };
+        pid.map(|pid| memory_mib(pid, name))
+    }
 }
 
 /// A line of `/proc/PID/status` (proc(5)) in MiB: `VmRSS:` is memory now, `VmHWM:` the most there ever was.

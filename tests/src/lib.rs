@@ -26,6 +26,7 @@ mod knative;
 mod platform;
 mod preload;
 mod process;
+pub mod pushed;
 mod random;
 mod sound;
 pub mod traces;

@@ -245,17 +245,6 @@ impl Platform {
         }
     }
 
-    /// What of `/proc/PID/status` the process that is this function now has, in MiB; none, if it sleeps.
-    #[must_use]
-    pub fn memory_of(&self, function: &str, name: &str) -> Option<u64> {
-        let pid = match self.world() {
-            World::Embedded(embedded) => Some(embedded.id()),
-            World::Fleet(fleet) => Some(fleet.id(function)),
-            World::Cluster(cluster) => cluster.world.pid(function),
-        };
-        pid.map(|pid| inspect::memory_mib(pid, name))
-    }
-
     /// The address of a function, where each has its own.
     #[must_use]
     pub fn address_of(&self, function: &str) -> String {

@@ -1,4 +1,4 @@
-//! A receiver of traces: OTLP, protobuf over HTTP.
+//! A receiver of traces and metrics: OTLP, protobuf over HTTP.
 
 use std::{
     collections::HashSet,
@@ -7,9 +7,12 @@ use std::{
 
 use axum::{Router, body::Bytes, http::StatusCode, routing::post};
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::ResourceSpans,
+    collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
+    trace::v1::ResourceSpans,
 };
 use prost::Message as _;
+
+use crate::pushed::{Pushed, attribute};
 
 /// A span as it came.
 #[derive(Clone, Debug)]
@@ -29,6 +32,7 @@ pub struct Span {
 pub struct Collector {
     url: String,
     spans: Arc<Mutex<Vec<Span>>>,
+    pushes: Arc<Mutex<Vec<Pushed>>>,
 }
 
 impl Collector {
@@ -39,14 +43,20 @@ impl Collector {
     pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let collector = Self { url, spans: Arc::default() };
+        let collector = Self { url, spans: Arc::default(), pushes: Arc::default() };
         let spans = collector.spans.clone();
         let take = async move |body: Bytes| {
             let request = ExportTraceServiceRequest::decode(body).unwrap();
             spans.lock().unwrap().extend(request.resource_spans.into_iter().flat_map(read));
             StatusCode::OK
         };
-        let router = Router::new().route("/v1/traces", post(take));
+        let pushes = collector.pushes.clone();
+        let take_metrics = async move |body: Bytes| {
+            let request = ExportMetricsServiceRequest::decode(body).unwrap();
+            pushes.lock().unwrap().extend(request.resource_metrics.into_iter().map(Pushed::read));
+            StatusCode::OK
+        };
+        let router = Router::new().route("/v1/traces", post(take)).route("/v1/metrics", post(take_metrics));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         collector
     }
@@ -61,6 +71,12 @@ impl Collector {
     #[must_use]
     pub fn spans(&self) -> Vec<Span> {
         self.spans.lock().unwrap().clone()
+    }
+
+    /// Everything that was pushed, in order.
+    #[must_use]
+    pub fn pushes(&self) -> Vec<Pushed> {
+        self.pushes.lock().unwrap().clone()
     }
 
     /// Those of one trace.
@@ -78,12 +94,7 @@ pub fn roots(spans: &[Span]) -> Vec<&Span> {
 }
 
 fn read(resource: ResourceSpans) -> Vec<Span> {
-    let attributes = resource.resource.unwrap_or_default().attributes;
-    let named = attributes.into_iter().find(|attribute| attribute.key == "service.name");
-    let service = match named.and_then(|attribute| attribute.value).and_then(|value| value.value) {
-        Some(Value::StringValue(name)) => name,
-        other => panic!("a service without a name: {other:?}"),
-    };
+    let service = attribute(&resource.resource.unwrap_or_default().attributes, "service.name");
     let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
     let span = |span: opentelemetry_proto::tonic::trace::v1::Span| Span {
         service: service.clone(),

@@ -61,6 +61,11 @@ fn every_function_is_deployed_by_compose_and_knative_and_runs_in_the_tests() {
     let mut found = 0;
     for folder in folders.filter(|folder| folder.join("src/process.rs").exists()) {
         let name = folder.file_name().unwrap().to_str().unwrap();
+        // It is for KEDA alone.
+        if name == "scaler" {
+            assert!(root().join("keda/push/scaler.yaml").exists());
+            continue;
+        }
         assert!(FUNCTIONS.contains(&name), "tests/src/fleet.rs does not start {name}");
         assert!(root().join(format!("knative/base/{name}.yaml")).exists(), "knative/base/{name}.yaml");
         assert!(compose.contains(&format!("[function, {name}")), "tests/compose.yaml does not run {name}");

@@ -58,6 +58,7 @@ pub async fn run(role: Role) -> Result<(), Box<dyn Error>> {
             let (function, broker) = worker(&service, &config)?;
             let shutdown = service.shutdown.clone();
             if once {
+                service.start_metrics().await?;
                 queue.work_once(function, broker, ONCE_WAIT, &shutdown).await?;
                 return Ok(());
             }

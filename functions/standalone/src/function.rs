@@ -22,6 +22,8 @@ pub(crate) enum Function {
     Jobs,
     /// Mails and webhooks.
     Notify,
+    /// Tell KEDA at once that a job waits, for its external push scaler.
+    Scaler,
     /// What is due, on the clock's ticks.
     Sweep,
     /// Take videos.
@@ -37,6 +39,7 @@ pub(crate) async fn run(which: Function) -> Result<(), Box<dyn Error>> {
         Function::Gateway => gateway::run().await,
         Function::Jobs => jobs::run().await,
         Function::Notify => notify::run().await,
+        Function::Scaler => scaler::run().await,
         Function::Sweep => sweep::run().await,
         Function::Upload => upload::run().await,
     }

@@ -14,7 +14,7 @@ use identity::{Links, Proofs, SigningKey};
 use media::Engine;
 use notify::MailConfig;
 use runtime::{
-    CancellationToken, Function, PartsConfig, ServeConfig, Tasks, flush_traces, give_memory_back,
+    CancellationToken, Function, PartsConfig, Push, ServeConfig, Tasks, flush_telemetry, give_memory_back,
     http_router, serve_with, shutdown_signal, start_logging, start_metrics, start_traces,
 };
 use tokio::net::TcpListener;
@@ -66,6 +66,9 @@ pub(crate) enum Error {
 const SET_PUBLIC_URL: &str =
     "Set PUBLIC_URL to the address that people use, as https://tapedeck.example.org.";
 
+/// Its name in traces and metrics.
+const SERVICE: &str = "tapedeck";
+
 /// Connections to the database. SQLite has one writer; a few readers keep long polls out of its way.
 const CONNECTIONS: u32 = 4;
 
@@ -73,7 +76,7 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Error> {
     give_memory_back();
     let settings = Settings::from_env()?;
     start_logging(&settings.log);
-    start_traces(&settings.traces, "tapedeck")?;
+    start_traces(&settings.traces, SERVICE)?;
     for variable in &settings.unused {
         tracing::warn!(variable, "is set, but `tapedeck serve` does not read it");
     }
@@ -125,7 +128,8 @@ async fn run(
     let routes = gateway::guarded(function.clone().into_parts().0, &settings.gateway);
     let router = http_router(routes, shutdown.clone());
     let mut tasks = Tasks::until(shutdown.clone());
-    start_metrics(&settings.metrics, Some(sweep::backlog(db.clone())), &mut tasks).await?;
+    let push = Push::new(&settings.push, &settings.traces, SERVICE)?;
+    start_metrics(&settings.metrics, push, Some(sweep::backlog(db.clone())), &mut tasks).await?;
     let deliveries = local.run(function.clone(), shutdown.clone());
     tasks.spawn("the local broker", async move {
         if let Err(error) = deliveries.await {
@@ -136,7 +140,7 @@ async fn run(
     let trust_forwarded = settings.serve.trust_forwarded || settings.gateway.trust_forwarded;
     let config = ServeConfig { trust_forwarded, ..settings.serve };
     let served = serve_with(listener, router, &config, tasks, shutdown).await;
-    flush_traces();
+    flush_telemetry();
     served.map_err(|error| Error::Io(io::Error::other(error.to_string())))
 }
 

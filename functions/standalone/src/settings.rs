@@ -8,9 +8,10 @@ use convert::ConvertConfig;
 use gateway::GatewayConfig;
 use notify::{MailConfig, WebhookConfig};
 use runtime::{
-    Config, ConfigError, LogConfig, MetricsConfig, PartsConfig, ServeConfig, TracesConfig, Variable, changed,
-    variables,
+    Config, ConfigError, LogConfig, MetricsConfig, PartsConfig, PushConfig, ServeConfig, TracesConfig,
+    Variable, changed, variables,
 };
+use scaler::ScalerConfig;
 use serde::{Deserialize, Serialize};
 use sweep::SweepConfig;
 use upload::UploadConfig;
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) log: LogConfig,
     pub(crate) metrics: MetricsConfig,
     pub(crate) traces: TracesConfig,
+    pub(crate) push: PushConfig,
     /// Variables that are set for nothing, because this process is all functions.
     pub(crate) unused: Vec<String>,
     /// Variables that begin as ours, and are none: misspelt.
@@ -58,6 +60,7 @@ impl Settings {
             log: LogConfig::from_env()?,
             metrics: MetricsConfig::from_env()?,
             traces: TracesConfig::from_env()?,
+            push: PushConfig::from_env()?,
         })
     }
 }
@@ -96,7 +99,7 @@ impl Config for Everything {
 }
 
 /// What the names of components begin with. OTEL_ is left out: others read variables of that name too.
-const PREFIXES: [&str; 12] = [
+const PREFIXES: [&str; 13] = [
     ServeConfig::PREFIX,
     AuthConfig::PREFIX,
     UploadConfig::PREFIX,
@@ -109,6 +112,7 @@ const PREFIXES: [&str; 12] = [
     LogConfig::PREFIX,
     MetricsConfig::PREFIX,
     GatewayConfig::PREFIX,
+    ScalerConfig::PREFIX,
 ];
 
 /// `named` are those that stand in no table, as a value of another one names them.
@@ -125,7 +129,7 @@ fn unknown(set: impl Iterator<Item = String>, named: &[String]) -> Result<Vec<St
 type Rows = fn() -> Result<Vec<Variable>, String>;
 
 /// What `tapedeck serve` reads.
-const SERVE: [Rows; 13] = [
+const SERVE: [Rows; 14] = [
     variables::<PartsConfig>,
     variables::<ServeConfig>,
     variables::<AuthConfig>,
@@ -139,10 +143,12 @@ const SERVE: [Rows; 13] = [
     variables::<LogConfig>,
     variables::<MetricsConfig>,
     variables::<TracesConfig>,
+    variables::<PushConfig>,
 ];
 
 /// What functions read that run as processes of their own.
-const SEPARATE: [Rows; 2] = [variables::<BrokerConfig>, variables::<GatewayConfig>];
+const SEPARATE: [Rows; 3] =
+    [variables::<BrokerConfig>, variables::<GatewayConfig>, variables::<ScalerConfig>];
 
 /// The tables of `functions/VARIABLES.md`.
 pub(crate) fn table() -> Result<String, String> {

@@ -49,6 +49,40 @@ impl Db {
     }
 }
 
+/// Longer than a converter has its job without a heartbeat. A job that is converted is looked at by then, so that it is
+/// found among the few that are due so soon.
+const LONGEST_LEASE: Duration = Duration::from_secs(3600);
+
+impl Db {
+    /// How many jobs wait for a converter or have one.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn unfinished_jobs(&self) -> Result<u64> {
+        let waiting = sqlx::query("SELECT COUNT(*) AS n FROM jobs WHERE queue_rank IS NOT NULL");
+        let converting =
+            sqlx::query("SELECT COUNT(*) AS n FROM jobs WHERE look_at <= ? AND state = 'converting'");
+        let soon = self.now().await?.after(LONGEST_LEASE).millis();
+        Ok(count(&self.fetch_one(waiting).await?)? + count(&self.fetch_one(converting.bind(soon)).await?)?)
+    }
+
+    /// Whether any does: the first row of an index, or none.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn has_unfinished_jobs(&self) -> Result<bool> {
+        let waiting = sqlx::query("SELECT 1 AS one FROM jobs WHERE queue_rank IS NOT NULL LIMIT 1");
+        if self.fetch_optional(waiting).await?.is_some() {
+            return Ok(true);
+        }
+        let converting = sqlx::query(
+            "SELECT 1 AS one FROM jobs WHERE look_at <= ? AND state = 'converting' ORDER BY look_at LIMIT 1",
+        );
+        let soon = self.now().await?.after(LONGEST_LEASE).millis();
+        Ok(self.fetch_optional(converting.bind(soon)).await?.is_some())
+    }
+}
+
 /// What became of the jobs that were uploaded since a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobOutcomes {

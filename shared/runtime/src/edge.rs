@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::{
     body::Body,
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -21,30 +21,47 @@ pub(crate) async fn edge(mut request: Request, next: Next) -> Response {
     // For whoever passes the request on.
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let (method, path) = (request.method().clone(), masked(request.uri().path()));
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut traced = traced(&mut request, &path, route.as_ref());
-    let trace = traced.as_ref().and_then(|traced| traced.trace().id());
+    let observed = Observed::begin(&mut request, &path);
+    let trace = observed.traced.as_ref().and_then(|traced| traced.trace().id());
     let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), %method, path, trace);
-    let begun = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
-    metrics::answered(route.as_ref().map(MatchedPath::as_str), &method, response.status(), begun.elapsed());
     span.in_scope(|| note(&response));
-    if let Some(traced) = &mut traced {
-        traced.set("http.response.status_code", i64::from(response.status().as_u16()));
-        if response.status().is_server_error() {
-            traced.failed("");
-        }
-    }
+    observed.end(&method, response.status());
     response = with_instance(response, &path);
     response.headers_mut().insert(REQUEST_ID, id);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
+/// What traces and metrics are told of a request until the head of its answer.
+pub(crate) struct Observed {
+    traced: Option<Traced>,
+    route: Option<MatchedPath>,
+    begun: Instant,
+}
+
 /// Probes ask every few seconds, and cause nothing.
 const PROBES: &str = "/health";
 
-/// The span of a request until the head of its answer. Whoever handles it or passes it on finds it as the cause.
+impl Observed {
+    pub(crate) fn begin(request: &mut Request, path: &str) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let traced = traced(request, path, route.as_ref());
+        Self { traced, route, begun: Instant::now() }
+    }
+
+    pub(crate) fn end(self, method: &Method, status: StatusCode) {
+        metrics::answered(self.route.as_ref().map(MatchedPath::as_str), method, status, self.begun.elapsed());
+        if let Some(mut traced) = self.traced {
+            traced.set("http.response.status_code", i64::from(status.as_u16()));
+            if status.is_server_error() {
+                traced.failed("");
+            }
+        }
+    }
+}
+
+/// The span of a request. Whoever handles it or passes it on finds it as the cause.
 fn traced(request: &mut Request, path: &str, route: Option<&MatchedPath>) -> Option<Traced> {
     if path.starts_with(PROBES) {
         return None;

@@ -25,12 +25,14 @@
 //! - `failure.rs` and `problem.rs`: the two error worlds, events and HTTP. They never mix.
 //! - `tasks.rs`: the parts of a process beside its HTTP server, supervised.
 //! - `serve.rs`, `write_timeout.rs`, `edge.rs`, `health.rs`, `drain.rs`: the HTTP server around it. `config.rs`, `telemetry.rs`:
-//!   environment and logs. `metrics.rs`: what Prometheus scrapes. `traces.rs`: spans, by OTLP. `memory.rs`: the allocator. `client.rs`, `limit.rs`: whose
-//!   request it is, and how many they may send.
+//!   environment and logs. `metrics.rs`: what Prometheus scrapes, or is pushed by OTLP. `traces.rs`: spans, by OTLP. `wire.rs`: OTLP's
+//!   way out. `memory.rs`: the allocator. `client.rs`, `limit.rs`: whose request it is, and how many they may send.
 //!
 //! Architecture invariants: nothing is registered by string, nothing by magic; no broker client in this crate
 //! (it would be linked into every function).
 
+#[doc(hidden)]
+pub mod bench;
 mod client;
 mod cloudevents;
 mod config;
@@ -53,6 +55,7 @@ mod tasks;
 mod telemetry;
 mod traces;
 mod whole;
+mod wire;
 mod write_timeout;
 
 pub use client::Client;
@@ -65,13 +68,13 @@ pub use failure::{Failure, OrFail};
 pub use function::{Function, Reply};
 pub use limit::{RequestLimit, too_many};
 pub use memory::give_memory_back;
-pub use metrics::{Ask, MetricsConfig, MetricsError, start_metrics};
+pub use metrics::{Ask, MetricsConfig, MetricsError, Push, PushConfig, start_metrics};
 pub use problem::Problem;
 pub use serve::{ServeConfig, http_router, serve, shutdown_signal};
-pub use service::{Missing, PartsConfig, Service, ended, required};
+pub use service::{Missing, PartsConfig, Service, ended, flush_telemetry, listen, required};
 pub use tasks::{TaskEnded, Tasks, serve_with};
 pub use telemetry::{LogConfig, start_logging};
 pub use tokio_util::sync::CancellationToken;
-pub use traces::{SpanKind, Traced, TracesConfig, flush_traces, start_traces};
+pub use traces::{SpanKind, Traced, TracesConfig, start_traces};
 pub use utoipa_axum::{router::OpenApiRouter, routes};
 pub use whole::whole;

@@ -1,15 +1,22 @@
-//! Metrics in Prometheus' text format, on a port of their own: what is on the public port is for clients.
+//! Metrics in Prometheus' text format, on a port of their own: what is on the public port is for clients. Or pushed by OTLP, for
+//! functions that are gone before anybody scrapes them. Both show the same page.
 //!
-//! Nothing is recorded unless `METRICS_PORT` is set: then each record costs a load of a pointer. Names follow Prometheus'
+//! Nothing is recorded unless `METRICS_PORT` or an OTLP endpoint is set: without, each record costs a load of a pointer. Names follow Prometheus'
 //! conventions (base units, `_total` for counters) and, for HTTP, OpenTelemetry's
 //! (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>). Labels have few values, all of them ours: a route
 //! is the pattern, never the path; what matches no route is `unmatched`.
 
+mod config;
+mod otlp;
+mod push;
+
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,16 +31,18 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use metrics_process::Collector;
 use metrics_util::MetricKindMask;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 
-use crate::{Config, ServeConfig, Tasks, serve};
+pub use config::{Push, PushConfig};
+pub(crate) use push::last_push;
+
+use crate::{Config, ServeConfig, Tasks, listen, serve};
 
 /// Upper ends of the buckets of every duration, in seconds: from a cached answer to a conversion of ten hours of video.
 const BUCKETS: [f64; 14] =
     [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0];
 /// A gauge that nobody sets for so long is absent: an old number would be taken for a new one.
 const STALE: Duration = Duration::from_secs(60);
-/// How long a scrape waits for what is asked of the stores; without an answer it lacks only that.
+/// How long a scrape or a push waits for what is asked of the stores; without an answer it lacks only that.
 const ASKING: Duration = Duration::from_secs(3);
 
 /// Every metric of Tapedeck; those of the process itself are metrics-process'. knative/monitoring/README.md says more.
@@ -61,7 +70,7 @@ const GAUGES: [(&str, &str); 4] = [
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MetricsConfig {
-    /// 0 takes a free one. `None`: no metrics.
+    /// 0 takes a free one. `None`: they are not served.
     pub port: Option<u16>,
 }
 
@@ -69,11 +78,11 @@ impl Config for MetricsConfig {
     const PREFIX: &'static str = "METRICS_";
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[(
         "port",
-        "port of `/metrics` (Prometheus), on all addresses: keep it from the public; unset: no metrics are recorded",
+        "port of `/metrics` (Prometheus), on all addresses: keep it from the public; unset, and nothing is pushed by OTLP: no metrics are recorded",
     )];
 }
 
-/// Asks a store for what only it knows, as the length of a queue, and sets gauges. Called at each scrape.
+/// Asks a store for what only it knows, as the length of a queue, and sets gauges. Called at each scrape and each push.
 pub type Ask = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 #[derive(Clone)]
@@ -81,6 +90,31 @@ struct Page {
     recorded: PrometheusHandle,
     process: Arc<Collector>,
     ask: Option<Ask>,
+}
+
+/// Whether anybody counts: what only describes a request is not made for nobody.
+static COUNTS: AtomicBool = AtomicBool::new(false);
+
+impl Page {
+    /// Begins to count.
+    fn record(ask: Option<Ask>) -> Result<Self, BuildError> {
+        let page = Self { recorded: recorder()?.install_recorder()?, process: Arc::default(), ask };
+        describe(&page.process);
+        COUNTS.store(true, Ordering::Relaxed);
+        Ok(page)
+    }
+
+    /// What there is now.
+    async fn read(&self) -> String {
+        if let Some(ask) = &self.ask
+            && tokio::time::timeout(ASKING, ask()).await.is_err()
+        {
+            tracing::warn!("a store does not answer: its gauges are missing");
+        }
+        self.process.collect();
+        self.recorded.run_upkeep();
+        self.recorded.render()
+    }
 }
 
 /// Why there are no metrics.
@@ -92,25 +126,37 @@ pub enum MetricsError {
     /// Another recorder is there already.
     #[error("metrics can't be recorded: {0}")]
     Record(#[from] BuildError),
+    /// Nothing can be sent from here.
+    #[error("metrics can't be pushed: {0}")]
+    Push(#[from] reqwest::Error),
 }
 
-/// Starts to record, and to serve `/metrics` as one of `tasks`, if a port is configured.
+/// Starts to record, and to serve `/metrics` and to push as two of `tasks`, as far as each is configured.
 ///
 /// # Errors
 /// As [`MetricsError`] says.
 pub async fn start_metrics(
     config: &MetricsConfig,
+    push: Option<Push>,
     ask: Option<Ask>,
     tasks: &mut Tasks,
 ) -> Result<(), MetricsError> {
-    let Some(port) = config.port else { return Ok(()) };
-    let listener = match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-        Ok(listener) => listener,
-        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?,
-    };
+    if config.port.is_none() && push.is_none() {
+        return Ok(());
+    }
+    let page = Page::record(ask)?;
+    if let Some(port) = config.port {
+        serve_page(port, page.clone(), tasks).await?;
+    }
+    if let Some(push) = push {
+        push::start(push, page, tasks)?;
+    }
+    Ok(())
+}
+
+async fn serve_page(port: u16, page: Page, tasks: &mut Tasks) -> io::Result<()> {
+    let listener = listen(port).await?;
     tracing::info!(address = %listener.local_addr()?, "metrics are served");
-    let page = Page { recorded: recorder()?.install_recorder()?, process: Arc::default(), ask };
-    describe(&page.process);
     let router = Router::new().route("/metrics", get(scrape)).with_state(page);
     let shutdown = tasks.shutdown();
     tasks.spawn("metrics", async move {
@@ -136,18 +182,14 @@ fn describe(process: &Collector) {
 }
 
 async fn scrape(State(page): State<Page>) -> impl IntoResponse {
-    if let Some(ask) = &page.ask
-        && tokio::time::timeout(ASKING, ask()).await.is_err()
-    {
-        tracing::warn!("a store does not answer: its gauges are missing");
-    }
-    page.process.collect();
-    page.recorded.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.recorded.render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.read().await)
 }
 
 /// How long it took until the head of an answer; its body may stream for longer.
 pub(crate) fn answered(route: Option<&str>, method: &Method, status: StatusCode, took: Duration) {
+    if !COUNTS.load(Ordering::Relaxed) {
+        return;
+    }
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let method = known.iter().find(|known| *known == method).map_or("OTHER", Method::as_str).to_owned();
     let route = route.unwrap_or("unmatched").to_owned();
@@ -166,8 +208,6 @@ pub(crate) fn handled(kind: &'static str, outcome: &'static str, took: Duration)
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use axum::routing::post;
     use contracts::{AudioReady, Envelope, Event as _, JobId, Timestamp};
     use tokio_util::sync::CancellationToken;
@@ -188,17 +228,17 @@ mod tests {
     /// In one test, since a process has one recorder.
     #[tokio::test]
     async fn routes_and_handlers_are_measured_under_names_of_ours_alone() {
+        let mut tasks = Tasks::until(CancellationToken::new());
+        start_metrics(&MetricsConfig::default(), None, None, &mut tasks).await.unwrap();
         let asked = Arc::new(AtomicBool::new(false));
         let seen = asked.clone();
         let ask: Ask = Arc::new(move || {
             seen.store(true, Ordering::SeqCst);
             Box::pin(std::future::ready(()))
         });
-        let page = Page {
-            recorded: recorder().unwrap().install_recorder().unwrap(),
-            process: Arc::default(),
-            ask: Some(ask),
-        };
+        assert!(!COUNTS.load(Ordering::Relaxed), "nothing is configured");
+        // There is no recorder yet, or this would fail.
+        let page = Page::record(Some(ask)).unwrap();
         let routes = Router::new().route("/jobs/{id}", post(StatusCode::ACCEPTED));
         let router = http_router(routes, CancellationToken::new());
         for count in 0..100 {

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     io,
-    net::{Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr},
     process::ExitCode,
 };
 
@@ -14,8 +14,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Ask, Checked, Config, LogConfig, MetricsConfig, ServeConfig, Tasks, TracesConfig, flush_traces,
-    give_memory_back, http_router, serve_with, shutdown_signal, start_logging, start_metrics, start_traces,
+    Ask, Checked, Config, LogConfig, MetricsConfig, MetricsError, Push, PushConfig, ServeConfig, Tasks,
+    TracesConfig, give_memory_back, http_router, metrics::last_push, serve_with, shutdown_signal,
+    start_logging, start_metrics, start_traces, traces::flush_traces,
 };
 
 /// Where a function finds its parts. Each function reads those that it needs.
@@ -155,7 +156,9 @@ pub struct Service {
     pub tasks: Tasks,
     /// Where metrics are served.
     pub metrics: MetricsConfig,
-    /// What a scrape asks the stores for.
+    /// Where metrics are pushed.
+    pub push: Option<Push>,
+    /// What a scrape or a push asks the stores for.
     pub ask: Option<Ask>,
 }
 
@@ -170,13 +173,14 @@ impl Service {
         // What is wrong with it must be said somewhere.
         start_logging(log.as_ref().unwrap_or(&LogConfig::default()));
         log?;
-        start_traces(&TracesConfig::from_env()?, &format!("tapedeck-{function}"))?;
-        let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PortConfig::from_env()?.port));
-        let listener = listen(address).await?;
+        let (traces, name) = (TracesConfig::from_env()?, format!("tapedeck-{function}"));
+        start_traces(&traces, &name)?;
+        let push = Push::new(&PushConfig::from_env()?, &traces, &name)?;
+        let listener = listen(PortConfig::from_env()?.port).await?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         let (config, parts) = (ServeConfig::from_env()?, PartsConfig::from_env()?);
         let metrics = MetricsConfig::from_env()?;
-        Ok(Self { config, parts, metrics, ..Self::on(listener, shutdown_signal()?) })
+        Ok(Self { config, parts, metrics, push, ..Self::on(listener, shutdown_signal()?) })
     }
 
     /// Without an environment: serves on `listener` until `shutdown`, by the defaults.
@@ -189,8 +193,17 @@ impl Service {
             config: ServeConfig::default(),
             parts: PartsConfig::default(),
             metrics: MetricsConfig::default(),
+            push: None,
             ask: None,
         }
+    }
+
+    /// Starts to record metrics: for a process that serves nothing. [`Service::serve`] does it by itself.
+    ///
+    /// # Errors
+    /// As [`MetricsError`] says.
+    pub async fn start_metrics(&mut self) -> Result<(), MetricsError> {
+        start_metrics(&self.metrics, self.push.take(), self.ask.take(), &mut self.tasks).await
     }
 
     /// Serves these routes until the end.
@@ -198,24 +211,37 @@ impl Service {
     /// # Errors
     /// If the listener fails, or a task ended before the process.
     pub async fn serve(mut self, routes: Router) -> Result<(), Box<dyn Error>> {
-        start_metrics(&self.metrics, self.ask, &mut self.tasks).await?;
+        self.start_metrics().await?;
         let router = http_router(routes, self.shutdown.clone());
         serve_with(self.listener, router, &self.config, self.tasks, self.shutdown).await
     }
 }
 
-/// A machine without IPv6 gets IPv4.
-async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+/// Listens on all addresses; a machine without IPv6 gets IPv4.
+///
+/// # Errors
+/// If the port can't be had.
+pub async fn listen(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
         Ok(listener) => Ok(listener),
-        Err(_) => TcpListener::bind((std::net::Ipv4Addr::UNSPECIFIED, address.port())).await,
+        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
     }
 }
 
-/// The end of a `main`. The last spans are sent: it is to be called before the end of the async runtime.
+/// Sends the metrics and spans that have not been sent yet, at the end of a process and before that of the async runtime. It
+/// blocks its thread, for 5 seconds at the most.
+pub fn flush_telemetry() {
+    let metrics = last_push();
+    flush_traces();
+    if let Some(metrics) = metrics {
+        metrics.wait();
+    }
+}
+
+/// The end of a `main`, before the end of the async runtime.
 #[must_use]
 pub fn ended(result: Result<(), Box<dyn Error>>) -> ExitCode {
-    flush_traces();
+    flush_telemetry();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -9,7 +9,6 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/>). Never an address of a person, a token or a file name.
 
 mod config;
-mod wire;
 
 use std::{
     collections::HashMap,
@@ -24,6 +23,7 @@ use opentelemetry::{
     propagation::TextMapPropagator as _,
     trace::{Span as _, SpanBuilder, Status, TraceContextExt as _, Tracer as _, TracerProvider as _},
 };
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{SdkTracer, SdkTracerProvider, Span},
@@ -32,10 +32,13 @@ use opentelemetry_sdk::{
 pub use config::TracesConfig;
 pub use opentelemetry::trace::SpanKind;
 
-use crate::ConfigError;
+use crate::{
+    ConfigError,
+    wire::{LONGEST, Wire},
+};
 
-/// How long the end of a process waits for the last spans to be sent.
-const FLUSH: Duration = Duration::from_secs(5);
+/// How long the end of a process waits for the last spans and metrics to be sent.
+pub(crate) const FLUSH: Duration = Duration::from_secs(5);
 
 struct Started {
     provider: SdkTracerProvider,
@@ -51,7 +54,7 @@ static STARTED: OnceLock<Started> = OnceLock::new();
 /// An endpoint that is no `http://`.
 pub fn start_traces(config: &TracesConfig, service: &str) -> Result<(), ConfigError> {
     let Some(endpoint) = &config.exporter_otlp_endpoint else { return Ok(()) };
-    let exporter = wire::exporter(endpoint)?;
+    let exporter = exporter(endpoint)?;
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_sampler(config.sampler())
@@ -65,8 +68,20 @@ pub fn start_traces(config: &TracesConfig, service: &str) -> Result<(), ConfigEr
     Ok(())
 }
 
+/// An exporter to the receiver at `endpoint`.
+fn exporter(endpoint: &str) -> Result<SpanExporter, ConfigError> {
+    let wrong = |error: &dyn std::fmt::Display| ConfigError::new("OTEL_EXPORTER_OTLP_ENDPOINT", error);
+    SpanExporter::builder()
+        .with_http()
+        .with_http_client(Wire::of("spans").map_err(|error| wrong(&error))?)
+        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .with_timeout(LONGEST)
+        .build()
+        .map_err(|error| wrong(&error))
+}
+
 /// Sends what has not been sent yet, at the end of a process. It blocks its thread, for 5 seconds at the most.
-pub fn flush_traces() {
+pub(crate) fn flush_traces() {
     if let Some(Err(error)) = STARTED.get().map(|started| started.provider.shutdown_with_timeout(FLUSH)) {
         tracing::warn!(%error, "the last spans of traces are lost");
     }

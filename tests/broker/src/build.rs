@@ -22,7 +22,8 @@ use crate::{
     log::Log,
     pod::Program,
     rabbit::Rabbit,
-    scaler::{Queue, ScaledObject, Scaler},
+    scaler::{ScaledBy, ScaledObject, Scaler, Source},
+    standing::Standing,
     wiring::{Delivery, Trigger, Wiring},
 };
 
@@ -68,6 +69,8 @@ pub(crate) struct Parts {
     pub(crate) undertakers: Vec<Arc<Dispatcher>>,
     pub(crate) trouble: Arc<Mutex<Trouble>>,
     pub(crate) scaler: Option<Arc<Scaler>>,
+    /// KEDA's, where it is one of ours.
+    pub(crate) external_scaler: Option<Standing>,
     pub(crate) client: reqwest::Client,
     pub(crate) log: Log,
 }
@@ -90,7 +93,17 @@ pub(crate) async fn build(mut settings: Settings) -> Result<Parts, String> {
         programs.get(job.name()).ok_or("a Job of another's image")?.run().await?;
     }
     let functions = functions(&settings, &programs, &client);
-    let scaler = scaler(&settings, &programs, &log)?;
+    let spec = ScaledObject::read(&settings.resources);
+    let external_scaler = match spec.as_ref().map(|spec| &spec.trigger) {
+        Some(ScaledBy::ExternalPush { address, .. }) => {
+            Some(Standing::behind(address, &settings.resources, &programs, &client).await?)
+        }
+        _ => None,
+    };
+    let scaler = match spec {
+        Some(spec) => Some(scaler(spec, &settings, (&programs, external_scaler.as_ref()), &log)?),
+        None => None,
+    };
     let name = wiring.broker.as_ref().map_or("none", |(name, _)| name);
     let exchange = format!("b.tapedeck.{name}");
     let rabbit = Arc::new(Rabbit::at(&settings.amqp));
@@ -112,6 +125,7 @@ pub(crate) async fn build(mut settings: Settings) -> Result<Parts, String> {
         undertakers,
         trouble,
         scaler,
+        external_scaler,
         client,
         log,
     };
@@ -323,17 +337,17 @@ fn functions(
 
 /// Of the Deployment that the ScaledObject names.
 fn scaler(
+    spec: ScaledObject,
     settings: &Settings,
-    programs: &BTreeMap<String, Program>,
+    (programs, external_scaler): (&BTreeMap<String, Program>, Option<&Standing>),
     log: &Log,
-) -> Result<Option<Arc<Scaler>>, String> {
-    let Some(spec) = ScaledObject::read(&settings.resources) else { return Ok(None) };
-    let queue = Queue::of(&spec, &settings.resources)?;
+) -> Result<Arc<Scaler>, String> {
+    let source = Source::of(&spec, &settings.resources, |_| Some(external_scaler?.address.clone()))?;
     let workers =
         settings.resources.iter().find(|one| one.kind() == "Deployment" && one.name() == spec.target);
     let grace =
         workers.and_then(|one| one.value.pointer("/spec/template/spec/terminationGracePeriodSeconds"));
     let grace = Duration::from_secs(grace.and_then(Value::as_u64).unwrap_or(30));
     let program = programs.get(&spec.target).ok_or("nothing is scaled")?.clone();
-    Ok(Some(Arc::new(Scaler::new(spec, queue, program, grace, settings.pace, log.clone()))))
+    Ok(Arc::new(Scaler::new(spec, source, program, grace, settings.pace, log.clone())))
 }

@@ -4,7 +4,7 @@
 //! - `wiring.rs`: what the files say about events, read as the real broker reads them.
 //! - `ingress.rs`, `rabbit.rs`, `dispatcher.rs`: the broker, on a real RabbitMQ. `event.rs`: what travels.
 //! - `clock.rs`: PingSources. `function.rs`, `pod.rs`: Services that sleep, and the activator in front of them.
-//! - `scaler/`: KEDA, the HPA and the workers' Deployment.
+//! - `scaler/`: KEDA, the HPA and the workers' Deployment. `standing.rs`: a Deployment that is always there.
 //! - `simulate/`: KEDA and the HPA against hours and days, in seconds.
 //! - `build.rs`: all of it out of the files. `world.rs`: what a test can ask and do.
 //!
@@ -24,6 +24,7 @@ mod pod;
 mod rabbit;
 mod scaler;
 pub mod simulate;
+mod standing;
 mod wiring;
 mod world;
 

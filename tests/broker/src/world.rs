@@ -21,12 +21,12 @@ use crate::{
     function::Function,
 };
 
-/// How a dispatcher ends before it is started again.
+/// How a dispatcher or KEDA's external scaler ends before it is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// SIGTERM: what it has in hand goes to the dead letters.
+    /// SIGTERM: what a dispatcher has in hand goes to the dead letters.
     InGoodOrder,
-    /// SIGKILL: RabbitMQ gives its successor what it had in hand.
+    /// SIGKILL: RabbitMQ gives a dispatcher's successor what it had in hand.
     Killed,
 }
 
@@ -195,6 +195,18 @@ impl World {
         self.function(name).kill().await;
     }
 
+    /// KEDA's external scaler ends so, and another pod takes its place.
+    ///
+    /// # Panics
+    /// If it can't be started, or there is none.
+    pub async fn replace_external_scaler(&self, ending: Ending) {
+        let parts = self.parts.clone();
+        let client = self.parts.client.clone();
+        let replaced =
+            self.on(async move { parts.external_scaler.as_ref().unwrap().replace(ending, &client).await });
+        replaced.await.unwrap();
+    }
+
     /// SIGTERM to the function's pod; its exit code, 0 if it sleeps.
     pub async fn stop(&self, function: &str) -> Option<i32> {
         let function = self.function(function);
@@ -254,6 +266,11 @@ impl World {
                         .map(|left| format!("{left:?}")),
                 );
             }
+            if let Some(external_scaler) = &parts.external_scaler
+                && let Some(code) = external_scaler.stop().await.filter(|code| *code != 0)
+            {
+                bad.push(format!("the external scaler ended with {code}"));
+            }
             for (name, function) in &parts.functions {
                 let ended = function.stop().await;
                 if ended != Some(0) {
@@ -277,6 +294,9 @@ impl Drop for World {
         }
         if let Some(scaler) = &self.parts.scaler {
             scaler.workers.drop_all();
+        }
+        if let Some(external_scaler) = &self.parts.external_scaler {
+            external_scaler.drop_now();
         }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

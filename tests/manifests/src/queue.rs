@@ -19,7 +19,7 @@ pub(crate) fn check(resources: &[Resource], code: &Code, problems: &mut Vec<Stri
         match resource.kind() {
             "Queue" => durable(resource, queue, problems),
             "Policy" => settings(resource, queue, problems),
-            "ScaledObject" | "ScaledJob" => scaler(resource, queue, problems),
+            "ScaledObject" | "ScaledJob" => scaler(resource, (queue, resources), problems),
             "Permission" => least_privilege(resource, queue, problems),
             "Deployment" if resource.name() == "convert-worker" => drain(resource, problems),
             _ => {}
@@ -54,11 +54,17 @@ fn durable(queue: &Resource, work_queue: &str, problems: &mut Vec<String>) {
     }
 }
 
-fn scaler(resource: &Resource, queue: &str, problems: &mut Vec<String>) {
-    let wanted = [("queueName", queue), ("protocol", "http"), ("mode", "QueueLength"), ("value", "1")];
+fn scaler(resource: &Resource, (queue, resources): (&str, &[Resource]), problems: &mut Vec<String>) {
     for trigger in list(&resource.value, "/spec/triggers") {
+        let wanted = match text(trigger, "/type") {
+            "external-push" => {
+                external(resource, text(trigger, "/metadata/scalerAddress"), resources, problems);
+                &[("value", "1")][..]
+            }
+            _ => &[("queueName", queue), ("protocol", "http"), ("mode", "QueueLength"), ("value", "1")],
+        };
         for (field, value) in wanted {
-            if text(trigger, &format!("/metadata/{field}")) != value {
+            if text(trigger, &format!("/metadata/{field}")) != *value {
                 problems.push(resource.say(format!("its trigger's {field} is not {value}")));
             }
         }
@@ -71,6 +77,37 @@ fn scaler(resource: &Resource, queue: &str, problems: &mut Vec<String>) {
         if !spec["cooldownPeriod"].is_u64() || !spec["pollingInterval"].is_u64() {
             problems.push(resource.say("cooldownPeriod and pollingInterval must be set"));
         }
+    }
+}
+
+/// At the address is a Service, behind its port a container, and from elsewhere nobody reaches it.
+fn external(scaled: &Resource, address: &str, resources: &[Resource], problems: &mut Vec<String>) {
+    let (host, port) = address.split_once(':').unwrap_or_default();
+    let name = host.strip_suffix(".tapedeck.svc.cluster.local").unwrap_or_default();
+    let find = |kind: &str| resources.iter().find(|one| one.kind() == kind && one.name() == name);
+    let (Some(service), Some(deployment), Some(policy)) =
+        (find("Service"), find("Deployment"), find("NetworkPolicy"))
+    else {
+        problems
+            .push(scaled.say(format!("at {address:?} is no Service with a Deployment and a NetworkPolicy")));
+        return;
+    };
+    let labels = &deployment.value["spec"]["template"]["metadata"]["labels"];
+    let number = port.parse::<u64>().ok();
+    let said = list(&service.value, "/spec/ports").iter().find(|one| one["port"].as_u64() == number);
+    let container = pod(deployment).map(|pod| &pod["containers"][0]);
+    let ports = container.map_or(&[][..], |container| list(container, "/ports"));
+    let leads = said.is_some_and(|said| ports.iter().any(|one| one["name"] == said["targetPort"]));
+    if service.value["spec"]["selector"] != *labels || !leads {
+        problems.push(service.say(format!("does not lead from port {port} to the Deployment {name}")));
+    }
+    let allowed = list(&policy.value, "/spec/ingress");
+    let from = |rule: &serde_json::Value| {
+        let from = list(rule, "/from");
+        !from.is_empty() && from.iter().all(|one| one.pointer("/namespaceSelector/matchLabels").is_some())
+    };
+    if policy.value["spec"]["podSelector"]["matchLabels"] != *labels || !allowed.iter().all(from) {
+        problems.push(policy.say("lets others than KEDA ask how many jobs wait"));
     }
 }
 

@@ -50,7 +50,10 @@ fn named(resource: &Resource) -> Vec<(String, String)> {
         _ => {}
     }
     for trigger in list(&resource.value, "/spec/triggers") {
-        found.push(("TriggerAuthentication".into(), text(trigger, "/authenticationRef/name").into()));
+        // Our own scaler asks for none: a network policy says who may ask it.
+        if text(trigger, "/type") != "external-push" {
+            found.push(("TriggerAuthentication".into(), text(trigger, "/authenticationRef/name").into()));
+        }
     }
     if let Some(pod) = pod(resource) {
         for (kind, field) in

@@ -3,11 +3,13 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     reason = "a test fails by panicking, and says how it went"
 )]
 
 mod broker;
+mod push;
 mod scaling;
 
 use std::time::{Duration, Instant};

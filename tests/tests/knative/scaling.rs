@@ -45,7 +45,7 @@ async fn burst(platform: &Platform, videos: usize) -> Report {
     report
 }
 
-async fn scaled_to_none(platform: &Platform) {
+pub(crate) async fn scaled_to_none(platform: &Platform) {
     let gone = || platform.cluster().replicas().last().is_some_and(|now| now.wanted == 0 && now.leaving == 0);
     until("no worker is left", async || gone()).await;
 }

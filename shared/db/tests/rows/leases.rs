@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use contracts::{Clock, ConversionFailed, Event as _, EventId, FailureCode, State, Timestamp, pause_after};
+use contracts::{
+    Clock, ConversionFailed, Event as _, EventId, FailureCode, State, Timestamp, UserId, pause_after,
+};
 use db::{Db, MAX_ATTEMPTS, Release, Released, Task};
 use sqlx::Row as _;
 
@@ -27,6 +29,29 @@ async fn whoever_lost_the_lease_changes_nothing_any_more() {
         assert_eq!(world.state(new.job.id).await, State::Converting);
         world.finish(&new).await;
         assert_eq!(world.number("SELECT COUNT(*) FROM deliveries").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_unfinished_while_it_waits_and_while_somebody_converts_it() {
+    for world in worlds().await {
+        let unfinished = async || {
+            let (count, any) =
+                (world.db.unfinished_jobs().await.unwrap(), world.db.has_unfinished_jobs().await);
+            assert_eq!(any.unwrap(), count > 0);
+            count
+        };
+        world.uploading(UserId::generate()).await;
+        assert_eq!(unfinished().await, 0, "a video that is not here yet needs no converter");
+        world.queued().await;
+        world.queued().await;
+        assert_eq!(unfinished().await, 2);
+        for left in [2, 1] {
+            let claimed = world.claim().await;
+            assert_eq!(unfinished().await, left);
+            world.finish(&claimed).await;
+        }
+        assert_eq!(unfinished().await, 0);
     }
 }
 

@@ -45,12 +45,13 @@ const ELSEWHERE: [(&str, &str); 2] = [
     ("pool", "about the connection, no table"),
 ];
 
-/// What is asked only where an answer was lost or a row can't be read (`lost_answers.rs`, `unreadable.rs`).
-const RARELY_ASKED: [&str; 4] = [
+/// What is asked only where an answer was lost, a row can't be read (`lost_answers.rs`, `unreadable.rs`), or no job waits.
+const RARELY_ASKED: [&str; 5] = [
     "UPDATE jobs SET look_at = 1, queue_rank = NULL WHERE id = 'a'",
     "SELECT 1 AS one FROM deliveries WHERE id = 'a' AND created_at = 1",
     "UPDATE deliveries SET due_at = 1 WHERE id = 'a' AND claim = 'b'",
     "SELECT id FROM deliveries WHERE job_id = 'a' AND end_no = 1",
+    "SELECT 1 AS one FROM jobs WHERE look_at <= 1 AND state = 'converting' ORDER BY look_at LIMIT 1",
 ];
 
 #[derive(Debug)]

@@ -243,6 +243,8 @@ async fn reads(db: &Db, ada: UserId) {
     jobs.known_audios(&many).await.unwrap();
     db.next_due().await.unwrap();
     db.backlog().await.unwrap();
+    db.unfinished_jobs().await.unwrap();
+    db.has_unfinished_jobs().await.unwrap();
     assert!(!db.course(Timestamp::now().before(DAY)).await.unwrap().states.is_empty());
 }
 

@@ -1,9 +1,12 @@
-//! OpenTelemetry's own variables, as far as they are read here. Others of the standard, as `OTEL_EXPORTER_OTLP_HEADERS` and
-//! `OTEL_BSP_SCHEDULE_DELAY`, are read by its SDK.
+//! OpenTelemetry's own variables, as far as they are read here; those of metrics: `metrics/config.rs`. Others of the standard,
+//! as `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_BSP_SCHEDULE_DELAY`, are read by its SDK.
+
+use std::sync::LazyLock;
 
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::{Resource, trace::Sampler};
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use crate::{Checked, Config, within};
 
@@ -37,7 +40,7 @@ impl Config for TracesConfig {
     const DESCRIPTIONS: &'static [(&'static str, &'static str)] = &[
         (
             "exporter_otlp_endpoint",
-            "where traces are sent by OTLP, as `http://collector:4318` (protobuf over HTTP, without TLS); unset: no traces are recorded",
+            "where traces and metrics are sent by OTLP, as `http://collector:4318` (protobuf over HTTP, without TLS); unset: no traces are recorded",
         ),
         (
             "traces_sampler",
@@ -46,7 +49,7 @@ impl Config for TracesConfig {
         ("traces_sampler_arg", "the share of traces that `traceidratio` takes, from 0 to 1"),
         (
             "service_name",
-            "the name of the process in traces; unset: `tapedeck-` and its function, or `tapedeck`",
+            "the name of the process in traces and pushed metrics; unset: `tapedeck-` and its function, or `tapedeck`",
         ),
     ];
 
@@ -85,14 +88,21 @@ impl TracesConfig {
     }
 
     /// Who sends.
-    pub(super) fn resource(&self, service: &str) -> Resource {
+    pub(crate) fn resource(&self, service: &str) -> Resource {
         let name = self.service_name.clone().unwrap_or_else(|| service.to_owned());
         Resource::builder()
             .with_service_name(name)
             .with_attributes([
                 KeyValue::new("service.namespace", "tapedeck"),
                 KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+                KeyValue::new("service.instance.id", instance()),
             ])
             .build()
     }
+}
+
+/// Names this process: counters of two processes are two counters.
+fn instance() -> String {
+    static INSTANCE: LazyLock<Ulid> = LazyLock::new(Ulid::generate);
+    INSTANCE.to_string().to_ascii_lowercase()
 }

@@ -1,12 +1,15 @@
 //! KEDA and the HPA, and the worker processes that they start and end.
 //!
 //! - `spec.rs`: what `keda/*.yaml` says. `keda.rs`: none or some, by the depth of the queue. `hpa.rs`: how many.
-//! - `queue.rs`: RabbitMQ's management API, asked as KEDA's scaler asks it.
+//! - `source.rs`: who knows what there is to do. `queue.rs`: RabbitMQ's management API, asked as KEDA's scaler asks it.
+//!   `external.rs`: a function of ours, that is asked and tells by itself, over KEDA's gRPC.
 //! - `workers.rs`: the Deployment. A worker that has to go gets SIGTERM, and SIGKILL when its grace is over.
 
+mod external;
 mod hpa;
 mod keda;
 mod queue;
+mod source;
 mod spec;
 mod workers;
 
@@ -16,12 +19,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::mpsc;
+
 use crate::{Pace, log::Log, pod::Program};
 
 pub(crate) use hpa::Hpa;
 pub(crate) use keda::Keda;
-pub(crate) use queue::Queue;
-pub(crate) use spec::{Policy, ScaledObject};
+pub(crate) use source::Source;
+pub(crate) use spec::{Policy, ScaledBy, ScaledObject};
 pub(crate) use workers::Workers;
 pub use workers::{Left, Why};
 
@@ -33,7 +38,7 @@ pub(crate) const SYNC: Duration = Duration::from_secs(15);
 pub struct Replicas {
     /// Since the scaler's start.
     pub at: Duration,
-    /// Ready and unacknowledged messages, as RabbitMQ counted them.
+    /// Ready and unacknowledged messages, as RabbitMQ counted them; or jobs, as the function said.
     pub messages: u64,
     /// What KEDA and the HPA want.
     pub wanted: u32,
@@ -51,7 +56,7 @@ impl fmt::Display for Replicas {
 /// The scaler of one Deployment.
 pub(crate) struct Scaler {
     spec: ScaledObject,
-    queue: Queue,
+    source: Source,
     pub(crate) workers: Workers,
     pace: Pace,
     pub(crate) history: Mutex<Vec<Replicas>>,
@@ -60,14 +65,14 @@ pub(crate) struct Scaler {
 impl Scaler {
     pub(crate) fn new(
         spec: ScaledObject,
-        queue: Queue,
+        source: Source,
         program: Program,
         grace: Duration,
         pace: Pace,
         log: Log,
     ) -> Self {
         let workers = Workers::new(program, grace, log);
-        Self { spec, queue, workers, pace, history: Mutex::default() }
+        Self { spec, source, workers, pace, history: Mutex::default() }
     }
 
     /// For ever.
@@ -77,20 +82,23 @@ impl Scaler {
         let mut hpa = Hpa::new(&self.spec);
         let (mut replicas, mut messages) = (0, 0);
         let (mut poll_at, mut sync_at) = (Duration::ZERO, SYNC);
+        // Who tells nothing keeps its end all the same.
+        let (tell, mut told) = mpsc::channel(1);
+        let _following = tokio::spawn(self.source.clone().follow(tell.clone(), self.pace));
         loop {
             let now = self.pace.cluster(begun.elapsed());
-            let counted =
-                if now >= poll_at || now >= sync_at { Some(self.queue.messages().await) } else { None };
-            if let Some(counted) = counted {
-                messages = counted.unwrap_or(messages);
+            let seen = if now >= poll_at || now >= sync_at { Some(self.source.look().await) } else { None };
+            if let Some(seen) = seen {
+                messages = seen.map_or(messages, |seen| seen.count);
                 if now >= poll_at {
                     poll_at = now + self.spec.polling;
-                    replicas = keda.poll(now, counted, replicas);
+                    replicas = keda.poll(now, seen.map(|seen| seen.active), replicas);
                 }
                 if now >= sync_at {
                     sync_at = now + SYNC;
                     // KEDA hands the HPA its metric; while there are none, the HPA rests.
-                    if let (Some(count), 1..) = (keda.metric(counted, replicas), replicas) {
+                    if let (Some(count), 1..) = (keda.metric(seen.map(|seen| seen.count), replicas), replicas)
+                    {
                         replicas = hpa.sync(now, count, replicas);
                     }
                 }
@@ -98,7 +106,12 @@ impl Scaler {
             self.workers.scale(replicas as usize).await;
             self.note(Replicas { at: now, messages, wanted: replicas, leaving: self.workers.leaving() });
             let next = poll_at.min(sync_at).saturating_sub(self.pace.cluster(begun.elapsed()));
-            tokio::time::sleep(self.pace.real(next).max(Duration::from_millis(5))).await;
+            tokio::select! {
+                () = tokio::time::sleep(self.pace.real(next).max(Duration::from_millis(5))) => {}
+                Some(active) = told.recv() => {
+                    replicas = keda.told(self.pace.cluster(begun.elapsed()), active, replicas);
+                }
+            }
         }
     }
 

@@ -7,11 +7,12 @@ use manifests::{Resource, secret_value};
 use serde_json::Value;
 use url::Url;
 
-use super::spec::ScaledObject;
+use super::spec::OfQueue;
 
 /// KEDA's own.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+#[derive(Clone)]
 pub(crate) struct Queue {
     url: String,
     username: String,
@@ -23,9 +24,9 @@ pub(crate) struct Queue {
 impl Queue {
     /// # Errors
     /// A parameter that the TriggerAuthentication does not give, or a Secret that is not there.
-    pub(crate) fn of(spec: &ScaledObject, resources: &[Resource]) -> Result<Self, String> {
+    pub(crate) fn of(trigger: &OfQueue, resources: &[Resource]) -> Result<Self, String> {
         let same =
-            |one: &&Resource| one.kind() == "TriggerAuthentication" && one.name() == spec.authentication;
+            |one: &&Resource| one.kind() == "TriggerAuthentication" && one.name() == trigger.authentication;
         let authentication = resources.iter().find(same).ok_or("there is no such TriggerAuthentication")?;
         let parameter = |name: &str| {
             let all = authentication.value["spec"]["secretTargetRef"].as_array();
@@ -38,10 +39,10 @@ impl Queue {
         let vhost = host.path().trim_start_matches('/').to_owned();
         let base = host.join("/").map_err(|error| error.to_string())?;
         Ok(Self {
-            url: format!("{base}api/queues/{vhost}/{}", spec.queue),
+            url: format!("{base}api/queues/{vhost}/{}", trigger.queue),
             username: parameter("username")?,
             password: parameter("password")?,
-            field: if spec.unacknowledged { "messages" } else { "messages_ready" },
+            field: if trigger.unacknowledged { "messages" } else { "messages_ready" },
             client: reqwest::Client::builder()
                 .timeout(PATIENCE)
                 .build()

@@ -1,13 +1,14 @@
 //! What `keda/*.yaml` says, with the defaults of KEDA and of the HPA.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use manifests::Resource;
 use serde_json::Value;
 
-/// A ScaledObject with one `rabbitmq` trigger.
+/// A ScaledObject with one trigger, `rabbitmq` or `external-push`.
 #[derive(Clone, Debug)]
 pub(crate) struct ScaledObject {
+    pub(crate) name: String,
     pub(crate) target: String,
     pub(crate) min: u32,
     pub(crate) max: u32,
@@ -16,12 +17,20 @@ pub(crate) struct ScaledObject {
     pub(crate) fallback: Option<Fallback>,
     pub(crate) up: Rules,
     pub(crate) down: Rules,
-    pub(crate) queue: String,
-    /// Messages per worker.
+    /// Messages or jobs per worker.
     pub(crate) value: f64,
-    /// Whether messages in hand count: `protocol: http`.
-    pub(crate) unacknowledged: bool,
-    pub(crate) authentication: String,
+    pub(crate) trigger: ScaledBy,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ScaledBy {
+    Rabbitmq(OfQueue),
+    ExternalPush {
+        /// `scalerAddress`, as host:port in the cluster.
+        address: String,
+        /// All that the scaler is told.
+        metadata: HashMap<String, String>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +62,14 @@ pub(crate) struct Policy {
     pub(crate) period: Duration,
 }
 
+#[derive(Clone, Debug)]
+pub(crate) struct OfQueue {
+    pub(crate) queue: String,
+    /// Whether messages in hand count: `protocol: http`.
+    pub(crate) unacknowledged: bool,
+    pub(crate) authentication: String,
+}
+
 impl ScaledObject {
     /// The one of these resources, if there is one.
     pub(crate) fn read(resources: &[Resource]) -> Option<Self> {
@@ -63,6 +80,7 @@ impl ScaledObject {
         let behavior = &spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"];
         let fast = |value, percent| Policy { percent, value, period: Duration::from_secs(15) };
         Some(Self {
+            name: one.name().to_owned(),
             target: one.text("/spec/scaleTargetRef/name").to_owned(),
             min: number(&spec["minReplicaCount"], 0),
             max: number(&spec["maxReplicaCount"], 100),
@@ -75,10 +93,25 @@ impl ScaledObject {
             }),
             up: rules(&behavior["scaleUp"], 0, vec![fast(4, false), fast(100, true)]),
             down: rules(&behavior["scaleDown"], 300, vec![fast(100, true)]),
-            queue: metadata("queueName").to_owned(),
             value: metadata("value").parse().ok()?,
-            unacknowledged: metadata("protocol") == "http",
-            authentication: trigger["authenticationRef"]["name"].as_str().unwrap_or_default().to_owned(),
+            trigger: if trigger["type"] == "external-push" {
+                let all = trigger["metadata"].as_object().into_iter().flatten();
+                let text =
+                    |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+                ScaledBy::ExternalPush {
+                    address: metadata("scalerAddress").to_owned(),
+                    metadata: all.filter_map(text).collect(),
+                }
+            } else {
+                ScaledBy::Rabbitmq(OfQueue {
+                    queue: metadata("queueName").to_owned(),
+                    unacknowledged: metadata("protocol") == "http",
+                    authentication: trigger["authenticationRef"]["name"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned(),
+                })
+            },
         })
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn simulate(spec: &ScaledObject, videos: &[Video]) -> Outcome {
         let at = Duration::from_secs_f64(now);
         if now >= poll_at {
             poll_at += spec.polling.as_secs_f64();
-            replicas = keda.poll(at, Some(counted), replicas);
+            replicas = keda.poll(at, Some(counted > 0), replicas);
         }
         if now >= sync_at {
             sync_at += SYNC.as_secs_f64();

@@ -93,7 +93,10 @@ fn every_definition_that_the_manifests_need_is_asked_for() {
 
 #[test]
 fn with_an_authority_of_your_own_whoever_uses_the_database_verifies_it() {
-    for (number, with) in ["knative/database-ca", "keda/long-videos knative/database-ca"].iter().enumerate() {
+    let alone = ("knative/database-ca", 8);
+    let with_others =
+        [alone, ("keda/long-videos knative/database-ca", 8), ("keda/push knative/database-ca", 9)];
+    for (number, (with, expected)) in with_others.into_iter().enumerate() {
         let folder = deployment(&format!("database-ca-{number}"), &[("WITH", with)]);
         let Some(mut built) = build(&folder) else { return };
         built.extend(secrets());
@@ -106,7 +109,7 @@ fn with_an_authority_of_your_own_whoever_uses_the_database_verifies_it() {
             .filter(|one| said(one, "DATABASE_URL"))
             .map(|one| (one.name(), said(&one, "DATABASE_CA_FILE")))
             .collect();
-        assert_eq!(users.len(), 8, "{users:?}");
+        assert_eq!(users.len(), expected, "{users:?}");
         assert!(users.values().all(|verifies| *verifies), "{users:?}");
     }
 }

@@ -7,5 +7,6 @@ mod deploy;
 mod files;
 mod monitoring;
 mod mutations;
+mod push;
 mod wiring;
 mod world;

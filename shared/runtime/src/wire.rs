@@ -1,4 +1,5 @@
-//! The way out: protobuf over HTTP. The SDK sends from a thread of its own, so that a request is handed to the async runtime.
+//! The way out of spans and metrics: OTLP, protobuf over HTTP. OpenTelemetry's SDK sends spans from a thread of its own, so that
+//! a request is handed to the async runtime.
 
 use std::{
     future::Future,
@@ -8,34 +9,27 @@ use std::{
 };
 
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use tokio::runtime::Handle;
 
-use crate::ConfigError;
-
 /// How long one sending may take.
-const LONGEST: Duration = Duration::from_secs(10);
-
-/// An exporter to the receiver at `endpoint`.
-pub(super) fn exporter(endpoint: &str) -> Result<SpanExporter, ConfigError> {
-    let wrong = |error: &dyn std::fmt::Display| ConfigError::new("OTEL_EXPORTER_OTLP_ENDPOINT", error);
-    let client = reqwest::Client::builder().timeout(LONGEST).build().map_err(|error| wrong(&error))?;
-    let wire = Wire { client, runtime: Handle::current(), away: AtomicBool::new(false) };
-    SpanExporter::builder()
-        .with_http()
-        .with_http_client(wire)
-        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
-        .with_timeout(LONGEST)
-        .build()
-        .map_err(|error| wrong(&error))
-}
+pub(crate) const LONGEST: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
-struct Wire {
+pub(crate) struct Wire {
+    /// What it carries, for the log.
+    what: &'static str,
     client: reqwest::Client,
     runtime: Handle,
     /// Whether the last sending failed: an outage is told once.
     away: AtomicBool,
+}
+
+impl Wire {
+    /// Inside the async runtime.
+    pub(crate) fn of(what: &'static str) -> reqwest::Result<Self> {
+        let client = reqwest::Client::builder().timeout(LONGEST).build()?;
+        Ok(Self { what, client, runtime: Handle::current(), away: AtomicBool::new(false) })
+    }
 }
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'a>>;
@@ -52,7 +46,11 @@ impl HttpClient for Wire {
             let status = answer.as_ref().map(|answer| answer.status().as_u16());
             let failed = !matches!(status, Ok(200..300));
             if failed && !self.away.swap(failed, Ordering::Relaxed) {
-                tracing::warn!(?status, "the OTLP receiver refuses spans; they are lost meanwhile");
+                tracing::warn!(
+                    ?status,
+                    what = self.what,
+                    "the OTLP receiver is away or refuses what it is sent"
+                );
             } else if !failed {
                 self.away.store(false, Ordering::Relaxed);
             }
