@@ -104,6 +104,11 @@ impl Pod {
         }
     }
 
+    /// `kill -9`; its port is free afterwards.
+    pub(crate) async fn kill(mut self) {
+        let _ = self.child.kill().await;
+    }
+
     /// The exit code of one that has ended by itself.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.child.try_wait().ok()??.code()

@@ -67,7 +67,11 @@ impl Standing {
     /// It ends so, and another takes its place.
     pub(crate) async fn replace(&self, ending: Ending, client: &reqwest::Client) -> Result<(), String> {
         match ending {
-            Ending::Killed => drop(self.pod.lock().await.take()),
+            Ending::Killed => {
+                if let Some(pod) = self.pod.lock().await.take() {
+                    pod.kill().await;
+                }
+            }
             Ending::InGoodOrder => match self.stop().await {
                 Some(0) => {}
                 code => return Err(format!("it ended with {code:?}")),

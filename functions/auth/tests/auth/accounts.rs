@@ -292,6 +292,7 @@ async fn every_route_is_described() {
         "/admin/users/{id}",
         "/auth/oidc",
         "/auth/oidc/callback",
+        "/auth/oidc/callback/{provider}",
         "/auth/oidc/login",
         "/guest",
         "/keys",
