@@ -240,6 +240,6 @@ mod tests {
 
     #[test]
     fn every_variable_is_described() {
-        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 20);
+        assert_eq!(runtime::variables::<AuthConfig>().unwrap().len(), 21);
     }
 }
