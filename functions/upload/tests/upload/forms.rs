@@ -46,7 +46,9 @@ async fn what_nobody_filled_in_counts_as_not_given() {
     let mut parts: Vec<_> = options.iter().map(|name| option(name, "")).collect();
     parts.push(filled.clone());
     let job = world.taken(form(&parts)).await;
-    assert_eq!(job.options, contracts::Options::default());
+    // What the account says of mails is noted with the job.
+    let notify = Some(contracts::NotifyBy::Mail);
+    assert_eq!(job.options, contracts::Options { notify, ..contracts::Options::default() });
     let (status, _) = world.post("/upload?start=&filename=a.mp4&end=%20", "video/mp4", video().into()).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     let (status, answer) = world.form(form(&[filled.clone(), filled])).await;
