@@ -201,7 +201,8 @@ async fn processes_whose_clocks_differ_by_two_minutes_agree_by_the_servers_clock
     let pool = pool(&world.url).await;
     let look_at = sqlx::query("SELECT look_at FROM jobs").fetch_one(&pool).await.unwrap();
     let left = look_at.try_get::<i64, _>(0).unwrap() - here.now().await.unwrap().millis();
-    assert!(left <= 60_000, "the fast clock has not given it two minutes more: {left}");
+    // Each knows the server's time but for the time that its question took.
+    assert!(left <= 90_000, "the fast clock has not given it two minutes more: {left}");
 }
 
 #[tokio::test]
