@@ -25,9 +25,9 @@ pub(crate) async fn call(cx: &Notify, delivery: &Delivery) -> db::Result<Attempt
     };
     let is_test = delivery.message == About::Test;
     let destination = match found {
-        None => return dropped("the destination was deleted"),
+        None => return dropped(db::DESTINATION_DELETED),
         Some(destination) if !destination.active && !is_test => {
-            return dropped("the destination was switched off");
+            return dropped(db::DESTINATION_OFF);
         }
         Some(destination) => destination,
     };

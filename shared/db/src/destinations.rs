@@ -18,9 +18,10 @@ use crate::{
 /// Destinations that one user may have.
 pub const MOST_DESTINATIONS: usize = 10;
 
-/// Why nobody is called any more.
-const DELETED: &str = "the destination was deleted";
-const RESTS: &str = "the destination was switched off";
+/// Why a delivery is dropped: its destination is gone.
+pub const DESTINATION_DELETED: &str = "the destination was deleted";
+/// Why a delivery is dropped: its destination is not called any more.
+pub const DESTINATION_OFF: &str = "the destination was switched off";
 
 /// Where a user is told of the ends of jobs.
 #[derive(Clone, Debug)]
@@ -151,7 +152,7 @@ impl Db {
             .execute(&mut *tx)
             .await?;
         if !changes.active {
-            deliveries::drop_of_destination(&mut tx, id, RESTS, now).await?;
+            deliveries::drop_of_destination(&mut tx, id, DESTINATION_OFF, now).await?;
         }
         tx.commit().await?;
         self.destination(id).await
@@ -200,7 +201,7 @@ impl Db {
         let mut tx = self.begin().await?;
         let gone = sqlx::query("DELETE FROM destinations WHERE id = ?");
         let gone = gone.bind(id.to_string()).execute(&mut *tx).await?;
-        deliveries::drop_of_destination(&mut tx, id, DELETED, now).await?;
+        deliveries::drop_of_destination(&mut tx, id, DESTINATION_DELETED, now).await?;
         tx.commit().await?;
         Ok(gone.rows_affected() == 1)
     }

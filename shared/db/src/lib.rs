@@ -50,7 +50,9 @@ pub use backlog::{Backlog, JobOutcomes};
 pub use classes::{Allowance, Class, GUEST, STANDARD};
 pub use costs::MonthlyCost;
 pub use deliveries::{Attempt, Deliveries, Delivery, DeliveryClaim};
-pub use destinations::{Destination, DestinationChanges, MOST_DESTINATIONS, NewDestination};
+pub use destinations::{
+    DESTINATION_DELETED, DESTINATION_OFF, Destination, DestinationChanges, MOST_DESTINATIONS, NewDestination,
+};
 pub use error::Error;
 pub use feeds::Feed;
 pub use garbage::Garbage;
